@@ -1,0 +1,160 @@
+"""The frame: 45 times a second, these stages in this order. Read this file first.
+
+    receive     datagrams -> circuits -> handlers -> world
+    timers      what was put off until now
+    step        the world moves on by 1/45 s, as often as the budget allows
+    interest    what changed -> who must hear -> messages
+    keep        acks, resends, pings, time-outs, throttled queues
+    flush       datagrams out, in one batch
+
+Between frames the same thread serves HTTP, neighbours and services: asyncio runs until shortly before the next frame
+is due, and the rest is slept on the clock, which is exact to some 50 us where the loop's timers are not.
+
+The outer frame keeps its 45 a second even when the world cannot: a frame that has no budget left for a world step runs
+without one, so that viewers are heard and answered on time while the world slows. World time passed over real time
+passed is the time dilation, measured over the last second and never scaled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from sim.clock import FRAMES_PER_SECOND, STEP
+from sim.physics.avatars import step_avatars
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+# asyncio may wake a millisecond late: it gets the time up to here before the frame, the clock sleeps the rest.
+SLEEP_MARGIN = 0.0016
+# A frame this late gives up the frames it missed instead of running them in a burst.
+GIVE_UP = 0.5
+SLOW_FRAME = 0.05
+
+
+class Frame:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.clock = sim.clock
+        self.running = True
+        self.number = 0
+        self.lateness: deque[float] = deque(maxlen=45 * 60)  # seconds each frame began late, the last minute
+        self.durations: deque[float] = deque(maxlen=45 * 60)
+        self.stages: dict[str, float] = {}  # seconds each stage of the last frame took
+        self._debt = 0.0  # world time owed, seconds
+        self._credit = STEP  # real time the world may still use: earned by time passing, spent by steps
+        self._history: deque[tuple[float, int, int]] = deque()  # (real time, frames, steps) once a frame, last seconds
+        self._steps = 0
+
+    async def run(self) -> None:
+        """Frames until `running` is cleared."""
+        clock = self.clock
+        due = clock.now()
+        collect_at = due + 10.0
+        while self.running:
+            wait = due - clock.now()
+            if wait > SLEEP_MARGIN:
+                await asyncio.sleep(wait - SLEEP_MARGIN)
+            else:
+                await asyncio.sleep(0)  # a late frame still lets HTTP have its turn
+            clock.sleep(due - clock.now())
+            start = clock.now()
+            late = start - due
+            self.lateness.append(late)
+            if late > 0.001:
+                self.sim.metrics.plain["frames_late"] += 1
+            self.once(start)
+            self.durations.append(clock.now() - start)
+            due += STEP
+            if clock.now() - due > GIVE_UP:
+                due = clock.now()
+            if start > collect_at and due - clock.now() > 0.01:
+                gc.collect(1)
+                collect_at = start + 10.0
+
+    def once(self, now: float) -> None:
+        """One frame. Also what tests call, with a manual clock."""
+        sim = self.sim
+        self._mark_begin(now)
+        sim.circuits.receive()
+        self._mark("receive")
+        sim.run_timers()
+        self._mark("timers")
+        self._run_steps(now)
+        self._mark("step")
+        sim.interest.update()
+        self._mark("interest")
+        sim.circuits.keep()
+        self._mark("keep")
+        sim.circuits.flush()
+        self._mark("flush")
+        self.number += 1
+        sim.metrics.plain["frames"] += 1
+        total = self._last - now
+        if total > SLOW_FRAME:
+            slowest = max(self.stages, key=self.stages.__getitem__)
+            log.warning("slow frame: %.0f ms, %.0f of them in %s", total * 1e3, self.stages[slowest] * 1e3, slowest)
+
+    # --- world time
+
+    def _run_steps(self, now: float) -> None:
+        """As many world steps as are owed and affordable.
+
+        What is owed grows with real time. What may be spent grows by one frame's length a frame, late or not: steps
+        that cost more than that are left out now and then, and the frames keep their rate.
+        """
+        elapsed = now - self._history[-1][0] if self._history else STEP
+        self._debt = min(self._debt + elapsed, 2 * STEP)
+        self._credit = min(self._credit + STEP, STEP)
+        steps = 0
+        while self._debt >= STEP * 0.999 and self._credit > 0 and steps < 2:
+            began = self.clock.now()
+            self.step()
+            self._credit -= self.clock.now() - began
+            self._debt -= STEP
+            steps += 1
+        self._debt = max(self._debt, 0.0)
+        self._steps += steps
+        self.sim.metrics.plain["steps"] += steps
+        self._history.append((now, self.number, self._steps))
+        while now - self._history[0][0] > 1.0 and len(self._history) > 2:
+            self._history.popleft()
+        first = self._history[0]
+        if now - first[0] > 0.2:
+            span = now - first[0]
+            self.sim.world.dilation = min((self._steps - first[2]) * STEP / span, 1.0)
+
+    def step(self) -> None:
+        """Move the world on by 1/45 s of its own time."""
+        world = self.sim.world
+        world.time += STEP
+        step_avatars(world, STEP)
+
+    def rates(self) -> tuple[float, float]:
+        """Frames and world steps a second over the last second, as measured."""
+        if len(self._history) < 2:
+            return 0.0, 0.0
+        (t0, f0, s0), (t1, f1, s1) = self._history[0], self._history[-1]
+        if t1 <= t0:
+            return 0.0, 0.0
+        return (f1 - f0) / (t1 - t0), (s1 - s0) / (t1 - t0)
+
+    # --- stage times
+
+    def _mark_begin(self, now: float) -> None:
+        self._last = now
+
+    def _mark(self, stage: str) -> None:
+        now = self.clock.now()
+        self.stages[stage] = now - self._last
+        self.sim.metrics.stage_seconds[stage] += now - self._last
+        self._last = now
+
+
+__all__ = ["FRAMES_PER_SECOND", "Frame"]
