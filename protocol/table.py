@@ -20,7 +20,7 @@ SIZES = {
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One field. `type` is a name of SIZES, "Fixed" (`size` bytes) or "Variable" (`size` bytes of length word: 1, 2)."""
+    """One field. `type` is a name of SIZES, "Fixed" (`size` bytes) or "Variable" (a length word of `size` bytes)."""
 
     name: str
     type: str
