@@ -36,11 +36,12 @@ class ClientError(Exception):
 
 
 class Event:
-    """One thing a client saw: a message's wire name and its blocks."""
+    """One thing a client saw: a message's wire name and its blocks; `region` if the client tells where it came from."""
 
-    def __init__(self, name: str, body: dict[str, Any]) -> None:
+    def __init__(self, name: str, body: dict[str, Any], region: str = "") -> None:
         self.name = name
         self.body = body
+        self.region = region
 
     def blocks(self, block: str) -> list[dict[str, Any]]:
         """All instances of a block, however the client hands single ones."""

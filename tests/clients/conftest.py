@@ -1,0 +1,152 @@
+"""One grid for all scenarios, and a visit: clients of any make, logged in where a scenario wants them."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .driver import HERE, ClientError, Driver, until
+from .grid import Account, Grid, Region
+from .raw.viewer import Viewer
+
+os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first start of a grid compiles kernels, and that counts into the first test's time."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(400))
+
+
+@pytest.fixture(scope="session")
+def grid() -> Iterator[Grid]:
+    """A running 2 x 2 grid; its logs are printed when it could not be stopped cleanly or did not start."""
+    subprocess.run([str(HERE / "setup.sh")], check=True, timeout=900)
+    data = Path(tempfile.mkdtemp(prefix="mainland-clients-"))
+    running = Grid(data)
+    yield running
+    running.stop()
+    kept = os.environ.get("MAINLAND_KEEP_LOGS")
+    if kept:
+        shutil.copytree(data / "logs", kept, dirs_exist_ok=True)
+    shutil.rmtree(data)
+
+
+class Drivers:
+    """Client processes, used again: starting one costs more than a login."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._idle: dict[str, list[Driver]] = {"hippo": [], "node": []}
+        self._all: list[Driver] = []
+
+    def take(self, kind: str) -> Driver:
+        while self._idle[kind]:
+            driver = self._idle[kind].pop()
+            if driver.alive:
+                return driver
+        driver = Driver(kind, self._logs / f"{kind}-{len(self._all)}.log")
+        self._all.append(driver)
+        return driver
+
+    def give_back(self, driver: Driver) -> None:
+        driver.seen.clear()
+        driver.name = driver.agent_id = ""
+        self._idle[driver.kind].append(driver)
+
+    def close(self) -> None:
+        for driver in self._all:
+            if driver.alive:
+                driver.close()
+
+
+@pytest.fixture(scope="session")
+def drivers(grid: Grid) -> Iterator[Drivers]:
+    pool = Drivers(grid.data / "logs")
+    yield pool
+    pool.close()
+
+
+class Visit:
+    """Clients that are in the world for the length of a scenario, and log out after it."""
+
+    def __init__(self, grid: Grid, drivers: Drivers) -> None:
+        self.grid = grid
+        self._drivers = drivers
+        self._in: list[Driver] = []
+        self._viewers: list[Viewer] = []
+
+    def hippo(self, region: Region, x: float = 128, y: float = 128, account: Account | None = None, **more: Any) -> Driver:
+        return self._enter("hippo", region, x, y, account, **more)
+
+    def node(self, region: Region, x: float = 128, y: float = 128, account: Account | None = None, **more: Any) -> Driver:
+        return self._enter("node", region, x, y, account, **more)
+
+    def _enter(self, kind: str, region: Region, x: float, y: float, account: Account | None, **more: Any) -> Driver:
+        account = account or self.grid.account()
+        driver = self._drivers.take(kind)
+        self._in.append(driver)
+        driver.name, driver.agent_id = account.name, account.agent_id
+        arrived = driver.do(
+            "login", uri=self.grid.login_uri, first=account.first, last=account.last, password=account.password,
+            **({"start": region.start(x, y)} | more),
+        )
+        assert arrived["agent_id"] == account.agent_id
+        until(lambda: account.agent_id in driver.do("exact_avatars"), f"{driver} sees itself")
+        return driver
+
+    def viewer(self, region: Region, x: float = 128, y: float = 128, account: Account | None = None, **more: Any) -> Viewer:
+        account = account or self.grid.account()
+        start = more.pop("start", region.start(x, y))
+        viewer = Viewer(self.grid.login_uri, account.first, account.last, account.password, start, **more)
+        self._viewers.append(viewer)
+        until(viewer.position, f"{viewer} sees itself")
+        return viewer
+
+    def left(self, client: Driver | Viewer) -> None:
+        """Tells that the scenario itself ended this client's stay."""
+        if isinstance(client, Driver):
+            self._in.remove(client)
+            if client.alive:
+                self._drivers.give_back(client)
+        else:
+            self._viewers.remove(client)
+
+    def end(self) -> None:
+        tickets = [(driver, driver.start("logout")) for driver in self._in if driver.alive]
+        faults = []
+        for viewer in self._viewers:
+            try:
+                viewer.leave()
+            except AssertionError as fault:
+                faults.append(str(fault))
+        for driver, ticket in tickets:
+            try:
+                driver.finish(ticket)
+            except ClientError as fault:
+                faults.append(f"{driver}: {fault}")
+            self._drivers.give_back(driver)
+        assert not faults, faults
+
+
+@pytest.fixture
+def visit(grid: Grid, drivers: Drivers) -> Iterator[Visit]:
+    """Clients for one scenario."""
+    visit = Visit(grid, drivers)
+    yield visit
+    visit.end()
+
+
+@pytest.fixture(scope="module")
+def stay(grid: Grid, drivers: Drivers) -> Iterator[Visit]:
+    """Clients for all scenarios of a module."""
+    visit = Visit(grid, drivers)
+    yield visit
+    visit.end()
