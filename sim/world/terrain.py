@@ -36,7 +36,7 @@ PATCH = 16  # samples along one side of a LayerData patch
 PATCHES = REGION_SIZE // PATCH
 LOWEST, HIGHEST = -100.0, 255.0  # metres; what terraforming may reach
 
-BEACH = 48.0  # metres from an open edge of the world inwards until the land has its full height
+BEACH = 80.0  # metres from an open edge of the world inwards until the land has its full height
 SEABED = WATER_HEIGHT - 5.0
 
 
@@ -96,10 +96,10 @@ def _lake(grid_x: int, grid_y: int, seed: int, gx: Array, gy: Array, wobble: Arr
     # The first region always has one: a newcomer should see water.
     if dice % 3 and (grid_x, grid_y) != (1000, 1000):
         return None
-    x = grid_x * REGION_SIZE + (64 if dice & 0x100 else 192)
-    y = grid_y * REGION_SIZE + (64 if dice & 0x200 else 192)
-    distance = np.hypot(gx - x, gy[:, None] - y) + 5.0 * wobble
-    return _smooth((56.0 - distance) / 44.0)
+    x = grid_x * REGION_SIZE + (72 if dice & 0x100 else 184)
+    y = grid_y * REGION_SIZE + (72 if dice & 0x200 else 184)
+    distance = np.hypot(gx - x, gy[:, None] - y) + 10.0 * wobble
+    return _smooth((60.0 - distance) / 52.0)
 
 
 def _coast(grid_x: int, grid_y: int, land: Collection[tuple[int, int]], gx: Array, gy: Array, wobble: Array) -> Array:
@@ -107,16 +107,26 @@ def _coast(grid_x: int, grid_y: int, land: Collection[tuple[int, int]], gx: Arra
 
     Within BEACH of a point on a shared border lie only squares that touch both regions, so both see the same coast.
     """
-    distance = np.full((EDGE, EDGE), 4.0 * BEACH)
-    for dx in (-1, 0, 1):
-        for dy in (-1, 0, 1):
-            if (grid_x + dx, grid_y + dy) in land or (dx == 0 and dy == 0):
-                continue
-            west, south = (grid_x + dx) * REGION_SIZE, (grid_y + dy) * REGION_SIZE
-            out_x = np.maximum(np.maximum(west - gx, gx - (west + REGION_SIZE)), 0.0)
-            out_y = np.maximum(np.maximum(south - gy, gy - (south + REGION_SIZE)), 0.0)
-            distance = np.minimum(distance, np.hypot(out_x, out_y[:, None]))
-    return _smooth((distance + 7.0 * wobble - 6.0) / (BEACH - 13.0))
+    far = 4.0 * BEACH
+
+    def distance(dx: int, dy: int) -> Array:
+        """Metres from each sample to a neighbouring square; ``far`` where that square is land."""
+        if (grid_x + dx, grid_y + dy) in land:
+            return np.full((EDGE, EDGE), far)
+        west, south = (grid_x + dx) * REGION_SIZE, (grid_y + dy) * REGION_SIZE
+        out_x = np.maximum(np.maximum(west - gx, gx - (west + REGION_SIZE)), 0.0)
+        out_y = np.maximum(np.maximum(south - gy, gy - (south + REGION_SIZE)), 0.0)
+        return np.hypot(out_x, out_y[:, None])
+
+    side_x = np.minimum(distance(-1, 0), distance(1, 0))
+    side_y = np.minimum(distance(0, -1), distance(0, 1))
+    # A minimum that rounds the corner of the land off where two open sides meet.
+    near = np.minimum(side_x, side_y) - np.maximum(BEACH - np.abs(side_x - side_y), 0.0) ** 2 / (4.0 * BEACH)
+    for dx, dy in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+        near = np.minimum(near, distance(dx, dy))
+    near = np.maximum(near, 0.0)
+    # The shoreline wanders, except at the very edge, which stays under water.
+    return _smooth((near + 11.0 * wobble * _smooth(near / 40.0)) / (BEACH - 12.0))
 
 
 def generate(grid_x: int, grid_y: int, seed: int = 0, land: Collection[tuple[int, int]] | None = None) -> Heights:
@@ -137,17 +147,17 @@ def generate(grid_x: int, grid_y: int, seed: int = 0, land: Collection[tuple[int
 
     broad, middle, fine = layer(310, 1), layer(137, 2), layer(61, 3)
     rolling = 25.0 + 2.6 * broad + 1.6 * middle + 0.7 * fine + 0.25 * layer(23, 4)
-    hills = 11.0 * _smooth(1.6 * layer(230, 5) - 0.15) * (1.0 + 0.25 * middle)
+    hills = 9.5 * _smooth(1.5 * layer(260, 5) - 0.1) * (1.0 + 0.2 * middle)
     # A soft floor: valleys flatten out above the water instead of dipping under it.
     floor = WATER_HEIGHT + 1.6
     ground = floor + np.logaddexp(0.0, 1.5 * (rolling - floor)) / 1.5 + hills
 
     gx_f, gy_f = gx.astype(np.float64), gy.astype(np.float64)
-    lake = _lake(grid_x, grid_y, seed, gx_f, gy_f, fine)
+    lake = _lake(grid_x, grid_y, seed, gx_f, gy_f, 0.6 * middle + 0.6 * fine)
     if lake is not None:
         ground += lake * (WATER_HEIGHT - 3.5 - ground)
     if land is not None:
-        coast = _coast(grid_x, grid_y, land, gx_f, gy_f, middle + 0.6 * fine)
+        coast = _coast(grid_x, grid_y, land, gx_f, gy_f, 0.8 * middle + 0.4 * fine)
         ground = SEABED + coast * (ground - SEABED)
     return np.ascontiguousarray(ground, dtype=np.float32)
 
