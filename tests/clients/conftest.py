@@ -15,6 +15,9 @@ from .driver import HERE, ClientError, Driver, until
 from .grid import Account, Grid, Region
 from .raw.viewer import Viewer
 
+Spot = tuple[float, float] | tuple[float, float, float]
+MIDDLE: Spot = (128.0, 128.0)
+
 os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
 
 
@@ -83,29 +86,29 @@ class Visit:
         self._in: list[Driver] = []
         self._viewers: list[Viewer] = []
 
-    def hippo(self, region: Region, x: float = 128, y: float = 128, account: Account | None = None, **more: Any) -> Driver:
-        return self._enter("hippo", region, x, y, account, **more)
+    def hippo(self, region: Region, at: Spot = MIDDLE, who: Account | None = None, **login: Any) -> Driver:
+        return self._enter("hippo", region, at, who, **login)
 
-    def node(self, region: Region, x: float = 128, y: float = 128, account: Account | None = None, **more: Any) -> Driver:
-        return self._enter("node", region, x, y, account, **more)
+    def node(self, region: Region, at: Spot = MIDDLE, who: Account | None = None, **login: Any) -> Driver:
+        return self._enter("node", region, at, who, **login)
 
-    def _enter(self, kind: str, region: Region, x: float, y: float, account: Account | None, **more: Any) -> Driver:
-        account = account or self.grid.account()
+    def _enter(self, kind: str, region: Region, at: Spot, who: Account | None, **login: Any) -> Driver:
+        who = who or self.grid.account()
         driver = self._drivers.take(kind)
         self._in.append(driver)
-        driver.name, driver.agent_id = account.name, account.agent_id
-        arrived = driver.do(
-            "login", uri=self.grid.login_uri, first=account.first, last=account.last, password=account.password,
-            **({"start": region.start(x, y)} | more),
+        driver.name, driver.agent_id = who.name, who.agent_id
+        driver.arrival = driver.do(
+            "login", uri=self.grid.login_uri, first=who.first, last=who.last, password=who.password,
+            **({"start": region.start(*at)} | login),
         )
-        assert arrived["agent_id"] == account.agent_id
-        until(lambda: account.agent_id in driver.do("exact_avatars"), f"{driver} sees itself")
+        assert driver.arrival["agent_id"] == who.agent_id
+        until(lambda: who.agent_id in driver.do("exact_avatars"), f"{driver} sees itself")
         return driver
 
-    def viewer(self, region: Region, x: float = 128, y: float = 128, account: Account | None = None, **more: Any) -> Viewer:
-        account = account or self.grid.account()
-        start = more.pop("start", region.start(x, y))
-        viewer = Viewer(self.grid.login_uri, account.first, account.last, account.password, start, **more)
+    def viewer(self, region: Region, at: Spot = MIDDLE, who: Account | None = None, **login: Any) -> Viewer:
+        who = who or self.grid.account()
+        start = login.pop("start", region.start(*at))
+        viewer = Viewer(self.grid.login_uri, who.first, who.last, who.password, start, **login)
         self._viewers.append(viewer)
         until(viewer.position, f"{viewer} sees itself")
         return viewer

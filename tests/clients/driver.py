@@ -85,7 +85,7 @@ class Watcher:
     def wait(
         self,
         name: str,
-        where: Callable[[Event], bool] = lambda event: True,
+        where: Callable[[Event], Any] = lambda event: True,
         since: int = 0,
         timeout: float = PATIENCE,
     ) -> Event:
@@ -118,6 +118,7 @@ class Driver(Watcher):
         self.kind = kind
         self.name = ""
         self.agent_id = ""
+        self.arrival: dict[str, Any] = {}  # what its login told
         self._log = log.open("ab")
         self._process = subprocess.Popen(
             COMMANDS[kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=HERE
@@ -172,9 +173,13 @@ class Driver(Watcher):
         """Asks for something and waits until the library has done it."""
         return self.finish(self.start(do, **arguments), timeout)
 
-    def position(self, of: str | None = None) -> list[float] | None:
-        """Region-local [x, y, z] of an avatar as the library knows it; of the own one by default."""
+    def position(self, of: str | None = None) -> Any:
+        """Region-local [x, y, z] of an avatar as the library knows it, None if it doesn't; the own by default."""
         return self.do("avatars").get(of or self.agent_id)
+
+    def set_keys(self, flags: int, yaw: float = 0.0) -> None:
+        """Holds keys down (AgentUpdate.ControlFlags), facing `yaw` radians from east."""
+        self.do("set_keys", flags=flags, yaw=yaw)
 
     def kill(self) -> None:
         """Ends the process without a word to the grid, as a crash does."""

@@ -108,10 +108,11 @@ class Grid:
     def settled(self, agent_id: str, region: Region | None) -> None:
         """Waits until both of Backbone's views say that the agent is in `region` alone, or offline (None)."""
         expected = region.name if region else None
+        counted = [region] if region else []
         regions = (self.west, self.north, self.east, self.far)
         until(lambda: self.presence(agent_id) == expected, f"{agent_id} in {expected}")
         until(
-            lambda: [place.name for place in regions if agent_id in self.inside(place)] == ([expected] if region else []),
+            lambda: [place for place in regions if agent_id in self.inside(place)] == counted,
             f"{agent_id} counted in {expected} alone",
         )
 

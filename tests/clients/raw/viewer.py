@@ -172,7 +172,8 @@ class Viewer(Watcher):
 
     # -- knowing ------------------------------------------------------------------------------------------------
 
-    def position(self, of: str | None = None, circuit: Circuit | None = None) -> list[float] | None:
+    def position(self, of: str | None = None, circuit: Circuit | None = None) -> Any:
+        """Region-local [x, y, z] of an avatar, None if unknown; the own by default."""
         return (circuit or self.root).positions.get(of or self.agent_id)
 
     def velocity(self) -> list[float]:
