@@ -28,6 +28,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "capability_refused": ("capability requests answered with an error", "reason"),
     "service_errors": ("calls to other services that failed", "service"),
     "task_errors": ("background tasks that raised: a bug of ours", "task"),
+    "agent_updates": ("AgentUpdates from viewers", None),
     "frames": ("frames run", None),
     "steps": ("world steps run", None),
     "frames_late": ("frames that began more than a millisecond late", None),

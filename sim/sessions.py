@@ -33,6 +33,7 @@ HANDSHAKE_RETRY = 3.0
 HANDSHAKE_TRIES = 8
 # An announced agent that never shows up is forgotten; viewers try for about a minute.
 ANNOUNCED_LIMIT = 90.0
+ARRIVAL_LIMIT = 80.0
 
 
 def look_rotation(look_at: Vector) -> tuple[float, float, float, float]:
@@ -75,6 +76,7 @@ class Sessions:
             agent.arrival = state
             agent.arrival_position = sim.neighbours.safe_position(state["position"], agent.appearance.size[2])
             agent.arrival_look_at = state["look_at"]
+            sim.after(ARRIVAL_LIMIT, lambda: self._arrival_expires(agent, state))
         elif agent.child and agent.arrival is None:
             agent.camera.center = state["position"]
         self._take_appearance(agent, state)
@@ -99,13 +101,22 @@ class Sessions:
         if agent.circuit is None and self.sim.world.agents.get(agent.agent_id) is agent:
             self.lost(agent, "never came")
 
+    def _arrival_expires(self, agent: Agent, state: dict[str, Any]) -> None:
+        """Announced as arriving, but it never moved in: after a crossing nobody else has it, so its session ends."""
+        if agent.arrival is not state or self.sim.world.agents.get(agent.agent_id) is not agent:
+            return
+        if state["reason"] == "teleport" and agent.circuit is not None:
+            agent.arrival = None  # it may look in; its avatar is still where it came from
+        else:
+            self.lost(agent, "never arrived")
+
     # --- opened
 
     def circuit_opened(self, agent: Agent) -> None:
         """UseCircuitCode was accepted, now or again. A child gets its handshake; a root's follows its movement."""
         agent.ready = False
         self.sim.interest.forget_viewer(agent)
-        if agent.arrival is None:
+        if agent.child and agent.arrival is None:
             self.sim.after(CHILD_HANDSHAKE_DELAY, lambda: self._handshake(agent, HANDSHAKE_TRIES))
 
     def _handshake(self, agent: Agent, tries: int) -> None:
@@ -185,6 +196,11 @@ class Sessions:
         if not agent.ready:
             self._handshake(agent, HANDSHAKE_TRIES)
 
+    def take_over(self, agent: Agent) -> None:
+        """An avatar walked in: it is ours from now on. It appears at once if its viewer looks in already."""
+        if agent.child and agent.arrival is not None and agent.circuit is not None and agent.ready:
+            self._embody(agent, agent.arrival)
+
     def _embody(self, agent: Agent, arrival: dict[str, Any]) -> None:
         sim = self.sim
         agent.arrival = None
@@ -196,6 +212,9 @@ class Sessions:
         row["controls"] = arrival.get("controls", 0)
         row["flying"] = bool(arrival.get("flying", False))
         row["running"] = bool(arrival.get("running", False))
+        for animation in arrival.get("animations", []):
+            agent.animation_sequence += 1
+            agent.animations[UUID(str(animation))] = agent.animation_sequence
         log.info("%s arrived (%s)", agent.name, arrival["reason"])
         sim.neighbours.arrived(agent, arrival)
 
@@ -215,7 +234,7 @@ class Sessions:
     def lost(self, agent: Agent, reason: str) -> None:
         """The client vanished: for a root agent that ends the session, for a child only its view from here."""
         log.info("%s lost: %s", agent.name, reason)
-        if agent.root or (agent.arrival is not None and agent.arrival["reason"] == "login"):
+        if agent.root or (agent.arrival is not None and agent.arrival["reason"] != "teleport"):
             self._leave_grid(agent, reason)
         else:
             self.remove(agent, reason)

@@ -52,6 +52,7 @@ class Settings:
     assets_url: str = ""
     secret: str = ""
     terrain_seed: int = 1
+    land: frozenset[tuple[int, int]] = frozenset()  # grid squares that hold a region: the ground slopes to the sea at others
 
 
 class Simulator:
@@ -60,7 +61,9 @@ class Simulator:
         self.clock = clock
         self.metrics = Metrics(settings.name)
         facts = RegionFacts(settings.region_id, settings.name, settings.grid_x, settings.grid_y, cache_id=uuid4())
-        self.world = World(facts, Terrain.generate(settings.grid_x, settings.grid_y, settings.terrain_seed))
+        land = settings.land or None
+        terrain = Terrain.natural(settings.grid_x, settings.grid_y, settings.terrain_seed, land)
+        self.world = World(facts, terrain)
         self.world.add_parcel(
             Parcel(1, uuid4(), settings.name, facts.owner_id, int(clock.unix()), np.ones((64, 64), bool))
         )

@@ -19,7 +19,9 @@ AVATAR_DTYPE = np.dtype(
         ("on_ground", np.uint8),
         ("motion", np.uint8),  # a Motion; the kernel writes it, animations follow it
         ("dirty", np.uint8),  # the path changed so that viewers must hear of it this frame
-        ("collided", np.uint8),  # walked into the region's edge with nobody behind it
+        ("motion_changed", np.uint8),  # `motion` is not what it was before this step
+        ("held", np.uint8),  # being handed to a neighbour: stays where it is
+        ("repeats", np.uint8),  # how often a stop is still to be said again, since updates may be lost
         ("local_id", np.uint32),
         ("controls", np.uint32),  # AgentUpdate.ControlFlags: the state of the keys
         ("position", np.float32, 3),  # metres, region-local; the middle of the capsule

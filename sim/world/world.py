@@ -100,6 +100,7 @@ class Marks:
     terrain: bool = False  # terrain.dirty holds patches
     parcels: bool = False  # overlay must be sent again
     coarse: bool = False  # somebody came or left: the map dots are stale
+    outside: list[int] = field(default_factory=list)  # rows that walked over a border in this step
 
 
 class World:
@@ -114,6 +115,8 @@ class World:
         self.marks = Marks()
         self.time = 0.0  # world seconds since the region opened
         self.dilation = 1.0
+        # Whether a region lies beyond each side, [dy + 1, dx + 1]; avatars may leave only over such a side.
+        self.open_sides = np.zeros((3, 3), np.uint8)
         self._next_local_id = 1
 
     def new_local_id(self) -> int:
