@@ -28,6 +28,7 @@ from sim.clock import Clock
 from sim.frame import Frame
 from sim.interest.interest import Interest
 from sim.metrics import Metrics
+from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
 from sim.sessions import Sessions
 from sim.world.agent import Agent
@@ -77,6 +78,7 @@ class Simulator:
         self.address = settings.advertise or settings.bind
         self.circuits = Circuits(self, socket)
         self.sessions = Sessions(self)
+        self.names = Names(self)
         self.interest = Interest(self)
         self.neighbours = Neighbours(self)
         self.cap_server = CapServer(self)

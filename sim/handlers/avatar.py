@@ -54,6 +54,22 @@ def motion_animation(motion: int) -> UUID:
     return MOTION_ANIMATIONS[motion]
 
 
+def playing_animations(sim: Simulator, agent: Agent) -> list[tuple[UUID, int]]:
+    """All animations of an avatar with their sequence numbers: what it does by itself first, then what was started.
+
+    A viewer restarts an animation when its number is new, so the default one keeps its number while the motion lasts.
+    """
+    motion = int(sim.world.row(agent)["motion"])
+    last, sequence = agent.extras.get("motion", (None, 0))
+    if motion != last:
+        agent.animation_sequence += 1
+        sequence = agent.animation_sequence
+        agent.extras["motion"] = (motion, sequence)
+    default = motion_animation(motion)
+    started = [(animation, number) for animation, number in agent.animations.items() if animation != default]
+    return [(default, sequence), *started]
+
+
 @handles("AgentAnimation", state=ROOT, rate=CHAT)
 def agent_animation(sim: Simulator, agent: Agent, message: Message) -> None:
     """Start and stop animations; interest tells everybody the whole set that plays."""

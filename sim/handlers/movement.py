@@ -35,6 +35,7 @@ CAMERA_LIMIT = 8192.0
 def agent_update(sim: Simulator, agent: Agent, message: Message) -> None:
     update = message["AgentData"]
     agent.updates_seen += 1
+    sim.metrics.plain["agent_updates"] += 1
     _move_camera(agent, update)
     if agent.child:
         return
