@@ -50,7 +50,8 @@ class Settings:
     bind: str = "127.0.0.1"
     advertise: str = ""  # the address viewers are told; the bound one when empty
     backbone_url: str = ""
-    assets_url: str = ""
+    assets_url: str = ""  # where this process reaches the asset store
+    public_assets_url: str = ""  # where viewers do; the same when empty
     secret: str = ""
     terrain_seed: int = 1
     land: frozenset[tuple[int, int]] = frozenset()  # grid squares that hold a region: the ground slopes to the sea at others

@@ -7,12 +7,13 @@ who would otherwise keep a ghost.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from protocol import objects
 from protocol.message import Message, encode
+from sim.circuits.datagrams import Outgoing
 from sim.handlers.avatar import playing_animations
 from sim.interest.chat import deliver_chat
 from sim.interest.land import send_dirty_patches, send_land, send_overlay
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 # Objects and land wait for the first AgentUpdate, since it says where the camera is; but some clients never send one.
 FIRST_UPDATE_WAIT = 0.7
 FULL_BLOCKS_BYTES = 1000  # of ObjectUpdate blocks a datagram
+BLOCK_BYTES = 230  # of an avatar's block without its name and textures
 
 
 class Interest:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self.known = np.zeros((64, 128), np.uint8)
+        self._records = np.zeros((64, objects.RECORD_SIZE), np.uint8)
+        self._lengths = np.zeros(64, np.int64)
         self._viewers: dict[Agent, int] = {}  # being fed -> circuit slot
         self._waiting: dict[Agent, float] = {}  # handshake answered, not fed yet -> real time to start at the latest
         self._statistics = Statistics(sim)
@@ -129,32 +133,36 @@ class Interest:
 
     # --- people
 
-    def _full_block(self, agent: Agent) -> dict[str, object]:
+    def _full_block(self, agent: Agent) -> dict[str, Any]:
         row = self.sim.world.row(agent)
-        return objects.avatar_block(
-            local_id=agent.local_id,
-            full_id=agent.agent_id,
-            first=agent.first,
-            last=agent.last,
-            title=agent.group_title,
+        motion = objects.Motion(
             position=tuple(row["position"].tolist()),
             velocity=tuple(row["velocity"].tolist()),
             acceleration=tuple(row["acceleration"].tolist()),
             rotation=tuple(row["rotation"].tolist()),
-            scale=(agent.appearance.size[0], agent.appearance.size[1], agent.appearance.size[2]),
+            angular_velocity=tuple(row["angular_velocity"].tolist()),
+        )
+        return objects.avatar_block(
+            agent.local_id,
+            agent.agent_id,
+            agent.first,
+            agent.last,
+            motion,
+            title=agent.group_title,
+            height=agent.appearance.size[2],
             texture_entry=agent.appearance.texture_entry,
         )
 
-    def _send_blocks(self, circuit: Circuit, blocks: list[dict[str, object]]) -> None:
+    def _send_blocks(self, circuit: Circuit, blocks: list[dict[str, Any]]) -> None:
         """ObjectUpdates of so many blocks, as many to a datagram as fit."""
         region = {
             "RegionHandle": self.sim.world.facts.handle,
             "TimeDilation": round(self.sim.world.dilation * 65535),
         }
-        batch: list[dict[str, object]] = []
+        batch: list[dict[str, Any]] = []
         size = 0
         for block in blocks:
-            length = objects.block_size(block)
+            length = BLOCK_BYTES + len(block["TextureEntry"]) + len(block["NameValue"])
             if batch and size + length > FULL_BLOCKS_BYTES:
                 circuit.send(Message("ObjectUpdate", RegionData=region, ObjectData=batch))
                 batch, size = [], 0
@@ -209,24 +217,18 @@ class Interest:
         movers = np.flatnonzero(rows["dirty"])
         if not len(movers):
             return
-        moved = rows[movers]
-        records, lengths = objects.encode_terse_batch(
-            moved["local_id"],
-            np.ones(len(moved), np.uint8),
-            moved["position"],
-            moved["velocity"],
-            moved["acceleration"],
-            moved["rotation"],
-            moved["angular_velocity"],
-        )
+        if len(movers) > len(self._records):
+            self._records = np.zeros((2 * len(movers), objects.RECORD_SIZE), np.uint8)
+            self._lengths = np.zeros(2 * len(movers), np.int64)
+        encode_rows(rows, movers, self._records, self._lengths)
         mark_sent(rows, movers)
         if not self._viewers:
             return
         circuits = self.sim.circuits
         written = pack_terse(
             circuits.socket.outgoing,
-            records,
-            lengths,
+            self._records[: len(movers)],
+            self._lengths[: len(movers)],
             movers,
             np.fromiter(self._viewers.values(), np.int64, len(self._viewers)),
             self.known,
@@ -291,16 +293,20 @@ def mark_sent(rows: np.ndarray, movers: np.ndarray) -> None:
     rows["dirty"][movers] = 0
 
 
+def encode_rows(rows: np.ndarray, movers: np.ndarray, records: np.ndarray, lengths: np.ndarray) -> None:
+    """The terse records of some avatar rows."""
+    objects.encode_terse_batch(
+        movers, rows["local_id"], rows["active"], rows["position"], rows["velocity"], rows["acceleration"],
+        rows["rotation"], rows["angular_velocity"], records, lengths,
+    )  # fmt: skip
+
+
 def warm() -> None:
     """Compile, or load from the cache, before the region opens."""
-    from sim.circuits.datagrams import Outgoing
-
     rows = np.zeros(1, AVATAR_DTYPE)
-    records, lengths = objects.encode_terse_batch(
-        rows["local_id"], np.ones(1, np.uint8), rows["position"], rows["velocity"], rows["acceleration"],
-        rows["rotation"], rows["angular_velocity"],
-    )  # fmt: skip
+    records, lengths = np.zeros((1, objects.RECORD_SIZE), np.uint8), np.zeros(1, np.int64)
     one = np.zeros(1, np.int64)
+    encode_rows(rows, one, records, lengths)
     pack_terse(
         Outgoing(4), records, lengths, one, one, np.ones((1, 1), np.uint8), np.zeros(1, np.uint32),
         np.zeros(1, np.uint64), 0, 1.0,
