@@ -95,7 +95,7 @@ class Sessions:
         if size is not None:
             agent.appearance.size = tuple(size)
         agent.appearance.serial = int(look.get("serial", 0))
-        agent.wearables = [(UUID(item), UUID(asset), int(kind)) for item, asset, kind in state.get("wearables", [])]
+        agent.wearables = list(state.get("wearables", []))
 
     def _forget_if_unseen(self, agent: Agent) -> None:
         if agent.circuit is None and self.sim.world.agents.get(agent.agent_id) is agent:
@@ -214,7 +214,7 @@ class Sessions:
         row["running"] = bool(arrival.get("running", False))
         for animation in arrival.get("animations", []):
             agent.animation_sequence += 1
-            agent.animations[UUID(str(animation))] = agent.animation_sequence
+            agent.animations[animation] = agent.animation_sequence
         log.info("%s arrived (%s)", agent.name, arrival["reason"])
         sim.neighbours.arrived(agent, arrival)
 

@@ -71,7 +71,7 @@ class EventQueue:
     def next_reply(self) -> tuple[int, list[dict[str, Any]]] | None:
         """The reply to send now: the unacknowledged one again, or what has gathered since."""
         if self._sent is None and self._waiting:
-            events = []
+            events: list[dict[str, Any]] = []
             while self._waiting and len(events) < REPLY_LIMIT:
                 event, droppable = self._waiting.popleft()
                 self._droppable -= droppable

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numba import njit, types
@@ -26,8 +27,12 @@ SLOT = 2048  # bytes a received datagram may have; nothing honest is over 1500
 BATCH = 256
 MTU = 1200  # the largest datagram we send, bytes
 
-_recvmmsg = types.ExternalFunction("recvmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32, types.uint64))
-_sendmmsg = types.ExternalFunction("sendmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32))
+_recvmmsg: Any = types.ExternalFunction(
+    "recvmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32, types.uint64)
+)
+_sendmmsg: Any = types.ExternalFunction(
+    "sendmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32)
+)
 _DONTWAIT = 0x40
 _TRUNCATED = 0x20
 

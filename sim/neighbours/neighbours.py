@@ -129,7 +129,6 @@ class Neighbours:
 
     def logged_out(self, agent: Agent) -> None:
         """The session ends, by its own will or because its client is gone."""
-        facts = self.sim.world.facts
         position = self.sim.world.position(agent) if agent.root else agent.arrival_position
         look_at = agent.arrival_look_at
         if agent.root:

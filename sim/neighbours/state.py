@@ -50,7 +50,9 @@ def agent_state(sim: Simulator, agent: Agent, reason: str, position: tuple[float
     }
     if agent.root:
         row = sim.world.row(agent)
+        x, y, z, w = row["rotation"].tolist()
         state |= {
+            "look_at": [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 0.0],
             "velocity": row["velocity"].tolist(),
             "rotation": row["rotation"].tolist(),
             "controls": int(row["controls"]),
@@ -94,6 +96,11 @@ def parse_state(body: Any) -> dict[str, Any]:
     for name in ("animations", "wearables"):
         if not isinstance(state.get(name, []), list) or len(state.get(name, [])) > 64:
             raise ProtocolError(f"{name} must be a list of at most 64")
+    try:
+        state["animations"] = [UUID(str(animation)) for animation in state.get("animations", [])]
+        state["wearables"] = [(UUID(item), UUID(asset), int(kind)) for item, asset, kind in state.get("wearables", [])]
+    except (TypeError, ValueError) as error:
+        raise ProtocolError(f"animations and wearables must be lists of uuids: {error}") from error
     look = state.get("appearance")
     if isinstance(look, dict) and "size" in look:
         look["size"] = vector(look["size"], 3, 10.0)
