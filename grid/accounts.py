@@ -3,11 +3,10 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from grid import names, web
+from grid import names, plan, web
 from grid.errors import GridError
 from grid.layout import Layout, read_json, write_json
 
@@ -63,18 +62,19 @@ def add(layout: Layout, running_uri: str | None, first: str, last: str, password
             return str(json.loads(answer)["agent_id"])
         taken = "choose another name; `mainland user list` shows those in use" if status == 409 else ""
         raise GridError(f"no account made for {first} {last}: {reason(status, answer)}", taken)
+    return str(_offline(layout, first, last, password)["agent_id"])
+
+
+def _offline(layout: Layout, first: str, last: str, password: str) -> dict[str, Any]:
     from backbone import admin
 
     layout.create()
-    return str(_offline(lambda: admin.add_user(str(layout.backbone), first, last, password), first, last))
-
-
-def _offline(make: Callable[[], Any], first: str, last: str) -> Any:
-    from backbone.client import BackboneError
-
+    saved = plan.load(layout)
     try:
-        return make()
-    except (BackboneError, ValueError) as error:
+        return admin.add_user(layout.backbone, first, last, password, saved.database if saved else None)
+    except admin.NameTaken as error:
+        raise GridError(str(error), "choose another name") from error
+    except ValueError as error:
         raise GridError(f"no account made for {first} {last}: {error}") from error
 
 

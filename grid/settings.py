@@ -61,7 +61,7 @@ def _example(setting: Setting) -> str:
 
 SETTINGS = (
     Setting("name", str, "Mainland", "what viewers show as the grid's name", 1, 63),
-    Setting("regions", str, "2x2", "columns x rows of 256 m regions; a saved grid can grow, never shrink", 3, 5),
+    Setting("regions", str, "2x2", "columns x rows of 256 m regions; a saved grid can grow, never shrink", 1, 9),
     Setting("http_port", int, 9000, "the login port, the only one people type; 0 = any free one", 0, 65535),
     Setting("bind", str, "127.0.0.1", "IPv4 address to listen on; this machine only unless asked otherwise", 1, 63),
     Setting("advertise", str, None, "address viewers are told to come to, when it is not the one bound", 1, 253),
