@@ -195,17 +195,15 @@ def decode_texture_entry(data: bytes) -> TextureEntry:
 
 
 def encode_texture_entry(entry: TextureEntry) -> bytes:
-    """The bytes of a look, without the material section if nothing has one: older clients do not know it.
+    """The bytes of a look, always with the material section: one client library fails without it.
 
     Raises ProtocolError for face numbers beyond 63 and values that do not fit.
     """
     if any(not 0 <= number < MAX_FACES for number in entry.faces):
         raise ProtocolError(f"a face beyond {MAX_FACES - 1}")
     parts: list[bytes] = []
-    has_materials = any(face.material_id != NULL for face in (entry.default, *entry.faces.values()))
-    sections = _SECTIONS if has_materials else _SECTIONS[:-1]
     try:
-        for number, section in enumerate(sections):
+        for number, section in enumerate(_SECTIONS):
             default = section.write(section.get(entry.default))
             masks: dict[bytes, int] = {}
             for n, face in entry.faces.items():
