@@ -5,7 +5,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,46 @@ class Drivers:
         for driver in self._all:
             if driver.alive:
                 driver.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def vanished(grid: Grid) -> Iterator[tuple[str, Viewer]]:
+    """The id of an agent whose client died as the run began, and a viewer beside it. Waiting for the minute that ends
+    such a session costs nothing this way."""
+    people = [grid.account(), grid.account()]
+    ghost, witness = (
+        Viewer(grid.login_uri, who.first, who.last, who.password, grid.north.start(200, 200)) for who in people
+    )
+    until(lambda: witness.position(ghost.agent_id), "the witness sees the one who will vanish")
+    ghost.vanish()
+    yield ghost.agent_id, witness
+    witness.leave()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def idle_poll(grid: Grid) -> Future[tuple[int, float]]:
+    """(status, seconds it was held) of an event queue poll that found nothing, begun with the run."""
+
+    def poll() -> tuple[int, float]:
+        who = grid.account()
+        with Viewer(grid.login_uri, who.first, who.last, who.password, grid.far.start(), False, False) as viewer:
+            ack, status = None, 200
+            while status == 200:
+                began = time.monotonic()
+                status, reply = viewer.poll_events(ack, timeout=90)
+                ack = reply and reply["id"]
+            return status, time.monotonic() - began
+
+    result: Future[tuple[int, float]] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(poll())
+        except Exception as error:  # handed to the test that asks for the result
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,10 @@ def message(client: Any, dialog: int, since: int = 0) -> Event:
 
 
 def notified(client: Any, what: str, who: str, since: int = 0) -> Event:
-    return client.wait(what, lambda event: who in {block["AgentID"] for block in event.blocks("AgentBlock")}, since=since)
+    def about(event: Event) -> bool:
+        return who in {block["AgentID"] for block in event.blocks("AgentBlock")}
+
+    return client.wait(what, about, since=since)
 
 
 def befriend(node: Driver, hippo: Driver) -> None:
@@ -95,7 +98,7 @@ def test_declining_leaves_things_as_they_were(grid: Grid, visit: Visit) -> None:
     hippo, node = visit.hippo(grid.north), visit.node(grid.east)
     hippo.do("im", to=node.agent_id, text="Friends?", dialog=OFFERED, im_id=hippo.agent_id)
     node.wait("friend-request", lambda event: event["friend-request.from"] == hippo.agent_id)
-    node.do("decline_friendship", **{"from": hippo.agent_id})
+    node.do("decline_friendship", who=hippo.agent_id)
     assert message(hippo, DECLINED)["AgentData.AgentID"] == node.agent_id
     assert grid.get(f"/agents/{hippo.agent_id}/friends")["friends"] == []
 

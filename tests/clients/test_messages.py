@@ -80,7 +80,9 @@ def test_a_message_to_nobody_breaks_nothing(hippo: Driver, viewer: Viewer) -> No
 
 
 @pytest.mark.parametrize("reader", ["message", "capability"])
-def test_messages_wait_for_those_who_are_away(grid: Grid, visit: Visit, hippo: Driver, node: Driver, reader: str) -> None:
+def test_messages_wait_for_those_who_are_away(
+    grid: Grid, visit: Visit, hippo: Driver, node: Driver, reader: str
+) -> None:
     away = grid.account()
     marks = hippo.mark(), node.mark()
     hippo.do("im", to=away.agent_id, text="from hippo")

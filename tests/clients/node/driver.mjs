@@ -154,8 +154,8 @@ const commands = {
   async im({ to, text }) { await say().sendInstantMessage(to, text) },
   async im_typing({ to, on = true }) { await (on ? say().startTypingIM(to) : say().stopTypingIM(to)) },
   async offer_friendship({ to, text = 'Be my friend?' }) { await bot.clientCommands.friends.sendFriendRequest(to, text) },
-  async accept_friendship({ from }) { await bot.clientCommands.friends.acceptFriendRequest(requests.get(from)) },
-  async decline_friendship({ from }) { await bot.clientCommands.friends.rejectFriendRequest(requests.get(from)) },
+  async accept_friendship({ who }) { await bot.clientCommands.friends.acceptFriendRequest(requests.get(who)) },
+  async decline_friendship({ who }) { await bot.clientCommands.friends.rejectFriendRequest(requests.get(who)) },
   async grant_rights({ to, rights }) { await bot.clientCommands.friends.grantFriendRights(to, rights) },
 
   async set_keys({ flags = 0, yaw = 0 }) { hold(flags, yaw) },

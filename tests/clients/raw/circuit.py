@@ -50,9 +50,9 @@ class Circuit:
         """The same packet again, as after a lost ack; its appended acks are not repeated."""
         self._udp.sendto(wire.build(message, sequence, flags | wire.RESENT), self.address)
 
-    def tick(self, now: float) -> None:
-        """Sends held acks and what is due for another try."""
-        if self.to_ack:
+    def tick(self, now: float, ack: bool) -> None:
+        """Sends held acks, unless told not to, and what is due for another try."""
+        if self.to_ack and ack:
             acks, self.to_ack = self.to_ack[:200], self.to_ack[200:]
             self.send(wire.encode("PacketAck", Packets=[{"ID": ack} for ack in acks]), reliable=False)
         for sequence, (message, flags, when, tries) in list(self.unacked.items()):

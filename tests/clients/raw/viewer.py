@@ -67,6 +67,8 @@ class Viewer(Watcher):
         self.children, self.poll, self.flags = children, poll, flags
         self.keys, self.yaw, self.far = 0, 0.0, 128.0
         self.kicked = ""
+        self.pings = 0
+        self.hold_acks = False  # True: received packets are not acknowledged, as if the acks got lost
         self.faults: list[str] = []  # packets or events that break a rule; `leave` raises them
         self._lock = threading.RLock()
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -153,7 +155,7 @@ class Viewer(Watcher):
         self._next_update = time.monotonic() + (0.1 if self.keys else 0.5)
         for circuit in list(self.circuits.values()):
             if circuit.handshakes and circuit.open:
-                self.send("AgentUpdate", circuit, reliable=False, zero=True, append_acks=True, AgentData={
+                self.send("AgentUpdate", circuit, reliable=False, zero=True, append_acks=not self.hold_acks, AgentData={
                     "BodyRotation": facing, "HeadRotation": facing, "CameraCenter": self.position() or [128, 128, 30],
                     "CameraAtAxis": ahead, "CameraLeftAxis": [-ahead[1], ahead[0], 0.0], "CameraUpAxis": [0, 0, 1.0],
                     "Far": self.far, "ControlFlags": self.keys})
@@ -186,6 +188,11 @@ class Viewer(Watcher):
             for (px, py), rows in terrain.decode(data).items():
                 found.update({(px * 16 + i, py * 16 + j): rows[j][i] for j in range(16) for i in range(16)})
         return found
+
+    def land_complete(self, circuit: Circuit | None = None) -> None:
+        """Waits for all 256 patches of a region's land."""
+        until(lambda: len((circuit or self.root).land) * 20 >= 256, "land packets")
+        until(lambda: len(self.heights(circuit)) == 65536, "the whole land")
 
     def neighbour(self, handle: int) -> Circuit | None:
         """The child circuit to a region, once it has shaken hands."""
@@ -243,7 +250,7 @@ class Viewer(Watcher):
                     now = time.monotonic()
                     for circuit in list(self.circuits.values()):
                         if circuit.open:
-                            circuit.tick(now)
+                            circuit.tick(now, ack=not self.hold_acks)
                     if now >= self._next_update:
                         self._agent_update()
             except Exception as error:  # a broken packet must fail the scenario, not end this thread unnoticed
@@ -268,6 +275,7 @@ class Viewer(Watcher):
     # -- messages a viewer reacts to ----------------------------------------------------------------------------
 
     def _on_StartPingCheck(self, circuit: Circuit, body: dict[str, Any]) -> None:
+        self.pings += 1
         self.send("CompletePingCheck", circuit, reliable=False, PingID={"PingID": body["PingID"]["PingID"]})
 
     def _on_RegionHandshake(self, circuit: Circuit, body: dict[str, Any]) -> None:
