@@ -22,7 +22,9 @@ from aiohttp import web
 
 from protocol.errors import ProtocolError
 from protocol.message import Message
-from sim.handlers.people import deliver_message, deliver_notification
+from sim.handlers.friends import deliver_notification
+from sim.handlers.messages import deliver_message
+from sim.interest.chat import RANGES
 from sim.neighbours.state import parse_state, vector
 from sim.world.world import Chat
 
@@ -131,6 +133,8 @@ class Services:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"not a chat message: {error}") from error
+        if said.kind not in RANGES:
+            raise ProtocolError(f"chat of kind {said.kind} does not carry over a border")
         self.sim.world.marks.chat.append(said)
         return web.Response(status=204)
 
