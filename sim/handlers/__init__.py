@@ -44,7 +44,10 @@ OPEN, ROOT = State.OPEN, State.ROOT
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A token bucket an agent and class: `burst` messages at once, `per_second` in the long run. Excess is dropped and counted."""
+    """A token bucket an agent and class: `burst` messages at once, `per_second` in the long run.
+
+    Excess is dropped and counted.
+    """
 
     name: str
     per_second: float

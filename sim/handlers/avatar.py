@@ -9,10 +9,10 @@ import math
 from typing import TYPE_CHECKING
 
 from protocol.message import Message, encode
-from protocol.wellknown import DEFAULT_WEARABLES, NULL, Animation
+from protocol.wellknown import NULL, Animation
 from sim.handlers import CHAT, OPEN, QUERY, ROOT, Rate, handles
 from sim.handlers.replies import send, start
-from sim.handlers.wearables import load_wearables, remember_worn
+from sim.handlers.wearables import DEFAULTS, load_wearables, remember_worn
 from sim.world.avatars import Motion
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def _answer_wearables(sim: Simulator, agent: Agent) -> None:
 
 def wearables_update(agent: Agent) -> Message:
     """AgentWearablesUpdate with what the avatar wears, or the default body when nothing is known of it."""
-    worn = agent.wearables or [(asset, asset, int(kind)) for kind, asset in DEFAULT_WEARABLES.items()]
+    worn = agent.wearables or DEFAULTS
     return Message(
         "AgentWearablesUpdate",
         AgentData={"AgentID": agent.agent_id, "SessionID": agent.session_id, "SerialNum": agent.appearance.serial},
@@ -178,9 +178,10 @@ def viewer_effect(sim: Simulator, agent: Agent, message: Message) -> None:
     body = encode(relayed)
     here = sim.world.position(agent)
     for other in sim.world.roots():
-        if other is not agent and other.circuit is not None and other.ready:
-            if math.dist(here, sim.world.position(other)) <= EFFECT_RANGE:
-                other.circuit.send_body(body, reliable=False, zerocode=True)
+        if other is agent or other.circuit is None or not other.ready:
+            continue
+        if math.dist(here, sim.world.position(other)) <= EFFECT_RANGE:
+            other.circuit.send_body(body, reliable=False, zerocode=True)
 
 
 @handles("AgentDataUpdateRequest", state=OPEN, rate=QUERY)

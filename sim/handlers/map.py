@@ -99,7 +99,7 @@ def map_block_request(sim: Simulator, agent: Agent, message: Message) -> None:
 
 @handles("MapNameRequest", state=OPEN, rate=QUERY)
 def map_name_request(sim: Simulator, agent: Agent, message: Message) -> None:
-    """Regions whose name begins so, an exact match first, and then a block that marks the end by naming what was asked."""
+    """Regions whose name begins so, an exact match first; then a block that names what was asked marks the end."""
     asked = text(message["NameData"]["Name"])
     wanted = asked.strip().casefold()
     found = []
@@ -162,7 +162,7 @@ def _send_items(agent: Agent, flags: int, kind: int, items: list[dict[str, Any]]
 
 @handles("RegionHandleRequest", state=OPEN, rate=QUERY)
 def region_handle_request(sim: Simulator, agent: Agent, message: Message) -> None:
-    """Where the region of an id lies, for landmarks. An unknown one has handle 0, which a viewer takes as "not there"."""
+    """Where the region of an id lies, for landmarks. An unknown one has handle 0: "not there"."""
     asked: UUID = message["RequestBlock"]["RegionID"]
     handle = handle_of_region(sim, asked) or 0
     send(agent, Message("RegionIDAndHandleReply", ReplyBlock={"RegionID": asked, "RegionHandle": handle}))

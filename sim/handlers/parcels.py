@@ -1,7 +1,7 @@
 """Parcels as viewers see them: the overlay of borders, and what they ask about a piece of land.
 
-ParcelOverlay: 64 x 64 cells of 4 m, row by row from the south-west corner, in four messages of 1024 bytes. A cell's byte
-is the kind of ownership in its low three bits, 0x40 a border on its west side, 0x80 one on its south side. Clients
+ParcelOverlay: 64 x 64 cells of 4 m, row by row from the south-west corner, in four messages of 1024 bytes. A cell's
+byte is the kind of ownership in its low three bits, 0x40 a border on its west side, 0x80 one on its south side. Clients
 flood-fill parcels from these lines, so they must be exact.
 
 ParcelProperties goes by the event queue only (`parcel_properties_event`).
@@ -51,7 +51,8 @@ def parcel_overlay_messages(world: World, agent: Agent) -> list[Message]:
     cells |= np.where(south, SOUTH_BORDER, 0).astype(np.uint8)
     data = cells.tobytes()
     return [
-        Message("ParcelOverlay", ParcelData={"SequenceID": n, "Data": data[n * 1024 : (n + 1) * 1024]}) for n in range(4)
+        Message("ParcelOverlay", ParcelData={"SequenceID": n, "Data": data[n * 1024 : (n + 1) * 1024]})
+        for n in range(4)
     ]
 
 
@@ -163,8 +164,8 @@ def parcel_access_list_request(sim: Simulator, agent: Agent, message: Message) -
 
 # --- places anywhere in the grid, by an id
 
-# A viewer turns a landmark into a parcel id (RemoteParcelRequest) and asks for that parcel's facts later. The parcel may
-# be in a region this one knows only by name, so such an id carries the place itself:
+# A viewer turns a landmark into a parcel id (RemoteParcelRequest) and asks for that parcel's facts later. The parcel
+# may be in a region this one knows only by name, so such an id carries the place itself:
 #     U64 region handle | "Mnld" | U16 x | U16 y     big endian, metres in the region
 _PLACE_MARK = b"Mnld"
 

@@ -123,7 +123,7 @@ def _estate_info(sim: Simulator, agent: Agent, invoice: UUID) -> Message:
 
 @handles("GenericMessage", state=OPEN, rate=QUERY)
 def generic_message(sim: Simulator, agent: Agent, message: Message) -> None:
-    """Questions by name. Those a profile window waits for are answered: nobody keeps picks, classifieds or notes here."""
+    """Questions by name. Those a profile window waits for are answered: there are no picks, classifieds or notes."""
     method = text(message["MethodData"]["Method"])
     answer = _PROFILE_ANSWERS.get(method)
     parameters = [text(block["Parameter"]) for block in message["ParamList"][:4]]

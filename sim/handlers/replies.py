@@ -85,7 +85,7 @@ def turn(agent: Agent, order: str) -> asyncio.Lock:
 
 
 async def ask(sim: Simulator, call: Awaitable[T]) -> T | BackboneError:
-    """Await a call to Backbone; its refusal or silence comes back as a value, counted when it is not the asker's fault."""
+    """Await a call to Backbone; its refusal or silence comes back as a value, counted if it is not the asker's fault."""
     try:
         return await call
     except BackboneError as error:

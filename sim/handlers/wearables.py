@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backbone.client import BackboneError
-from protocol.wellknown import AssetType, Folder
+from protocol.wellknown import DEFAULT_WEARABLES, AssetType, Folder, mainland_id
 from sim.handlers.replies import ask
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ KINDS = 17
 WEARABLE_ASSETS = (AssetType.CLOTHING, AssetType.BODY_PART)
 
 Worn = tuple[UUID, UUID, int]  # item, asset, kind
+
+
+# What an avatar wears when its inventory cannot be read: the library's items, which every viewer knows.
+DEFAULTS: list[Worn] = [
+    (mainland_id(f"library/item/{kind.name.lower()}"), asset, int(kind)) for kind, asset in DEFAULT_WEARABLES.items()
+]
 
 
 async def load_wearables(sim: Simulator, agent: Agent) -> None:
