@@ -132,7 +132,12 @@ class Simulator:
     def run_timers(self) -> None:
         now = self.clock.now()
         while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
+            action = heapq.heappop(self._timers)[2]
+            try:
+                action()
+            except Exception:  # one visitor's errand must not end the region for everybody
+                self.metrics.count("task_errors", label="timer")
+                log.exception("a timer failed")
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run a coroutine in the slack between frames. What it raises is logged and counted under `name`."""

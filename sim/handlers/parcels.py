@@ -110,7 +110,7 @@ def parcel_properties_event(
         Message(
             "ParcelProperties",
             ParcelData=data,
-            MediaData=[{"MediaType": parcel.media_type}],
+            MediaData={"MediaType": parcel.media_type},
             AgeVerificationBlock={"RegionDenyAgeUnverified": False},
             RegionAllowAccessBlock={"RegionAllowAccessOverride": True},
             ParcelEnvironmentBlock={"ParcelEnvironmentVersion": -1, "RegionAllowEnvironmentOverride": False},
