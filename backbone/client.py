@@ -7,7 +7,6 @@ unreachable Backbone and a timeout all raise BackboneError, so a caller has one 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -58,7 +57,7 @@ class BackboneClient:
                 method, self.base_url + path, data=data, params=params, headers=headers, timeout=self._timeout
             ) as answer:
                 raw = await answer.read()
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise BackboneError(UNREACHABLE, "backbone unreachable", f"{type(error).__name__}: {error}") from error
         if answer.status >= 400:
             raise _refusal(answer.status, answer.reason, raw)
@@ -86,9 +85,7 @@ class BackboneClient:
         place = _place(region_id, position, look_at)
         return await self._call("PUT", f"/agents/{agent_id}/presence", {"session_id": session_id, **place})
 
-    async def leave(
-        self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector
-    ) -> None:
+    async def leave(self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector) -> None:
         """Logout: the session ends, the last place is kept. Again for an ended session: fine. 409: not current."""
         place = _place(region_id, position, look_at)
         await self._call("DELETE", f"/agents/{agent_id}/presence", place, {"session_id": session_id})

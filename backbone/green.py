@@ -18,7 +18,7 @@ import warnings
 
 with warnings.catch_warnings():
     # It says of itself on import that it is in maintenance. Chosen with that known: see docs/architecture.md.
-    warnings.filterwarnings("ignore", message=r"(?s).*[Ee]ventlet.*", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     import eventlet
     import eventlet.debug
     import eventlet.event
@@ -40,6 +40,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 _native_threading = eventlet.patcher.original("threading")
+_native_select = eventlet.patcher.original("select")
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -209,6 +210,14 @@ class _Protocol(eventlet.wsgi.HttpProtocol):
         environ = super().get_environ()
         environ["backbone.connection"] = self
         return environ
+
+
+def readable_now(sock: Any) -> bool:
+    """Whether a socket has something to read (or was closed) at this moment; never waits.
+
+    By the native select: the green one, asked not to wait, may come back before it has looked.
+    """
+    return bool(_native_select.select([sock.fileno()], [], [], 0)[0])
 
 
 def close_after(environ: dict[str, Any]) -> None:
