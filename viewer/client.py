@@ -121,7 +121,8 @@ class login:
     """Log in: ``async with login(...) as me`` logs out at the end; ``me = await login(...)`` leaves that to the caller.
 
     ``start``: ``last``, ``home`` or ``uri:Region Name&x&y&z``. ``http``: a session shared by several clients (else each
-    has its own). Raises ``LoginRefused``, ``LoginFailed``, ``ConnectionLost`` or ``WaitTimeout``, all ``ViewerError``.
+    has its own). ``kind``: a class made of ``Client``, to log that in instead. Raises
+    ``LoginRefused``, ``LoginFailed``, ``ConnectionLost`` or ``WaitTimeout``, all ``ViewerError``.
     """
 
     def __init__(
@@ -134,10 +135,12 @@ class login:
         *,
         habits: Habits | None = None,
         http: aiohttp.ClientSession | None = None,
+        kind: type[Client] = Client,
     ) -> None:
         self._call = (login_uri, first, last, password, start)
         self._habits = habits or Habits()
         self._http = http
+        self._kind = kind
         self._client: Client | None = None
 
     def __await__(self) -> Generator[Any, None, Client]:
@@ -157,7 +160,7 @@ class login:
         http = self._http or new_http()
         try:
             session = await request_session(http, *self._call)
-            client = Client(session, http, self._habits)
+            client = self._kind(session, http, self._habits)
             client.owns_http = self._http is None
             try:
                 await client.enter_first_region()

@@ -46,6 +46,7 @@ class Habits:
     agent_update_gap: float = 0.1  # at most ten a second while something changes
     agent_update_idle: float = 1.0  # and one a second when nothing does
     draw_distance: float = 128.0  # metres, AgentUpdate.Far
+    stuck_after: float = 6.0  # a walk that gets no nearer for so long is given up
     throttle: float = 1_500_000.0  # bits per second, all categories together
 
     # leaving

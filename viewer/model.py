@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol import objects
+from protocol.errors import ProtocolError
 
 if TYPE_CHECKING:
     from .regions import Region
@@ -107,7 +108,10 @@ class Entity:
     def _read(self) -> None:
         if self._terse is not None:
             data, self._terse = self._terse, None
-            self._take(objects.decode_terse(data))
+            try:
+                self._take(objects.decode_terse(data))
+            except ProtocolError:  # not a number, or cut off: what we knew before still stands
+                self.region.malformed_motions += 1
 
     @property
     def velocity(self) -> Vector:

@@ -30,7 +30,6 @@ FORWARD = AT_POS | FAST_AT  # what the arrow key sends
 
 _SITTING = {Animation.SIT, Animation.SIT_GROUND}
 _TURN = 0.03  # radians of heading error worth a new AgentUpdate
-_STUCK_AFTER = 6.0  # seconds without getting nearer
 
 
 class Movement(Sight):
@@ -174,7 +173,7 @@ class Movement(Sight):
                     raise WaitTimeout(f"still {distance:.1f} m away")
                 if distance + abs(climb) < best - 0.2 or self.travelling:
                     best, nearer_at = distance + abs(climb), now
-                elif now - nearer_at > _STUCK_AFTER:
+                elif now - nearer_at > self.habits.stuck_after:
                     raise WalkBlocked(self.position, (goal_x - self.root.west, goal_y - self.root.south))
                 self._steer(goal_x - x, goal_y - y, distance > tolerance, climb)
                 await asyncio.sleep(self.habits.agent_update_gap)

@@ -52,6 +52,7 @@ class Region:
         self._land = np.zeros((16, 16), bool)
         self._undecoded: list[bytes] = []
         self.malformed_land = 0
+        self.malformed_motions = 0
 
     def __repr__(self) -> str:
         return f"<{'root' if self.is_root else 'child'} region {self.name!r} at {self.grid_x},{self.grid_y}>"

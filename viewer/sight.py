@@ -33,7 +33,7 @@ class Sight(Travel):
 
     @property
     def avatars(self) -> dict[UUID, Entity]:
-        """Every avatar in view, our own too. Whoever two regions show (about to cross) appears once, the fresher one."""
+        """Every avatar in view, our own too. Whoever two regions show (in a crossing) appears once, the fresher one."""
         found: dict[UUID, Entity] = {}
         for region in self.regions.values():
             for agent_id, entity in region.avatars.items():
@@ -93,19 +93,15 @@ class Sight(Travel):
             if entity is None:
                 self._undescribed(region, local_id, now)
             elif entity.id == self.agent_id:
-                self._own_terse(entity, body[start:end], sequence, now)
+                if entity.moved_terse(body[start:end], sequence, now):
+                    self._own_moved(entity, now)
             elif entity.moved_terse(body[start:end], sequence, now) and moved:
                 self.events.emit("moved", entity)
 
-    def _own_terse(self, entity: Entity, data: bytes, sequence: int, now: float) -> None:
-        predicted = self.global_position if self.region is not None else None
-        if entity.moved_terse(data, sequence, now):
-            self._own_moved(entity, predicted, now)
-
-    def _own_moved(self, entity: Entity, predicted: Vector | None, now: float) -> None:
+    def _own_moved(self, entity: Entity, now: float) -> None:
         region = entity.region
         x, y, z = entity.received_position
-        self.own_seen(region, now, predicted, (x + region.west, y + region.south, z))
+        self.own_seen(region, now, (x + region.west, y + region.south, z))
         self.events.emit("moved", entity)
         if region is self.region:
             self.events.emit("self-moved", entity)
@@ -180,13 +176,11 @@ class Sight(Travel):
             values = name_values(text(block["NameValue"]))
             entity.name = " ".join(part for part in (values.get("FirstName"), values.get("LastName")) if part)
             region.avatars[full_id] = entity
-        own = full_id == self.agent_id
-        predicted = self.global_position if own and self.region is not None and not self.closed else None
         moved = entity.moved_full(motion, heard.sequence, heard.now)
         if new:
             self.events.emit("avatar-seen" if entity.is_avatar else "object-seen", entity)
-        if moved and own:
-            self._own_moved(entity, predicted, heard.now)
+        if moved and full_id == self.agent_id:
+            self._own_moved(entity, heard.now)
         elif moved:
             self.events.emit("moved", entity)
 

@@ -45,7 +45,7 @@ class Crossing:
     answered: float = 0.0  # CompleteAgentMovement sent
     completed: float = 0.0  # AgentMovementComplete arrived
     first_seen_after: float = 0.0  # first update of our own avatar from the new region
-    jump: float = 0.0  # metres between where we predicted our avatar and where the new region showed it
+    jump: float = 0.0  # metres between where the old region let us expect our avatar and where the new one showed it
 
     @property
     def gap(self) -> float:
@@ -306,8 +306,8 @@ class Travel(Core):
             self._travel.completed = heard.now
             self._finish_travel()
 
-    def own_seen(self, region: Region, now: float, predicted: Vector | None, seen: Vector) -> None:
-        """``sight`` reports an update of our avatar; ``predicted``, ``seen``: global metres, just before and in it."""
+    def own_seen(self, region: Region, now: float, seen: Vector) -> None:
+        """``sight`` reports an update of our own avatar: shown by ``region`` at ``seen`` (global metres)."""
         travel = self._travel
         region.own_updated = now
         if travel is None or travel.first_seen_after:
@@ -316,8 +316,9 @@ class Travel(Core):
             travel.last_seen_before = now
         elif region is self._travel_region:
             travel.first_seen_after = now
-            if predicted is not None:
-                travel.jump = math.dist(predicted, seen)
+            old = self._travel_origin.avatars.get(self.agent_id) if self._travel_origin is not None else None
+            if old is not None:
+                travel.jump = math.dist(old.global_position, seen)
             self._finish_travel()
 
     @property
