@@ -21,9 +21,10 @@ import asyncio
 import gc
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sim.clock import FRAMES_PER_SECOND, STEP
+from sim.clock import STEP
 from sim.physics.avatars import step_avatars
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Frame:
         self._credit = STEP  # real time the world may still use: earned by time passing, spent by steps
         self._history: deque[tuple[float, int, int]] = deque()  # (real time, frames, steps) once a frame, last seconds
         self._steps = 0
+        self._last = 0.0
 
     async def run(self) -> None:
         """Frames until `running` is cleared."""
@@ -81,25 +83,31 @@ class Frame:
     def once(self, now: float) -> None:
         """One frame. Also what tests call, with a manual clock."""
         sim = self.sim
-        self._mark_begin(now)
-        sim.circuits.receive()
-        self._mark("receive")
-        sim.run_timers()
-        self._mark("timers")
-        self._run_steps(now)
-        self._mark("step")
-        sim.interest.update()
-        self._mark("interest")
-        sim.circuits.keep()
-        self._mark("keep")
-        sim.circuits.flush()
-        self._mark("flush")
+        self._last = now
+        self._stage("receive", sim.circuits.receive)
+        self._stage("timers", sim.run_timers)
+        self._stage("step", lambda: self._run_steps(now))
+        self._stage("interest", sim.interest.update)
+        self._stage("keep", sim.circuits.keep)
+        self._stage("flush", sim.circuits.flush)
         self.number += 1
         sim.metrics.plain["frames"] += 1
         total = self._last - now
         if total > SLOW_FRAME:
             slowest = max(self.stages, key=self.stages.__getitem__)
             log.warning("slow frame: %.0f ms, %.0f of them in %s", total * 1e3, self.stages[slowest] * 1e3, slowest)
+
+    def _stage(self, name: str, run: Callable[[], None]) -> None:
+        """Run and time one stage. A bug in it is logged and counted; the region and everyone in it live on."""
+        try:
+            run()
+        except Exception:
+            self.sim.metrics.count("stage_errors", label=name)
+            log.exception("stage %s failed", name)
+        now = self.clock.now()
+        self.stages[name] = now - self._last
+        self.sim.metrics.stage_seconds[name] += now - self._last
+        self._last = now
 
     # --- world time
 
@@ -144,17 +152,3 @@ class Frame:
         if t1 <= t0:
             return 0.0, 0.0
         return (f1 - f0) / (t1 - t0), (s1 - s0) / (t1 - t0)
-
-    # --- stage times
-
-    def _mark_begin(self, now: float) -> None:
-        self._last = now
-
-    def _mark(self, stage: str) -> None:
-        now = self.clock.now()
-        self.stages[stage] = now - self._last
-        self.sim.metrics.stage_seconds[stage] += now - self._last
-        self._last = now
-
-
-__all__ = ["FRAMES_PER_SECOND", "Frame"]

@@ -27,6 +27,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "capability_requests": ("capability requests served", "capability"),
     "capability_refused": ("capability requests answered with an error", "reason"),
     "service_errors": ("calls to other services that failed", "service"),
+    "stage_errors": ("stages of the frame that raised: a bug of ours", "stage"),
     "task_errors": ("background tasks that raised: a bug of ours", "task"),
     "agent_updates": ("AgentUpdates from viewers", None),
     "frames": ("frames run", None),
