@@ -67,14 +67,19 @@ async def _fetch_folders(
         }
         wanted.setdefault(owner, []).append(one)
     for owner, entries in wanted.items():
-        # After the changes this viewer has asked for, so that what it reads holds them.
-        async with turn(agent, "inventory"):
-            answer = await ask(sim, sim.backbone.fetch_folders(owner, entries))
+        await _changes_done(agent)
+        answer = await ask(sim, sim.backbone.fetch_folders(owner, entries))
         if isinstance(answer, BackboneError):
             raise Refused(503, _OUT_OF_REACH)
         folders += [folder_llsd(folder, agent.agent_id) for folder in answer["folders"]]
         bad += [{"folder_id": UUID(folder_id), "error": "no such folder"} for folder_id in answer["bad_folders"]]
     return {"folders": folders, "bad_folders": bad}
+
+
+async def _changes_done(agent: Agent) -> None:
+    """Wait for the changes this viewer has asked for, so that what it reads next holds them."""
+    async with turn(agent, "inventory"):
+        pass
 
 
 def folder_llsd(folder: dict[str, Any], agent_id: UUID) -> dict[str, Any]:
@@ -131,8 +136,8 @@ async def _fetch_items(sim: Simulator, agent: Agent, request: CapRequest, owner:
         if not isinstance(entry, dict):
             raise Refused(400, "an item must be a map")
         wanted.append(as_uuid(entry.get("item_id")))
-    async with turn(agent, "inventory"):
-        items = await ask(sim, sim.backbone.fetch_items(owner, wanted)) if wanted else []
+    await _changes_done(agent)
+    items = await ask(sim, sim.backbone.fetch_items(owner, wanted)) if wanted else []
     if isinstance(items, BackboneError):
         raise Refused(503, _OUT_OF_REACH)
     return {"agent_id": agent.agent_id, "items": items_llsd(items, agent.agent_id)}
