@@ -69,6 +69,14 @@ class Lock:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
+    def held(self) -> bool:
+        """Whether the file at the path is still the one locked: somebody may have removed the whole folder."""
+        try:
+            there, ours = os.stat(self.path), os.fstat(self._file)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
     def release(self) -> None:
         if self._file >= 0:
             os.close(self._file)

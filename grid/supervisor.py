@@ -18,6 +18,7 @@ from grid import logs, processes, web
 from grid.child import Child, words
 from grid.errors import GridError
 from grid.layout import Layout, write_json
+from grid.lock import Lock
 from grid.plan import Grid
 from grid.services import Command
 from grid.settings import Settings
@@ -55,17 +56,18 @@ class Service(Part):
 
 
 class Supervisor:
-    """Runs one grid from `run()` to a signal. The caller holds the directory's lock and the ports' claims."""
+    """Runs one grid from `run()` to a signal. The caller holds the ports' claims and `lock`, the directory's lock."""
 
-    def __init__(self, grid: Grid, layout: Layout, settings: Settings, table: Mapping[str, Command], report: Report):
-        self.grid, self.layout, self.settings, self.report = grid, layout, settings, report
+    def __init__(
+        self, grid: Grid, layout: Layout, settings: Settings, table: Mapping[str, Command], report: Report, lock: Lock
+    ):
+        self.grid, self.layout, self.settings, self.report, self.lock = grid, layout, settings, report, lock
         self.services = {name: Service(name, "service", c.port, command=c) for name, c in table.items()}
         self.regions = {r.name: Part(r.name, "region", r.port) for r in grid.regions}
         self.state = "starting"
         self.began = time.monotonic()
         self._began_wall = time.time()
         self._stop = asyncio.Event()
-        self._failure: GridError | None = None
         self._written: Any = None
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -195,7 +197,8 @@ class Supervisor:
             service.state = "stopped"
         await asyncio.gather(*keepers, return_exceptions=True)
         processes.end_all([(r.pid, r.create_time) for r in self.regions.values() if r.pid], patience=1.0)
-        self.layout.status.unlink(missing_ok=True)
+        if self.lock.held():
+            self.layout.status.unlink(missing_ok=True)
         self.report({"event": "stopped"})
 
     # -- what the processes say ---------------------------------------------------------------------------------------
@@ -250,6 +253,8 @@ class Supervisor:
         while True:
             await asyncio.sleep(self.settings.health_seconds)
             self._reap()
+            if not self.lock.held():
+                raise GridError(f"{self.layout.root} was removed or replaced: a grid cannot run without its data")
             parts = [p for p in (*self.services.values(), *self.regions.values()) if p.port and p.state == "up"]
             await asyncio.gather(*(self._ask(part) for part in parts))
             host_states = [p.health for p in self.regions.values()]
@@ -294,6 +299,6 @@ class Supervisor:
             "inner": self.grid.inner,
             "processes": [part.record() for part in (*self.services.values(), *self.regions.values())],
         }
-        if state != self._written:
+        if state != self._written and self.lock.held():
             write_json(self.layout.status, state, durable=False)
             self._written = state

@@ -58,7 +58,7 @@ def supervise(
             for note in plan.choose_ports(grid, settings, claims):
                 report({"event": "note", "text": note})
             plan.save(layout, grid)
-            return asyncio.run(_life(layout, settings, grid, display, report, when_up, table))
+            return asyncio.run(_life(layout, settings, grid, lock, display, report, when_up, table))
         except GridError as error:
             written.event({"event": "note", "text": f"failed: {error.problem}"})
             raise
@@ -97,6 +97,7 @@ async def _life(
     layout: Layout,
     settings: Settings,
     grid: plan.Grid,
+    lock: Lock,
     display: progress.Display,
     report: Callable[[dict[str, Any]], None],
     when_up: WhenUp | None,
@@ -123,7 +124,7 @@ async def _life(
             display.tick()
             await asyncio.sleep(0.1 if supervisor.state == "starting" else 3600)
 
-    supervisor = Supervisor(grid, layout, settings, table(grid, layout), announce)
+    supervisor = Supervisor(grid, layout, settings, table(grid, layout), announce, lock)
     ticker = asyncio.create_task(ticking())
     try:
         await supervisor.run(ready)

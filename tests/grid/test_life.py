@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -158,6 +159,15 @@ def test_a_stuck_service_is_killed_and_started_again(mainland):
     wish.unlink()
     until(lambda: mainland.part("assets")["health"] == "ok" and mainland.part("assets")["pid"], "well again")
     assert "has not answered" in (mainland.data / "logs" / "supervisor.log").read_text()
+
+
+def test_a_grid_whose_folder_is_removed_ends(mainland):
+    mainland.data.mkdir()
+    (mainland.data / "mainland.toml").write_text("health_seconds = 0.2\n")
+    mainland.start("--regions", "1x1")
+    pids = mainland.processes()
+    shutil.rmtree(mainland.data)
+    until(lambda: not any(alive(pid) for pid in pids.values()), "nothing runs on without its folder")
 
 
 def test_a_stopped_region_is_noticed(mainland):
