@@ -36,7 +36,9 @@ class Bench:
         taken, self.sent = self.sent, []
         return taken
 
-    def get(self, message: Message, sequence: int, flags: int = 0, now: float = 0.0, acks: tuple[int, ...] = ()) -> None:
+    def get(
+        self, message: Message, sequence: int, flags: int = 0, now: float = 0.0, acks: tuple[int, ...] = ()
+    ) -> None:
         self.circuit.receive(packet.build(encode(message), sequence, flags, acks), now)
 
 

@@ -30,7 +30,11 @@ def answer(**changes: Any) -> bytes:
 
 def test_reads_what_servers_send() -> None:
     session = session_from(parse_answer(answer()))
-    assert (session.name, session.address, session.region_handle) == ("Ann Test", ("127.0.0.1", 9000), 256000 << 32 | 256256)
+    assert (session.name, session.address, session.region_handle) == (
+        "Ann Test",
+        ("127.0.0.1", 9000),
+        256000 << 32 | 256256,
+    )
     assert session.look_at == (0.99, -0.12, 0.0)
     assert session.buddies[0].rights_has == 5
     assert session.inventory_root == UUID(int=4)
