@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -87,7 +86,7 @@ class AssetClient:
                     raise AssetError(0, "the asset service sent more than an asset can hold")
                 body = b"" if method == "HEAD" else await answer.read()
                 return answer.status, dict(answer.headers), body
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise AssetError(0, f"asset service: {type(error).__name__}: {error}") from error
 
 
