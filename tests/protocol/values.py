@@ -7,7 +7,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from protocol.message import Message
-from protocol.table import MESSAGES, BlockSpec, FieldSpec, MessageSpec
+from protocol.table import BY_NAME, MESSAGES, BlockSpec, FieldSpec
+
+NAMES = [spec.name for spec in MESSAGES]
+UDP_NAMES = [spec.name for spec in MESSAGES if spec.prefix]
 
 finite32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 rotations = st.sampled_from(
@@ -53,8 +56,8 @@ def block_value(block: BlockSpec) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def messages(draw: st.DrawFn, specs: tuple[MessageSpec, ...] = MESSAGES) -> Message:
-    spec = draw(st.sampled_from(specs))
+def messages(draw: st.DrawFn, udp_only: bool = False) -> Message:
+    spec = BY_NAME[draw(st.sampled_from(UDP_NAMES if udp_only else NAMES))]
     return Message(spec.name, **{block.name: draw(block_value(block)) for block in spec.blocks})
 
 
