@@ -47,7 +47,9 @@ class RegionProcess:
 
 
 def say(**line: Any) -> None:
-    print(json.dumps(line), flush=True)
+    # One write a line: with print, two regions that are ready at once mix their lines, and the launcher waits for ever.
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def read_config(path: Path) -> tuple[list[Settings], Path]:
