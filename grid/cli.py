@@ -212,6 +212,41 @@ def _needs_running(layout: Layout) -> str:
 
 @app.command()
 @readable
+def bot(
+    data: Data,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 1,
+    seconds: Annotated[float | None, typer.Option(min=0, help="How long; left out: until Ctrl-C.")] = None,
+    login: Annotated[str | None, typer.Option(metavar="URI", help="A grid elsewhere, instead of --data's.")] = None,
+    password: Annotated[str | None, typer.Option(metavar="PW", help="With --login: of its Walker accounts.")] = None,
+    over_borders: Annotated[bool, typer.Option("--over-borders", help="Let them stray into neighbours.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Walkers that log in, stroll and chat. On --data's grid their accounts (Walker 1, 2, ...) are made if need be.
+
+    With --login the accounts must be there already, all with the same --password.
+    """
+    import asyncio
+
+    from grid import bots
+
+    if login is None:
+        layout = Layout(data)
+        login = _needs_running(layout) + "/"
+        asyncio.run(bots.ensure(layout, login.rstrip("/"), count))
+        password = bots.password(layout)
+    elif password is None:
+        raise GridError("--login needs --password", "the password of that grid's accounts Walker 1, Walker 2, ...")
+    report = bots.walk(login, count, seconds, password, over_borders)
+    if report is not None and as_json:
+        _print_json(report)
+    elif report is not None:
+        seen = report["move_to_seen_ms"]["p50"]
+        print(f"{report['walks']} walks, {report['chats_heard']} lines of chat heard, sessions lost: ", end="")
+        print(f"{report['lost_sessions']}; a step is seen by others after {seen or '-'} ms (median)")
+
+
+@app.command()
+@readable
 def logs(
     data: Data,
     name: Annotated[str | None, typer.Argument(help="supervisor, backbone, assets, sims or a region's name.")] = None,

@@ -257,10 +257,6 @@ class Supervisor:
                 raise GridError(f"{self.layout.root} was removed or replaced: a grid cannot run without its data")
             parts = [p for p in (*self.services.values(), *self.regions.values()) if p.port and p.state == "up"]
             await asyncio.gather(*(self._ask(part) for part in parts))
-            host_states = [p.health for p in self.regions.values()]
-            for service in self.services.values():
-                if service.command.hosts_regions and service.state == "up":
-                    service.health = "ok" if all(state == "ok" for state in host_states) else "failing"
             logs.put_aside(self.layout.logs, int(self.settings.log_megabytes * 1e6), self.settings.log_files)
             self._write_status()
 
@@ -288,6 +284,9 @@ class Supervisor:
                 processes.kill(part.pid, part.create_time)
 
     def _write_status(self) -> None:
+        for service in self.services.values():
+            if service.command.hosts_regions and service.state == "up":  # a host is as well as its regions
+                service.health = "ok" if all(r.health == "ok" for r in self.regions.values()) else "failing"
         state = {
             "pid": os.getpid(),
             "create_time": processes.create_time(os.getpid()),
