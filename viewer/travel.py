@@ -59,7 +59,7 @@ class Crossing:
             "until_told": max(0.0, self.told - self.last_seen_before),
             "until_answered": self.answered - self.told,
             "until_completed": self.completed - self.answered,
-            "until_seen": self.first_seen_after - self.answered,
+            "until_seen": max(0.0, self.first_seen_after - self.answered),
         }
 
 
@@ -279,7 +279,9 @@ class Travel(Core):
             kind, origin.handle, region.handle, last_seen_before=origin.own_updated, told=heard.now,
             answered=self.clock(),
         )  # fmt: skip
-        region.own_updated = 0.0
+        if region.avatars.get(self.agent_id) is not None and region.own_updated >= origin.own_updated > 0.0:
+            # The new region may show us before the old one's event queue tells us where we are.
+            self._travel.first_seen_after = region.own_updated
         return region
 
     @hears("AgentMovementComplete")
