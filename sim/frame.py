@@ -7,8 +7,8 @@
     keep        acks, resends, pings, time-outs, throttled queues
     flush       datagrams out, in one batch
 
-Between frames the same thread serves HTTP, neighbours and services: asyncio runs until shortly before the next frame
-is due, and the rest is slept on the clock, which is exact to some 50 us where the loop's timers are not.
+Between frames the same thread serves HTTP, neighbours and services on asyncio; a kernel timer in the same loop says when
+the next frame is due (`clock.Metronome`).
 
 The outer frame keeps its 45 a second even when the world cannot: a frame that has no budget left for a world step runs
 without one, so that viewers are heard and answered on time while the world slows. World time passed over real time
@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sim.clock import STEP
+from sim.clock import STEP, Metronome
 from sim.physics.avatars import step_avatars
 
 if TYPE_CHECKING:
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# asyncio may wake a millisecond late: it gets the time up to here before the frame, the clock sleeps the rest.
-SLEEP_MARGIN = 0.0016
-# A frame this late gives up the frames it missed instead of running them in a burst.
-GIVE_UP = 0.5
+# Missed frames are made up for, but not more than a second of them.
+CATCH_UP = 45
+GIVE_UP = 1.0  # seconds of lateness after which the beat is counted from now
 SLOW_FRAME = 0.05
 
 
@@ -44,6 +43,10 @@ class Frame:
         self.sim = sim
         self.clock = sim.clock
         self.running = True
+        self._ended: asyncio.Future[None] | None = None
+        self._behind = 0  # frames due and not run yet
+        self._due = 0.0  # real time at which the newest of them was due
+        self._collect_at = 0.0
         self.number = 0
         self.lateness: deque[float] = deque(maxlen=45 * 60)  # seconds each frame began late, the last minute
         self.durations: deque[float] = deque(maxlen=45 * 60)
@@ -55,30 +58,48 @@ class Frame:
         self._last = 0.0
 
     async def run(self) -> None:
-        """Frames until `running` is cleared."""
-        clock = self.clock
-        due = clock.now()
-        collect_at = due + 10.0
-        while self.running:
-            wait = due - clock.now()
-            if wait > SLEEP_MARGIN:
-                await asyncio.sleep(wait - SLEEP_MARGIN)
-            else:
-                await asyncio.sleep(0)  # a late frame still lets HTTP have its turn
-            clock.sleep(due - clock.now())
-            start = clock.now()
-            late = start - due
-            self.lateness.append(late)
-            if late > 0.001:
-                self.sim.metrics.plain["frames_late"] += 1
-            self.once(start)
-            self.durations.append(clock.now() - start)
-            due += STEP
-            if clock.now() - due > GIVE_UP:
-                due = clock.now()
-            if start > collect_at and due - clock.now() > 0.01:
-                gc.collect(1)
-                collect_at = start + 10.0
+        """Frames until `stop`."""
+        self._ended = asyncio.get_running_loop().create_future()
+        metronome = Metronome(self._beat)
+        self._due = self.clock.now()
+        try:
+            await self._ended
+        finally:
+            metronome.close()
+
+    def stop(self) -> None:
+        self.running = False
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _beat(self, beats: int) -> None:
+        """So many frames fell due. One runs now; those missed follow one by one, HTTP having its turn in between."""
+        waiting = self._behind > 0
+        self._behind = min(self._behind + beats, CATCH_UP)
+        now = self.clock.now()
+        self._due += beats * STEP
+        if abs(now - self._due) > GIVE_UP:  # the machine slept, or the loop was held up: begin counting anew
+            self._due = now
+        if not waiting:
+            self._run_due()
+
+    def _run_due(self) -> None:
+        if not self.running:
+            return
+        start = self.clock.now()
+        late = max(start - self._due + (self._behind - 1) * STEP, 0.0)
+        self.lateness.append(late)
+        if late > 0.001:
+            self.sim.metrics.plain["frames_late"] += 1
+        self.once(start)
+        self.durations.append(self.clock.now() - start)
+        self._behind -= 1
+        if self._behind > 0:
+            asyncio.get_running_loop().call_soon(self._run_due)
+        elif start > self._collect_at:
+            # Never in the middle of a frame that is late already; what survived start-up is frozen and costs nothing.
+            self._collect_at = start + 10.0
+            gc.collect(1)
 
     def once(self, now: float) -> None:
         """One frame. Also what tests call, with a manual clock."""

@@ -108,7 +108,7 @@ class Simulator:
         await self.frame.run()
 
     def stop(self) -> None:
-        self.frame.running = False
+        self.frame.stop()
 
     async def close(self) -> None:
         """End every session properly, then the services."""

@@ -16,6 +16,7 @@ into its arrays, and leave together in `flush`.
 from __future__ import annotations
 
 import ipaddress
+import select
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -166,6 +167,8 @@ class DatagramSocket:
             self._socket.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
         self._socket.bind((address, port))
         self.address, self.port = self._socket.getsockname()
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
         self.outgoing = Outgoing()
         self._in = np.zeros(BATCH * SLOT, np.uint8)
         self._in_view = memoryview(self._in)  # type: ignore[arg-type]
@@ -183,6 +186,8 @@ class DatagramSocket:
 
         At most `limit` datagrams a call, so that a flood cannot hold the frame.
         """
+        if not self._poll.poll(0):  # most frames of a quiet region end here, for a tenth of the cost
+            return
         fd = self._socket.fileno()
         while limit > 0:
             got = _receive(fd, self._in, self._names, self._headers, self._vectors, self._keys, self._lengths)
