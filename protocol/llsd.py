@@ -5,8 +5,8 @@ list; a URI comes out as str. Numbers that do not fit 31 bits travel as big-endi
 `unsigned` reads it.
 
 Bodies may be XML, binary or notation; we answer in XML that starts exactly `<?xml version="1.0" ?><llsd>`, because a
-client looks for the bare `<llsd>`. XML is read here, as a stream, so that size, depth and entity bombs end at the
-first bad byte; the two rare forms are read by the `llsd` package behind the same limits.
+client looks for the bare `<llsd>`. XML is read here, and nothing that could declare an entity gets as far as the XML
+parser; the two rare forms are read by the `llsd` package behind the same limits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 from uuid import UUID
-from xml.parsers import expat
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import llsd as formats
 
@@ -87,102 +87,63 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
     "undef": lambda value: None, "boolean": _boolean, "integer": _integer, "real": _real, "string": str, "uri": str,
     "uuid": _uuid, "date": _date,
 }  # fmt: skip
-_MISSING = object()
 
 
-class _XmlReader:
-    """Builds the value while expat walks the text; raises at the first thing LLSD does not allow."""
-
-    def __init__(self) -> None:
-        self.result: Any = _MISSING
-        self.open: list[str] = []  # names of open elements
-        self.containers: list[Any] = []  # open maps and arrays
-        self.keys: list[Any] = []  # the key waiting for its value, one for each open container
-        self.text: list[str] = []
-        self.encoding = "base64"
-        # No namespaces and no buffering of our own; without a DOCTYPE there are no entities to expand.
-        parser = self.parser = expat.ParserCreate(None)
-        parser.buffer_text = True
-        parser.StartElementHandler = self.start
-        parser.EndElementHandler = self.end
-        parser.CharacterDataHandler = self.text.append
-        parser.StartDoctypeDeclHandler = self.doctype
-
-    def doctype(self, *_: Any) -> None:
-        raise ProtocolError("LLSD: a document type declaration is not allowed")
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.text.clear()
-        parent = self.open[-1] if self.open else None
-        if len(self.open) > MAX_DEPTH:
-            raise ProtocolError(f"LLSD: nested deeper than {MAX_DEPTH}")
-        if parent is None:
-            if name != "llsd":
-                raise ProtocolError("LLSD: the outer element must be llsd")
-        elif name == "key":
-            if parent != "map" or self.keys[-1] is not _MISSING:
-                raise ProtocolError("LLSD: a key out of place")
-        elif parent not in ("llsd", "map", "array"):
-            raise ProtocolError("LLSD: an element inside a plain value")
-        elif parent == "map" and self.keys[-1] is _MISSING:
-            raise ProtocolError("LLSD: a map's value without its key")
-        elif name in ("map", "array"):
-            value: Any = {} if name == "map" else []
-            self.add(value)
-            self.containers.append(value)
-            self.keys.append(_MISSING)
-        elif name == "binary":
-            self.encoding = attributes.get("encoding") or "base64"
-        elif name not in _SCALARS:
-            raise ProtocolError("LLSD: an unknown element")
-        self.open.append(name)
-
-    def end(self, name: str) -> None:
-        self.open.pop()
-        text = "".join(self.text)
-        self.text.clear()
-        if name in ("map", "array"):
-            self.containers.pop()
-            if self.keys.pop() is not _MISSING:
+def _value(element: Element, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise ProtocolError(f"LLSD: nested deeper than {MAX_DEPTH}")
+    tag = element.tag
+    if tag == "map":
+        result: dict[str, Any] = {}
+        children = iter(element)
+        for key in children:
+            if key.tag != "key" or len(key):
+                raise ProtocolError("LLSD: a map's value without its key")
+            value = next(children, None)
+            if value is None or value.tag == "key":
                 raise ProtocolError("LLSD: a key without a value")
-        elif name == "key":
-            self.keys[-1] = text
-        elif name == "binary":
-            self.add(_binary(text, self.encoding))
-        elif name != "llsd":
-            self.add(_SCALARS[name](text))
+            result[key.text or ""] = _value(value, depth + 1)
+        return result
+    if tag == "array":
+        return [_value(child, depth + 1) for child in element]
+    if len(element):
+        raise ProtocolError("LLSD: an element inside a plain value")
+    if tag == "binary":
+        return _binary(element.text or "", element.get("encoding", "base64"))
+    reader = _SCALARS.get(tag)
+    if reader is None:
+        raise ProtocolError("LLSD: an unknown element")
+    return reader(element.text or "")
 
-    def add(self, value: Any) -> None:
-        if not self.containers:
-            if self.result is not _MISSING:
-                raise ProtocolError("LLSD: more than one value")
-            self.result = value
-        elif isinstance(self.containers[-1], list):
-            self.containers[-1].append(value)
-        else:
-            self.containers[-1][self.keys[-1]] = value
-            self.keys[-1] = _MISSING
+
+_OTHER_ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"'](?!utf-?8[\"'])", re.IGNORECASE)
 
 
 def parse_xml(body: bytes, limit: int = MAX_BYTES) -> Any:
     """The value of an LLSD XML document of at most `limit` bytes. An empty `<llsd/>` is None.
 
-    Raises ProtocolError for bad XML, unknown elements, a DOCTYPE, nesting deeper than MAX_DEPTH, values that are not of
-    their type, and infinite or NaN reals.
+    Raises ProtocolError for bad XML, unknown elements, a DOCTYPE, encodings other than UTF-8, nesting deeper than
+    MAX_DEPTH, values that are not of their type, and infinite or NaN reals.
     """
     if len(body) > limit:
         raise ProtocolError(f"LLSD: {len(body)} bytes are more than the {limit} allowed")
-    reader = _XmlReader()
+    body = bytes(body).lstrip()
+    # In UTF-8 these bytes can mean nothing else, and without a document type there are no entities to expand.
+    if b"<!DOCTYPE" in body:
+        raise ProtocolError("LLSD: a document type declaration is not allowed")
+    if b"\0" in body or _OTHER_ENCODING.match(body.removeprefix(b"\xef\xbb\xbf")):
+        raise ProtocolError("LLSD: only UTF-8 is allowed")
     try:
-        reader.parser.Parse(bytes(body).lstrip(), True)
+        root = fromstring(body)
+        if root.tag != "llsd":
+            raise ProtocolError("LLSD: the outer element must be llsd")
+        if len(root) > 1:
+            raise ProtocolError("LLSD: more than one value")
+        return _value(root[0], 0) if len(root) else None
     except ProtocolError:
         raise
-    except (expat.ExpatError, binascii.Error, ValueError, OverflowError, LookupError) as error:
+    except (ParseError, binascii.Error, ValueError, OverflowError, LookupError) as error:
         raise ProtocolError(f"LLSD: {error!s:.100}") from error
-    finally:
-        # The parser holds methods of the reader, which holds the parser: break the ring rather than leave it to the gc.
-        del reader.parser
-    return None if reader.result is _MISSING else reader.result
 
 
 def _checked(value: Any, depth: int = 0) -> Any:

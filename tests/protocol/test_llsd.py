@@ -148,6 +148,11 @@ def test_entities_are_refused_before_they_can_expand() -> None:
     bomb = b'<!DOCTYPE llsd [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><llsd><string>&b;</string></llsd>'
     with pytest.raises(ProtocolError, match="document type"):
         llsd.parse(bomb)
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):  # the same, dressed up
+        with pytest.raises(ProtocolError):
+            llsd.parse(bomb.decode().encode(encoding), llsd.XML)
+    with pytest.raises(ProtocolError, match="UTF-8"):
+        llsd.parse(b"<?xml version='1.0' encoding='cp037'?><llsd/>")
     with pytest.raises(ProtocolError, match="document type"):
         llsd.parse(b'<!DOCTYPE llsd SYSTEM "http://example.invalid/"><llsd/>')
 
@@ -156,6 +161,8 @@ def test_size_and_depth_have_limits() -> None:
     with pytest.raises(ProtocolError, match="more than"):
         llsd.parse(b"<llsd><string>" + b"a" * 100 + b"</string></llsd>", limit=100)
     with pytest.raises(ProtocolError, match="nested deeper"):
+        llsd.parse(b"<llsd>" + b"<array>" * 60_000 + b"</array>" * 60_000 + b"</llsd>")
+    with pytest.raises(ProtocolError):
         llsd.parse(b"<llsd>" + b"<array>" * 100_000)
     deep: Any = []
     for _ in range(200):
