@@ -15,7 +15,7 @@ from assets.types import HIGHEST_TYPE
 FORMAT = 1
 DESCRIPTION = "store.json"
 MARKER = "partition"  # a file in every partition, so that a disk that is not mounted is not taken for an empty one
-_RECORD = re.compile(r"(\d{1,3})\.(\d{1,12})\.([0-9a-f]{64})")
+_RECORD = re.compile(r"(\d{1,3})\.(\d{1,12})\.([0-9a-f]{64})", re.ASCII)
 
 
 class StoreError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_BYTES = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
+_BYTES = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
