@@ -19,6 +19,7 @@ import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -101,7 +102,7 @@ class Crowd:
     def _time_start(self, me: Client, chance: random.Random) -> None:
         """Have some others note when they first see ``me`` move after this moment."""
         others = [other for other in self.members if other is not me and not other.closed]
-        pressed = me.clock()
+        began = me.clock()
         for other in chance.sample(others, min(_OBSERVERS, len(others))):
             entity = other.avatars.get(me.agent_id)
             if entity is None or math.hypot(*entity.velocity) > _MOVING:
@@ -110,7 +111,8 @@ class Crowd:
             def watch(seen: Entity, now: float) -> None:
                 if math.hypot(*seen.velocity) > _MOVING:
                     seen.watcher = None
-                    self.seen.latencies.append(now - pressed)
+                    if began <= me.keys_sent_at <= now:
+                        self.seen.latencies.append(now - me.keys_sent_at)
 
             entity.watcher = watch
 
@@ -147,7 +149,6 @@ async def run(
     """
     people = list(accounts if accounts is not None else numbered(count))[:count]
     crowd = Crowd(seed, roam, chat_every, over_borders)
-    loop = asyncio.get_running_loop()
     async with new_http() as http:
         gate = asyncio.Semaphore(logins_at_once)
         enter = (_enter(crowd, gate, login_uri, who, _start(start, n), habits, http) for n, who in enumerate(people))
@@ -155,12 +156,12 @@ async def run(
         try:
             if on_ready is not None:
                 await on_ready(crowd)
-            before, cpu_before, began = _totals(crowd), _cpu(), loop.time()
+            before, cpu_before, began = _totals(crowd), _cpu(), monotonic()
             if still:
                 await asyncio.sleep(seconds)
             else:
                 await _walk(crowd, seconds)
-            elapsed = loop.time() - began
+            elapsed = monotonic() - began
             after, cpu = _totals(crowd), _cpu() - cpu_before
         finally:
             await asyncio.gather(*(me.logout() for me in crowd.members))
@@ -180,15 +181,14 @@ async def _enter(
     habits: Habits | None,
     http: aiohttp.ClientSession,
 ) -> None:
-    clock = asyncio.get_running_loop().time
     async with gate:
-        began = clock()
+        began = monotonic()
         try:
             me = await login(login_uri, *account, start, habits=habits, http=http)
         except ViewerError as error:
             crowd.seen.failures[f"login: {error}"] += 1
             return
-        crowd.seen.logins.append(clock() - began)
+        crowd.seen.logins.append(monotonic() - began)
     crowd.listen(me)
     crowd.members.append(me)
 
@@ -259,7 +259,7 @@ def _report(crowd: Crowd, asked: int, elapsed: float, cpu: float, change: dict[s
         "kilobits_in_per_second_a_bot": round(change["bytes_in"] * 8 / 1000 / elapsed / bots, 1),
         "avatar_updates_per_second": round(change["avatar_updates"] / elapsed, 1),
         "avatar_updates_per_second_a_bot": round(change["avatar_updates"] / elapsed / bots, 2),
-        "packets_missing": change["missing"],
+        "packets_missing": max(0, change["missing"]),
         "loss": round(max(0, change["missing"]) / max(1, received), 6),
         "resends_in": change["resends_in"],
         "resends_out": change["resends_out"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any, TypeVar
 
 import aiohttp
@@ -75,10 +76,11 @@ def hears(*names: str) -> Callable[[_Method], _Method]:
 class Counters:
     """What went wrong on the way in. All of it is survivable; tests look here."""
 
-    __slots__ = ("failures", "malformed", "refused", "strangers")
+    __slots__ = ("failures", "loose", "malformed", "refused", "strangers")
 
     def __init__(self) -> None:
         self.malformed = 0  # datagrams or events that do not decode
+        self.loose = 0  # events we understand but stricter clients do not (see ``is_loose``)
         self.refused = 0  # sent by UDP though they belong into the event queue
         self.strangers = 0  # datagrams from addresses we have no circuit with
         self.failures = 0  # our own mistakes: exceptions no input should cause
@@ -95,7 +97,7 @@ class Core:
         self.habits = habits
         self.events = EventHub()
         self.counters = Counters()
-        self.clock: Callable[[], float] = asyncio.get_running_loop().time
+        self.clock: Callable[[], float] = monotonic  # not the loop's: uvloop's has steps of a millisecond
         self.regions: dict[Address, Region] = {}  # by the simulator's own address
         self.region: Region | None = None  # the one we stand in
         self.closed = False
@@ -227,6 +229,9 @@ class Core:
                 self.events.emit(name, body)
                 return
             message = wire_events.parse_event(event)
+            if is_loose(message, body):
+                self.counters.loose += 1
+                log.warning("event %s from %s would not be understood by every client", message.name, region)
             heard = Heard(region, message, -1, self.clock())
             self._dispatch(HANDLERS.get(message.name), heard, self.events.wants(message.name))
         except ProtocolError as error:
@@ -290,3 +295,23 @@ class Core:
         rest = [task for task in self._tasks if task is not me]
         if rest:
             await asyncio.wait(rest, timeout=5.0)
+
+
+_BINARY_ONLY = frozenset({"U32", "U64", "S64", "IPADDR"})
+
+
+def is_loose(message: Message, body: Any) -> bool:
+    """Whether an event's body bends the rules of SURFACE 4.1 in a way that kills the event queue of strict clients.
+
+    Those want every block as an array of maps, and U32, U64 and IPADDR as binary, never as integers or text.
+    """
+    for block in message.spec.blocks:
+        if block.name not in body:
+            continue
+        rows = body[block.name]
+        if not isinstance(rows, list):
+            return True
+        for field in block.fields:
+            if field.type in _BINARY_ONLY and any(not isinstance(row.get(field.name, b""), bytes) for row in rows):
+                return True
+    return False

@@ -53,7 +53,7 @@ class Entity:
         self.text = ""
         self.texture_entry = self.extra_params = b""
         self.sequence = -1  # of the packet whose motion we hold: an older one that comes late must not undo it
-        self.updated = 0.0  # loop time of that packet
+        self.updated = 0.0  # monotonic time of that packet
         self.updates = 0  # motions received
         self.watcher: Callable[[Entity, float], None] | None = None  # called with each new motion and its time
         self._terse: bytes | None = None
@@ -144,7 +144,7 @@ class Entity:
         return max(0.0, min(now, self.region.circuit.last_heard + _GRACE) - self.updated) * self.region.dilation
 
     def own_position(self, now: float) -> Vector:
-        """Extrapolated to ``now`` (loop time); relative to the parent if there is one."""
+        """Extrapolated to ``now`` (monotonic seconds); relative to the parent if there is one."""
         self._read()
         position, velocity, acceleration = self._position, self._velocity, self.acceleration_
         if velocity == _STILL and acceleration == _STILL:

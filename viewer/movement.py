@@ -43,6 +43,8 @@ class Movement(Sight):
         self._shots = 0  # control flags that go out once
         self._changed = True
         self._repeat = False
+        self.keys_sent_at = 0.0  # when the keys held now were first told to the region
+        self._keys_sent = 0
         self._last_update = -1e9
         self._next_child_update = 0.0
 
@@ -107,6 +109,8 @@ class Movement(Sight):
             return
         self._repeat, self._changed = self._changed, False
         self._last_update = now
+        if self.keys != self._keys_sent:
+            self._keys_sent, self.keys_sent_at = self.keys, now
         self._update_to(self.region, now, reliable)
         # Neighbours hear from us now and then; the region we are about to enter hears everything.
         children = now >= self._next_child_update

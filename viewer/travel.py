@@ -35,7 +35,7 @@ _THROTTLE_SHARES = (0.10, 0.12, 0.02, 0.02, 0.35, 0.27, 0.12)
 
 @dataclass(slots=True)
 class Crossing:
-    """One change of region, by foot (``crossing``) or ``teleport``. Times are loop seconds; 0 = has not happened."""
+    """One change of region, by foot (``crossing``) or ``teleport``. Times are monotonic seconds; 0 = has not happened."""
 
     kind: str
     origin: int  # region handles

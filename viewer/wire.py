@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from time import monotonic
 
 from .habits import Address
 
@@ -47,7 +48,7 @@ class Wire:
             log.debug("sending to %s: %s", address, error)
 
     def _readable(self) -> None:
-        receive, recvfrom, now = self._receive, self._socket.recvfrom, self._loop.time()
+        receive, recvfrom, now = self._receive, self._socket.recvfrom, monotonic()
         for _ in range(_BATCH):
             try:
                 datagram, address = recvfrom(65536)

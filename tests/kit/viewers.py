@@ -87,6 +87,7 @@ class FakeViewer(Client):
         """Nothing went wrong inside the client, whatever it was sent."""
         assert not self.closed, self.close_reason
         assert self.counters.failures == 0 and self.events.failures == 0
+        assert self.counters.loose == 0, "an event that stricter clients would choke on"
 
 
 def quick(**changes: Any) -> Habits:
