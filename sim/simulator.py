@@ -115,6 +115,7 @@ class Simulator:
         for agent in list(self.world.agents.values()):
             self.sessions.kick(agent, "This region is closing.")
         self.circuits.flush()
+        self.neighbours.directory.rest()
         pending = [task for task in self._tasks if not task.done()]
         if pending:
             await asyncio.wait(pending, timeout=3.0)

@@ -49,9 +49,13 @@ class Directory:
             self.sim.spawn(self._look_forever(), "directory"),
         ]
 
-    async def close(self) -> None:
+    def rest(self) -> None:
+        """No more heartbeats and looks round: the region is closing, and only what ends by itself is waited for."""
         for task in self._tasks:
             task.cancel()
+
+    async def close(self) -> None:
+        self.rest()
         try:
             await asyncio.wait_for(self.sim.backbone.delete_region(self.sim.world.facts.region_id, self.epoch), 2.0)
         except (BackboneError, TimeoutError) as error:
