@@ -8,9 +8,11 @@ green.patch()  # before anything imports socket
 
 import argparse  # noqa: E402
 import fcntl  # noqa: E402
+import gc  # noqa: E402
 import json  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
+import resource  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -56,6 +58,8 @@ def main() -> None:
     given = read_arguments()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     given.data.mkdir(parents=True, exist_ok=True)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
     held = lock(given.data)
     secret = read_secret(given.secret_file)
     config = Config(given.data, secret, given.grid_name, given.database, given.assets_url)
@@ -63,6 +67,8 @@ def main() -> None:
     services = Services(config)
     application = build_app(services)
     services.start_chores()
+    gc.freeze()  # sessions and the application stay: no collection needs to walk them
+    gc.set_threshold(20_000, 20, 50)
     port = listener.getsockname()[1]
     print(json.dumps({"ready": True, "port": port, "pid": os.getpid()}), flush=True)
     log.info("accepting requests on %s port %d", given.bind, port)

@@ -16,6 +16,7 @@ import aiohttp
 
 Id = UUID | str
 Vector = Sequence[float]
+IDS_A_CALL = 200
 UNREACHABLE = 0  # BackboneError.status when there was no HTTP answer at all
 
 
@@ -68,6 +69,15 @@ class BackboneClient:
         except ValueError as error:
             raise BackboneError(answer.status, "backbone's answer is not JSON", str(error)) from error
 
+    async def _by_ids(self, path: str, ids: Iterable[Id], member: str) -> list[dict[str, Any]]:
+        """A batch read, in as many calls as addresses of bounded length need."""
+        wanted = [str(one) for one in ids]
+        found: list[dict[str, Any]] = []
+        for at in range(0, len(wanted), IDS_A_CALL):
+            some = ",".join(wanted[at : at + IDS_A_CALL])
+            found += (await self._call("GET", path, query={"ids": some}))[member]
+        return found
+
     # presence -------------------------------------------------------------------------------------
 
     async def get_presence(self, agent_id: Id) -> dict[str, Any]:
@@ -76,7 +86,7 @@ class BackboneClient:
 
     async def get_presences(self, agent_ids: Iterable[Id]) -> list[dict[str, Any]]:
         """Presence of many agents; unknown ids are left out."""
-        return (await self._call("GET", "/presence", query={"ids": _join(agent_ids)}))["agents"]
+        return await self._by_ids("/presence", agent_ids, "agents")
 
     async def arrive(
         self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector
@@ -153,7 +163,7 @@ class BackboneClient:
 
     async def get_users(self, agent_ids: Iterable[Id]) -> list[dict[str, Any]]:
         """Users by id; unknown ids are left out."""
-        return (await self._call("GET", "/users", query={"ids": _join(agent_ids)}))["users"]
+        return await self._by_ids("/users", agent_ids, "users")
 
     async def find_user(self, name: str) -> dict[str, Any] | None:
         """The user of that exact name ("First Last", case does not matter), or None."""
@@ -284,10 +294,6 @@ class BackboneClient:
 
     async def health(self) -> dict[str, Any]:
         return await self._call("GET", "/health")
-
-
-def _join(ids: Iterable[Id]) -> str:
-    return ",".join(str(one) for one in ids)
 
 
 def _place(region_id: Id, position: Vector, look_at: Vector) -> dict[str, Any]:

@@ -50,6 +50,7 @@ Timeout = eventlet.timeout.Timeout
 sleep = eventlet.sleep
 MAX_CONNECTIONS = 8192  # 24 KB each while idle
 KEEPALIVE_SECONDS = 75  # longer than a sim's heartbeat interval, so its connection stays up
+MAX_URL = 32 * 1024  # batch reads list a few hundred ids
 SOCKET_TIMEOUT = 60  # a peer that neither reads nor writes for so long is closed
 
 
@@ -204,7 +205,16 @@ class Batcher:
 
 
 class _Protocol(eventlet.wsgi.HttpProtocol):
-    """Lets the application close the connection after its answer: after a body it did not read to the end."""
+    """Two changes to eventlet's: fair turns, and a way for the application to end the connection.
+
+    A socket whose next request is there already never makes its greenlet wait, so one busy keep-alive peer
+    would be served for as long as it likes while the others starve (p99 of 80 ms at 32 connections, 12 with
+    a turn for everybody before each request).
+    """
+
+    def handle_one_request(self) -> None:
+        sleep(0)
+        super().handle_one_request()
 
     def get_environ(self) -> dict[str, Any]:
         environ = super().get_environ()
@@ -245,6 +255,7 @@ def serve(listener: Any, application: Any) -> None:
         protocol=_Protocol,
         keepalive=KEEPALIVE_SECONDS,
         socket_timeout=SOCKET_TIMEOUT,
+        url_length_limit=MAX_URL,
         log=logging.getLogger("backbone.wsgi"),
         log_output=False,
         debug=False,  # no tracebacks to strangers

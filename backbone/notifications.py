@@ -20,6 +20,7 @@ from backbone.storage.database import Database
 
 log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.25
+AT_ONCE = 200  # people whose friends are looked up in one read
 QUEUE_LIMIT = 5000  # notifications waiting for one region
 
 
@@ -46,14 +47,18 @@ class Notifier:
     def _tell_changes(self) -> None:
         green.sleep(GATHER_SECONDS)
         changes, self._changed, self._gathering = self._changed, {}, False
-        for agent_id, online in changes.items():
-            if online == (agent_id in self._told_online):
-                continue
-            (self._told_online.add if online else self._told_online.discard)(agent_id)
-            self.tell("online" if online else "offline", agent_id, self._watchers(agent_id))
+        news = [agent_id for agent_id, online in changes.items() if online != (agent_id in self._told_online)]
+        for at in range(0, len(news), AT_ONCE):
+            self._tell_some(news[at : at + AT_ONCE], changes)
+            green.sleep(0)  # a whole grid may come back at once: others want their turn
 
-    def _watchers(self, agent_id: str) -> list[str]:
-        return self._db.read(lambda conn: people.who_may_see(conn, agent_id))
+    def _tell_some(self, agent_ids: list[str], changes: dict[str, bool]) -> None:
+        watchers = self._db.read(lambda conn: people.who_may_see(conn, agent_ids))
+        for agent_id in agent_ids:
+            online = changes[agent_id]
+            (self._told_online.add if online else self._told_online.discard)(agent_id)
+            if agent_id in watchers:
+                self.tell("online" if online else "offline", agent_id, watchers[agent_id])
 
     def tell(self, kind: str, agent_id: str, targets: Iterable[str], **more: Any) -> None:
         """Queue one notification for each region where some of the targets are; the others are offline."""

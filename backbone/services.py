@@ -20,6 +20,7 @@ from backbone.routing import Router
 from backbone.sims import Sims
 from backbone.storage import accounts, inventory, people
 from backbone.storage.database import Database, sqlite_url
+from backbone.storage.regions import LEASE_SECONDS
 
 log = logging.getLogger(__name__)
 MARKS_KEPT = 24 * 3600  # seconds that a fetched message's id is remembered
@@ -95,7 +96,8 @@ class Services:
         Regions whose lease ran out while we were away bring their people back with their next heartbeat.
         """
         now = time.monotonic()
-        for row in self.db.read(people.all_sessions):
+
+        def take(row: dict[str, Any]) -> None:
             region = self.directory.get_live(row["region_id"]) if row["since"] is not None else None
             self.presence.load(
                 Session(
@@ -108,14 +110,24 @@ class Services:
                     confirmed=now,
                 )
             )
-        self.notifier.assume(s.agent_id for s in self.presence.sessions.values() if s.region_id is not None)
+
+        self.db.read(lambda conn: people.each_session(conn, take))
+        self.notifier.assume(s.agent_id for s in self.presence.sessions.values() if s.since is not None)
 
     # chores ---------------------------------------------------------------------------------------
 
     def start_chores(self) -> None:
+        green.spawn(self._tell_of_the_lost)
         green.spawn(self._every, 1.0, self._expire)
         green.spawn(self._every, FLUSH_SECONDS, self.directory.flush)
         green.spawn(self._every, 60.0, self._sweep)
+
+    def _tell_of_the_lost(self) -> None:
+        """Friends were told that these are online, before our restart; no heartbeat has said so since."""
+        green.sleep(LEASE_SECONDS + 5)
+        for session in self.presence.sessions.values():
+            if session.region_id is None:
+                self.notifier.changed(session.agent_id, False)
 
     def _every(self, seconds: float, chore: Any) -> None:
         while True:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import Connection
+
 from backbone import green, passwords
 from backbone.directory import Directory, Region
-from backbone.login import reply
+from backbone.login import reply, xmlrpc
 from backbone.login.limits import LoginLimits
 from backbone.login.request import LoginRequest, Start
 from backbone.presence import Presence
@@ -69,18 +71,19 @@ class Logins:
         self._turns: dict[str, tuple[green.Semaphore, int]] = {}  # one login of a person at a time
         self._waiting = 0
 
-    def login(self, request: LoginRequest, address: str) -> dict[str, Any]:
-        """The reply struct to send, success or failure."""
+    def login(self, request: LoginRequest, address: str) -> bytes:
+        """The XML-RPC reply to send, success or failure."""
         begun = time.perf_counter()
         if self._waiting >= MAX_WAITING:
             self._metrics.logins.labels("busy").inc()
-            return reply.failure("general", "Too many people log in right now. Please try again.", False)
+            return xmlrpc.format_answer(reply.failure("general", "Too many people log in right now.", False))
         self._waiting += 1
         try:
             answer = self._login(request, address)
             outcome = "success"
         except Refusal as refusal:
-            answer = reply.failure(refusal.reason, refusal.message, request.extended_errors)
+            struct = reply.failure(refusal.reason, refusal.message, request.extended_errors)
+            answer = xmlrpc.format_answer(struct)
             outcome = refusal.reason
         finally:
             self._waiting -= 1
@@ -88,7 +91,7 @@ class Logins:
         self._metrics.login_seconds.observe(time.perf_counter() - begun)
         return answer
 
-    def _login(self, request: LoginRequest, address: str) -> dict[str, Any]:
+    def _login(self, request: LoginRequest, address: str) -> bytes:
         account = self._authenticate(request, address)
         with self._turn(account["agent_id"]):
             return self._enter(account, request)
@@ -149,9 +152,10 @@ class Logins:
         region = self._directory.get_live(place["region_id"])
         return Destination(region, place["position"], place["look_at"], start.kind) if region else None
 
-    def _home(self, agent_id: str, fallback: Region) -> tuple[int, int, Sequence[float], Sequence[float]]:
-        """Home as the reply tells it: grid square, position, look at."""
-        place = self._db.read(lambda conn: accounts.place(conn, agent_id, "home"))
+    def _home(
+        self, place: dict[str, Any] | None, fallback: Region
+    ) -> tuple[int, int, Sequence[float], Sequence[float]]:
+        """Home as the reply tells it: grid square, position, look at. Never set: where everybody begins."""
         region = self._directory.regions.get(place["region_id"]) if place else None
         if place is None or region is None:
             live = self._directory.live()
@@ -161,7 +165,7 @@ class Logins:
 
     # in -------------------------------------------------------------------------------------------
 
-    def _enter(self, account: dict[str, Any], request: LoginRequest) -> dict[str, Any]:
+    def _enter(self, account: dict[str, Any], request: LoginRequest) -> bytes:
         agent_id = account["agent_id"]
         destinations = self._destinations(agent_id, request.start)
         self._end_old_session(agent_id, destinations[0].region)
@@ -184,24 +188,29 @@ class Logins:
             if placed is None:
                 self._undo(session)
         destination, answer = placed
-        skeleton, library, friends = self._db.read(lambda conn: _belongings(conn, agent_id))
-        gestures = self._db.read(lambda conn: _active_gestures(conn, agent_id))
-        return reply.success(
-            session=session,
-            first=account["first"],
-            last=account["last"],
-            region=destination.region,
-            seed_capability=answer["seed_capability"],
-            look_at=_vector(answer.get("look_at")) or destination.look_at,
-            home=self._home(agent_id, destination.region),
-            start_location=destination.start_location,
-            skeleton=skeleton,
-            library=library,
-            gestures=gestures,
-            friends=friends,
-            now=int(time.time()),
-            message=f"Welcome to {self._grid_name}!",
-        )
+
+        def compose(conn: Connection) -> bytes:
+            """The reply's bytes: half a megabyte for a large inventory, so they are made on another thread."""
+            skeleton, library = inventory.skeleton(conn, agent_id), inventory.skeleton(conn, inventory.LIBRARY)
+            struct = reply.success(
+                session=session,
+                first=account["first"],
+                last=account["last"],
+                region=destination.region,
+                seed_capability=answer["seed_capability"],
+                look_at=_vector(answer.get("look_at")) or destination.look_at,
+                home=self._home(accounts.place(conn, agent_id, "home"), destination.region),
+                start_location=destination.start_location,
+                skeleton=skeleton,
+                library=library,
+                gestures=_active_gestures(conn, agent_id),
+                friends=people.friends_of(conn, agent_id),
+                now=int(time.time()),
+                message=f"Welcome to {self._grid_name}!",
+            )
+            return xmlrpc.format_answer(struct)
+
+        return self._db.read_large(compose)
 
     def _place(
         self, account: dict[str, Any], session: dict[str, Any], destinations: list[Destination]
@@ -292,15 +301,7 @@ def _vector(value: Any) -> list[float] | None:
     return None
 
 
-def _belongings(conn: Any, agent_id: str) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
-    return (
-        inventory.skeleton(conn, agent_id),
-        inventory.skeleton(conn, inventory.LIBRARY),
-        people.friends_of(conn, agent_id),
-    )
-
-
-def _active_gestures(conn: Any, agent_id: str) -> list[dict[str, str]]:
+def _active_gestures(conn: Connection, agent_id: str) -> list[dict[str, str]]:
     found = inventory.items_of_type(conn, agent_id, int(AssetType.GESTURE))
     return [
         {"item_id": item["item_id"], "asset_id": item["asset_id"]} for item in found if item["flags"] & ACTIVE_GESTURE

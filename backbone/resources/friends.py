@@ -43,7 +43,7 @@ class Friendship(Resource):
         if outcome == "new":
             self._tell_if_online(other, [agent_id])
             self._tell_if_online(agent_id, [other])
-        return next(one for one in friends_of(self.services, agent_id) if one["agent_id"] == other)
+        return self._told(agent_id, other)
 
     @operation("End the friendship, both ways", errors={404: "they are not friends"})
     def on_delete(self, call: Call) -> Any:
@@ -70,7 +70,13 @@ class Friendship(Resource):
             self.services.notifier.tell("offline", agent_id, [other])  # to the friend it looks like that now
         if rights & people.SEE_ONLINE and not before & people.SEE_ONLINE:
             self._tell_if_online(agent_id, [other])
-        return next(one for one in friends_of(self.services, agent_id) if one["agent_id"] == other)
+        return self._told(agent_id, other)
+
+    def _told(self, agent_id: str, other: str) -> dict[str, Any]:
+        for friend in friends_of(self.services, agent_id):
+            if friend["agent_id"] == other:
+                return friend
+        raise not_found("they are not friends")  # ended by the other meanwhile
 
     def _tell_if_online(self, agent_id: str, targets: list[str]) -> None:
         if self.services.presence.region_of(agent_id) is not None:

@@ -32,7 +32,7 @@ def answer_login(services: Any, call: Call) -> Reply:
         status = 400 if fault.code == xmlrpc.BAD_XML else 200
         return Reply(xmlrpc.format_fault(fault.code, str(fault)), status, "text/xml")
     wanted = request.read(parameters[0])
-    return Reply(xmlrpc.format_answer(services.logins.login(wanted, call.request.remote_addr)))
+    return Reply(services.logins.login(wanted, call.request.remote_addr))
 
 
 @resource("/", "login")

@@ -25,8 +25,11 @@ class Messages(Resource):
         body = call.body
         if self.services.names.get(body["to_agent_id"]) is None:
             raise not_found(f"no account {body['to_agent_id']}")
-        if body["dialog"] == FRIENDSHIP_OFFERED and body["from_agent_id"] == body["to_agent_id"]:
-            raise bad_request("nobody offers friendship to itself")
+        if body["dialog"] == FRIENDSHIP_OFFERED:
+            if body["from_agent_id"] == body["to_agent_id"]:
+                raise bad_request("nobody offers friendship to itself")
+            if self.services.names.get(body["from_agent_id"]) is None:
+                raise bad_request(f"the offerer {body['from_agent_id']} is no account")
         whole = {
             "id": body["message_id"],
             "binary_bucket": "",

@@ -31,7 +31,7 @@ class Users(Resource):
         query={
             "ids": f"agent ids with commas between, at most {MAX_IDS}",
             "name": "First Last; case does not matter",
-            "search": f"part of a name; at most {accounts.MAX_SEARCH} come back",
+            "search": f"part of a name, empty for all; at most {accounts.MAX_SEARCH} come back",
         },
     )
     def on_get(self, call: Call) -> Any:
@@ -41,8 +41,6 @@ class Users(Resource):
             found = db.read(lambda conn: accounts.by_name(conn, name[:100]))
             return {"users": [found] if found else []}
         if text is not None:
-            if not text.strip():
-                return {"users": []}
             return {"users": db.read_large(lambda conn: accounts.search(conn, text[:100]))}
         ids = call.query_ids("ids", MAX_IDS)
         return {"users": db.read(lambda conn: accounts.by_ids(conn, ids))}

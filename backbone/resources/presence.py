@@ -57,13 +57,13 @@ class AgentPresence(Resource):
             raise not_found(f"no region {region_id}")
 
         def work(conn: Any) -> bool:
-            if not people.arrive(conn, agent_id, session_id, region_id, now):
+            if not people.arrive(conn, agent_id, session_id, region_id, since):
                 return False
             accounts.set_place(conn, agent_id, "last", region_id, body["position"], body["look_at"])
             return True
 
         try:
-            self.services.presence.current(agent_id, session_id)
+            since = self.services.presence.current(agent_id, session_id).since or now
             if not self.services.db.write(work):
                 raise NotCurrent
             # The write let others run: the session may have been replaced meanwhile.

@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Float
 
@@ -46,7 +45,7 @@ def _sqlite_now(element: Any, compiler: Any, **kw: Any) -> str:
 
 @compiles(db_now, "postgresql")
 def _postgresql_now(element: Any, compiler: Any, **kw: Any) -> str:
-    return "extract(epoch from clock_timestamp())"
+    return "cast(extract(epoch from clock_timestamp()) as double precision)"
 
 
 def sqlite_url(data_dir: Path) -> str:
@@ -58,8 +57,9 @@ def open_engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         engine = create_engine(url, pool_size=20, pool_pre_ping=True, isolation_level="REPEATABLE READ")
     else:
-        # A file needs no pool, and connections must not wander between threads.
-        engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False, "timeout": 10.0})
+        # One thread at a time uses a pooled connection, but not always the same one.
+        options = {"check_same_thread": False, "timeout": 10.0}  # seconds to wait for another process's write
+        engine = create_engine(url, pool_size=20, connect_args=options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     with engine.connect().execution_options(write=True) as conn, conn.begin():
@@ -69,7 +69,7 @@ def open_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # we begin transactions ourselves; the driver would do so too late for savepoints
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16384"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4096"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
@@ -32,15 +32,16 @@ def end_session(conn: Connection, agent_id: str, session_id: str) -> bool:
 def arrive(conn: Connection, agent_id: str, session_id: str, region_id: str, since: int) -> bool:
     """Note where the session's agent is root; False if that is not the person's current session."""
     current = (sessions.c.agent_id == agent_id, sessions.c.session_id == session_id)
-    values = {"region_id": region_id, "since": func.coalesce(sessions.c.since, since)}
+    values = {"region_id": region_id, "since": since}
     return conn.execute(update(sessions).where(*current).values(**values)).rowcount > 0
 
 
-def all_sessions(conn: Connection) -> list[dict[str, Any]]:
-    """Every session with its person's name: what a restarted Backbone begins from."""
+def each_session(conn: Connection, take: Callable[[dict[str, Any]], None]) -> None:
+    """Hand over every session with its person's name, one by one: there may be a hundred thousand."""
     query = select(sessions, (accounts.c.first + " " + accounts.c.last).label("name"))
-    rows = conn.execute(query.join(accounts, accounts.c.agent_id == sessions.c.agent_id))
-    return [dict(row._mapping) for row in rows]
+    joined = query.join(accounts, accounts.c.agent_id == sessions.c.agent_id)
+    for row in conn.execute(joined, execution_options={"yield_per": 1000}):
+        take(dict(row._mapping))
 
 
 # friends ---------------------------------------------------------------------------------------------
@@ -118,10 +119,14 @@ def friends_of(conn: Connection, agent_id: str) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in conn.execute(query)]
 
 
-def who_may_see(conn: Connection, agent_id: str) -> list[str]:
-    """The friends whom the agent lets see it online."""
-    query = select(friends.c.friend_id, friends.c.rights_given).where(friends.c.agent_id == agent_id)
-    return [row.friend_id for row in conn.execute(query) if row.rights_given & SEE_ONLINE]
+def who_may_see(conn: Connection, agent_ids: list[str]) -> dict[str, list[str]]:
+    """Of each agent the friends whom it lets see it online; agents without any are left out."""
+    query = select(friends.c.agent_id, friends.c.friend_id, friends.c.rights_given)
+    watchers: dict[str, list[str]] = {}
+    for row in conn.execute(query.where(friends.c.agent_id.in_(agent_ids))):
+        if row.rights_given & SEE_ONLINE:
+            watchers.setdefault(row.agent_id, []).append(row.friend_id)
+    return watchers
 
 
 # messages --------------------------------------------------------------------------------------------

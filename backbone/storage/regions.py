@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backbone.storage.database import db_now
@@ -42,9 +42,11 @@ def claim(conn: Connection, region: dict[str, Any]) -> int:
 
 def renew(conn: Connection, epochs: dict[str, int]) -> None:
     """Prolong the leases of regions, each only under the epoch it is known by."""
-    for region_id, epoch in epochs.items():
-        held = (regions.c.region_id == region_id, regions.c.epoch == epoch)
-        conn.execute(update(regions).where(*held).values(lease_until=db_now() + LEASE_SECONDS))
+    if not epochs:
+        return
+    held = (regions.c.region_id == bindparam("held_id"), regions.c.epoch == bindparam("held_epoch"))
+    prolong = update(regions).where(*held).values(lease_until=db_now() + LEASE_SECONDS)
+    conn.execute(prolong, [{"held_id": region_id, "held_epoch": epoch} for region_id, epoch in epochs.items()])
 
 
 def release(conn: Connection, region_id: str, epoch: int) -> bool:
