@@ -154,7 +154,7 @@ def deliver_notification(sim: Simulator, fields: dict[str, Any]) -> int:
         who = UUID(str(fields["agent_id"]))
         targets = [UUID(str(target)) for target in fields["targets"][:TARGETS_LIMIT]]
         rights = int(fields.get("rights", 0)) & ALL_RIGHTS
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProtocolError(f"not a notification: {error!s:.100}") from error
     if kind not in ("online", "offline", "friendship-ended", "rights"):
         raise ProtocolError(f"unknown kind of notification: {kind!r:.40}")

@@ -177,7 +177,7 @@ def instant_message(agent: Agent, fields: dict[str, Any]) -> Message:
             "BinaryBucket": base64.b64decode(fields.get("binary_bucket") or "", validate=True)[:BUCKET_LIMIT],
         }
         sender = UUID(str(fields["from_agent_id"]))
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
         raise ProtocolError(f"not an instant message: {error!s:.100}") from error
     data = {"AgentID": sender, "SessionID": NULL}
     return Message("ImprovedInstantMessage", AgentData=data, MessageBlock=block, EstateBlock={"EstateID": 1})
