@@ -28,6 +28,7 @@ from protocol.codec import NULL, pack_ip
 from protocol.errors import ProtocolError
 
 MAX_BYTES = 1 << 20  # the largest honest body is an inventory request of some tens of kilobytes
+MAX_RARE_BYTES = 1 << 16  # of binary and notation, which are read byte by byte: 64 KB take 20 ms at worst
 MAX_DEPTH = 64
 XML = "application/llsd+xml"
 
@@ -164,6 +165,7 @@ def _checked(value: Any, depth: int = 0) -> Any:
 
 
 def _parse_with(parser: Callable[[bytes], Any], body: bytes, limit: int) -> Any:
+    limit = min(limit, MAX_RARE_BYTES)
     if len(body) > limit:
         raise ProtocolError(f"LLSD: {len(body)} bytes are more than the {limit} allowed")
     try:

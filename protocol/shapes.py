@@ -140,7 +140,7 @@ def to_wire(shape: Shape) -> dict[str, int]:
             value = round(field.wire(real))
         except (ValueError, OverflowError) as error:
             raise ProtocolError(f"{field.attribute}: {error}") from error
-        if not field.low <= value <= field.high or (field.real is _SIGNED[0] and abs(real) > 1.275):
+        if not field.low <= value <= field.high or (field.real is _SIGNED[0] and not -128 <= round(real * 100) <= 127):
             raise ProtocolError(f"{field.attribute} {real!r} is out of range")
         wire[field.name] = value
     return wire

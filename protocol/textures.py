@@ -162,8 +162,9 @@ def decode_texture_entry(data: bytes) -> TextureEntry:
     if not data:
         return TextureEntry()
     default = Face()
-    # Attribute values of the faces that differ, section by section: a face is built once, when all are known.
-    different: dict[int, list[tuple[_Section, Any]]] = {}
+    # Face -> section -> value of the faces that differ. A face is built once, when all are known; a later value replaces
+    # an earlier one, so that data which names the same faces a thousand times makes no more work than that.
+    different: dict[int, dict[int, Any]] = {}
     at = 0
 
     def value(section: _Section) -> Any:
@@ -184,12 +185,12 @@ def decode_texture_entry(data: bytes) -> TextureEntry:
             exception = value(section)
             for n in range(mask.bit_length()):
                 if mask >> n & 1:
-                    different.setdefault(n, []).append((section, exception))
+                    different.setdefault(n, {})[number] = exception
     faces = {}
     for n, changes in sorted(different.items()):
         face = default
-        for section, changed in changes:
-            face = section.put(face, changed)
+        for number, changed in changes.items():
+            face = _SECTIONS[number].put(face, changed)
         faces[n] = face
     return TextureEntry(default, faces)
 

@@ -164,6 +164,9 @@ def test_size_and_depth_have_limits() -> None:
         llsd.parse(b"<llsd>" + b"<array>" * 60_000 + b"</array>" * 60_000 + b"</llsd>")
     with pytest.raises(ProtocolError):
         llsd.parse(b"<llsd>" + b"<array>" * 100_000)
+    for head in (b"<? LLSD/Binary ?>\n", b"<? LLSD/Notation ?>\n"):
+        with pytest.raises(ProtocolError, match="more than"):
+            llsd.parse(head + b"!" * (llsd.MAX_RARE_BYTES + 1))
     deep: Any = []
     for _ in range(200):
         deep = [deep]
