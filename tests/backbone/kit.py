@@ -234,7 +234,7 @@ class FakeSim:
             grid_x=self.grid_x,
             grid_y=self.grid_y,
             ip="127.0.0.1",
-            port=self.port,
+            port=self.port or 9,
             http_url=f"http://127.0.0.1:{self.port}",
         )
         self.epoch = lease["epoch"]
