@@ -113,10 +113,13 @@ class Sessions:
     # --- opened
 
     def circuit_opened(self, agent: Agent) -> None:
-        """UseCircuitCode was accepted, now or again. A child gets its handshake; a root's follows its movement."""
+        """UseCircuitCode was accepted, now or again: a handshake follows, for who is about to arrive with its movement.
+
+        A root agent gets one here too: over a bad line UseCircuitCode may come after the CompleteAgentMovement behind it.
+        """
         agent.ready = False
         self.sim.interest.forget_viewer(agent)
-        if agent.child and agent.arrival is None:
+        if agent.arrival is None:
             self.sim.after(CHILD_HANDSHAKE_DELAY, lambda: self._handshake(agent, HANDSHAKE_TRIES))
 
     def _handshake(self, agent: Agent, tries: int) -> None:

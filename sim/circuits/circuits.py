@@ -239,6 +239,8 @@ class Circuits:
             self.close(circuit, "replaced")
             self._stranger(circuit.key, received, circuit.heard_at)
             return
+        if received.flags & packet.RESENT and received.sequence in circuit.seen:
+            return  # our ack was lost: it goes out again, and nothing else changes
         if not received.flags & packet.RESENT:
             circuit.seen.clear()
         self._acknowledge_opening(circuit, received)

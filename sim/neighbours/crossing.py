@@ -48,7 +48,9 @@ class Crossing:
         if region is None or self.sim.clock.now() < agent.extras.get("no crossing before", 0.0) or agent.circuit is None:
             self._step_back(agent)
             return
-        self.sim.world.row(agent)["held"] = 1
+        row = self.sim.world.row(agent)
+        row["held"] = 1
+        row["dirty"] = 1  # the last word from here is where and how fast it left
         self.sim.spawn(self._hand_over(agent, region), "crossing")
 
     async def _hand_over(self, agent: Agent, region: Region) -> None:
