@@ -19,10 +19,10 @@ async def walk(grid: BenchGrid, crossings: int) -> dict[str, Any]:
     first = next(iter(regions))
     async with viewer.login(grid.login_uri, "Walker", "1", "walker", start=f"uri:{first}&250&128&30") as me:
         me.run(True)
-        corner = me.region.grid_x
+        corner = me.root.grid_x
         jumps = []
         for number in range(crossings):
-            target = (262.0, 128.0) if me.region.grid_x == corner else (-6.0, 128.0)
+            target = (262.0, 128.0) if me.root.grid_x == corner else (-6.0, 128.0)
             await asyncio.wait_for(me.walk_to(target), 60)
             jumps.append(me.crossings[-1].jump)
             if len(me.crossings) != number + 1:

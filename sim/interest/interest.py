@@ -66,6 +66,9 @@ class Interest:
     def update(self) -> None:
         world = self.sim.world
         marks = world.marks
+        if marks.outside:
+            rows, marks.outside = marks.outside, []
+            self.sim.neighbours.over_the_border([world.agent_of_row[row] for row in rows if row in world.agent_of_row])
         if marks.removed:
             self._send_removed()
         # Terse updates first: they are packed ahead of this frame's other messages, and nobody may hear of a movement
@@ -90,9 +93,6 @@ class Interest:
             marks.parcels = False
             for agent in self._viewers:
                 send_overlay(self.sim, agent)
-        if marks.outside:
-            rows, marks.outside = marks.outside, []
-            self.sim.neighbours.over_the_border([world.agent_of_row[row] for row in rows if row in world.agent_of_row])
         self._statistics.update(self._viewers)
 
     def _start_viewers(self) -> None:
