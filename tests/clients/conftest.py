@@ -64,7 +64,6 @@ class Drivers:
 
     def give_back(self, driver: Driver) -> None:
         driver.seen.clear()
-        driver.name = driver.agent_id = ""
         self._idle[driver.kind].append(driver)
 
     def close(self) -> None:

@@ -158,7 +158,7 @@ def test_the_region_tells_its_state(grid: Grid, viewer: Viewer) -> None:
     mark = viewer.mark()
     viewer.send("RequestRegionInfo")
     assert viewer.wait("RegionInfo", since=mark)["RegionInfo.SimName"] == grid.west.name
-    stats = viewer.wait("SimStats", since=mark)
+    stats = viewer.wait("SimStats", lambda event: event.region == grid.west.name, since=mark)
     assert (stats["Region.RegionX"], stats["Region.RegionY"]) == (grid.west.grid_x, grid.west.grid_y)
     values = {block["StatID"]: block["StatValue"] for block in stats.blocks("Stat")}
     assert 0 < values[0] <= 1.01, "time dilation"

@@ -246,11 +246,11 @@ async def main():
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
 
     async def obey(command):
-        number, do = command.pop("id"), command.pop("do")
+        ticket, do = command.pop("ticket"), command.pop("do")
         try:
-            tell(id=number, ok=True, value=await getattr(hippo, do)(**command))
+            tell(ticket=ticket, ok=True, value=await getattr(hippo, do)(**command))
         except (Exception, asyncio.CancelledError) as error:  # whatever the library throws is the answer
-            tell(id=number, ok=False, error=f"{type(error).__name__}: {error}")
+            tell(ticket=ticket, ok=False, error=f"{type(error).__name__}: {error}")
 
     running = set()
     while line := await commands.readline():

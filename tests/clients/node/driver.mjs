@@ -134,7 +134,7 @@ const commands = {
   async terrain() {
     await patience(bot.currentRegion.waitForTerrain(), 30000, 'complete terrain')
     const heights = []
-    for (let y = 0; y < 256; y += 16) for (let x = 0; x < 256; x += 16) heights.push(bot.currentRegion.getTerrainHeightAtPoint(x, y))
+    for (let y = 0; y < 256; y += 16) for (let x = 0; x < 256; x += 16) heights.push(bot.currentRegion.terrain[y][x])
     return heights
   },
   async parcels() {
@@ -252,10 +252,10 @@ process.on('uncaughtException', (error) => told('library-error', { text: String(
 
 const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
-  const { id, do: what, ...given } = JSON.parse(line)
+  const { ticket, do: what, ...given } = JSON.parse(line)
   Promise.resolve().then(() => commands[what](given))
-    .then((value) => tell({ id, ok: true, value: value ?? null }))
-    .catch((error) => tell({ id, ok: false, error: error?.reason ? `${error.reason}: ${error.message}` : String(error?.message ?? error) }))
+    .then((value) => tell({ ticket, ok: true, value: value ?? null }))
+    .catch((error) => tell({ ticket, ok: false, error: error?.reason ? `${error.reason}: ${error.message}` : String(error?.message ?? error) }))
 })
 lines.on('close', async () => {
   try { if (bot?._agent !== undefined) await bot.close() } catch { /* the grid may be gone already */ }
