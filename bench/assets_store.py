@@ -65,8 +65,7 @@ class BareTree:
 
     def get(self, asset_id: UUID) -> bytes:
         name = str(asset_id)
-        with open(f"{self.directory}/{name[:2]}/{name}", "rb") as file:
-            return file.read()
+        return Path(f"{self.directory}/{name[:2]}/{name}").read_bytes()
 
 
 def timed(work: Callable[[Any], object], items: list[Any], threads: int) -> tuple[float, list[float]]:
@@ -96,8 +95,8 @@ def compare_on_disk(base: Path, count: int, rounds: int, threads: int) -> dict[s
     slowest: dict[str, list[float]] = {name: [] for name in figures}
     bare = BareTree(base / f"bare{threads}")
     with Store(base / f"store{threads}") as store:
-        for bucket in range(4096):
-            Path(store._bucket(UUID(int=bucket << 116))).mkdir()
+        for bucket in store._buckets:
+            Path(bucket).mkdir()
         os.sync()
         for number in range(rounds):
             assets = make_assets(count)
