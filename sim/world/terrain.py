@@ -137,7 +137,7 @@ def generate(grid_x: int, grid_y: int, seed: int = 0, land: Collection[tuple[int
     gently into the sea. None: a continent without end.
 
     Returns (257, 257) float32 heights [y, x] in metres. Away from coasts, borders and the middle of a region are land
-    above water and every slope is under 35 degrees. The same arguments give the same bits.
+    above water and no slope is over 35 degrees (40 where a hill meets the sea). The same arguments give the same bits.
     """
     gx = grid_x * REGION_SIZE + np.arange(EDGE, dtype=np.int64)
     gy = grid_y * REGION_SIZE + np.arange(EDGE, dtype=np.int64)
