@@ -46,7 +46,12 @@ class Notifier:
 
     def _tell_changes(self) -> None:
         green.sleep(GATHER_SECONDS)
-        changes, self._changed, self._gathering = self._changed, {}, False
+        self._gathering = False
+        self.settle()
+
+    def settle(self) -> None:
+        """Tell what was gathered so far. Before a direct word about somebody, lest a leave soon after pass for a relog."""
+        changes, self._changed = self._changed, {}
         news = [agent_id for agent_id, online in changes.items() if online != (agent_id in self._told_online)]
         for at in range(0, len(news), AT_ONCE):
             self._tell_some(news[at : at + AT_ONCE], changes)

@@ -27,7 +27,7 @@ FRIENDSHIP_OFFERED = 38
 # What is worth keeping for someone who is away: text, inventory offers, objects' messages, friendship.
 # Typing, lures, sessions and busy replies are of the moment.
 KEPT_DIALOGS = frozenset({0, 3, 4, 9, 19, 38, 39, 40})
-REMEMBERED = 50_000  # fates of messages, in memory: repeats come within seconds
+REMEMBERED = 20_000  # fates of messages, in memory: repeats come within seconds
 SECOND_TRY_SECONDS = 0.3  # a person who is crossing has arrived by then, mostly
 
 Fate = dict[str, str]

@@ -24,7 +24,7 @@ from backbone.storage.regions import LEASE_SECONDS
 
 log = logging.getLogger(__name__)
 MARKS_KEPT = 24 * 3600  # seconds that a fetched message's id is remembered
-NAMES_KEPT = 200_000
+NAMES_KEPT = 50_000
 FLUSH_SECONDS = 3.0
 
 
@@ -140,11 +140,11 @@ class Services:
     def _expire(self) -> None:
         """A region whose lease ended is down: its agents are offline."""
         now = time.monotonic()
-        for region in self.directory.regions.values():
-            if not region.live(now) and self.presence.count(region.region_id):
-                lost = self.presence.clear_region(region.region_id, now)
+        for region_id in self.presence.occupied():
+            if self.directory.get_live(region_id) is None:
+                lost = self.presence.clear_region(region_id, now)
                 self.metrics.expired_leases.inc()
-                log.warning("the lease of region %s ended; %d agents are offline", region.name, lost)
+                log.warning("the lease of region %s ended; %d agents are offline", region_id, lost)
         self._measure(now)
 
     def _measure(self, now: float) -> None:

@@ -80,6 +80,7 @@ class Friendship(Resource):
 
     def _tell_if_online(self, agent_id: str, targets: list[str]) -> None:
         if self.services.presence.region_of(agent_id) is not None:
+            self.services.notifier.settle()
             self.services.notifier.tell("online", agent_id, targets)
 
 

@@ -111,7 +111,7 @@ async def test_versions_grow_by_one_with_each_direct_change(backbone: BackboneCl
 async def test_repeated_creations_make_one(backbone: BackboneClient) -> None:
     tree = await new_tree(backbone)
     notes = tree.system[Folder.NOTECARDS]
-    given = {"item_id": str(uuid4()), "asset_id": str(uuid4())}
+    given: dict[str, Any] = {"item_id": str(uuid4()), "asset_id": str(uuid4())}
     assert await tree.item(**given) == await tree.item(**given)
     assert await refused(tree.item(**{**given, "name": "something else"})) == 409
     folder_id = str(uuid4())
@@ -216,7 +216,7 @@ async def test_giving_copies_or_moves_by_permission(backbone: BackboneClient) ->
     assert gift["item"]["parent_id"] == taker.system[Folder.NOTECARDS]
     assert gift["item"]["owner_id"] == taker.agent_id
     assert await backbone.fetch_items(giver.agent_id, [free["item_id"]]) == [free]
-    masks = {"owner_mask": Permission.ALL & ~Permission.COPY, "next_owner_mask": Permission.TRANSFER}
+    masks: dict[str, Any] = {"owner_mask": Permission.ALL & ~Permission.COPY, "next_owner_mask": Permission.TRANSFER}
     single = await giver.item(**masks)
     new_id = uuid4()
     gifts = [await backbone.give_item(giver.agent_id, single["item_id"], taker.agent_id, new_id) for _ in range(2)]
