@@ -25,7 +25,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.clock import STEP, Metronome
-from sim.physics.avatars import step_avatars
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -163,7 +162,7 @@ class Frame:
         """Move the world on by 1/45 s of its own time."""
         world = self.sim.world
         world.time += STEP
-        step_avatars(world, STEP)
+        self.sim.bodies.step(STEP)
 
     def rates(self) -> tuple[float, float]:
         """Frames and world steps a second over the last second, as measured."""

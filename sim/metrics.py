@@ -35,6 +35,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "frames_late": ("frames that began more than a millisecond late", None),
     "chat_heard": ("chat messages delivered to viewers", None),
     "object_updates": ("object update blocks sent", "kind"),
+    "bodies_refused": ("objects whose shape physics cannot have", None),
     "crossings": ("agents handed to a neighbour", "outcome"),
     "teleports": ("teleports", "outcome"),
     "logins": ("agents prepared by login", None),

@@ -30,6 +30,7 @@ from sim.interest.interest import Interest
 from sim.metrics import Metrics
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
+from sim.physics.bodies import Bodies
 from sim.sessions import Sessions
 from sim.world.agent import Agent
 from sim.world.terrain import Terrain
@@ -54,6 +55,7 @@ class Settings:
     public_assets_url: str = ""  # where viewers do; the same when empty
     secret: str = ""
     terrain_seed: int = 1
+    physics: str = "numba"  # or "bullet"
     land: frozenset[tuple[int, int]] = frozenset()  # grid squares that hold a region: the ground slopes to the sea at others
 
 
@@ -78,6 +80,7 @@ class Simulator:
         self.port = socket.port
         self.address = settings.advertise or settings.bind
         self.circuits = Circuits(self, socket)
+        self.bodies = Bodies(self, settings.physics)
         self.sessions = Sessions(self)
         self.names = Names(self)
         self.interest = Interest(self)

@@ -14,9 +14,12 @@ import numpy as np
 from protocol import objects
 from protocol.message import Message, encode
 from sim.circuits.datagrams import Outgoing
+from sim.clock import STEP
 from sim.handlers.avatar import playing_animations
 from sim.interest.chat import deliver_chat
+from sim.interest.dead_reckoning import warm as warm_dead_reckoning
 from sim.interest.land import send_dirty_patches, send_land, send_overlay
+from sim.interest.objects import ObjectInterest
 from sim.interest.packing import pack_terse
 from sim.interest.statistics import Statistics
 from sim.world.agent import Agent
@@ -40,6 +43,7 @@ class Interest:
         self._lengths = np.zeros(64, np.int64)
         self._viewers: dict[Agent, int] = {}  # being fed -> circuit slot
         self._waiting: dict[Agent, float] = {}  # handshake answered, not fed yet -> real time to start at the latest
+        self.objects = ObjectInterest(sim)
         self._statistics = Statistics(sim)
 
     # --- viewers come and go
@@ -49,6 +53,7 @@ class Interest:
 
     def forget_viewer(self, agent: Agent) -> None:
         self._waiting.pop(agent, None)
+        self.objects.forget_viewer(agent)
         slot = self._viewers.pop(agent, None)
         if slot is not None:
             self.known[slot] = 0
@@ -79,6 +84,7 @@ class Interest:
             self._start_viewers()
         if marks.full:
             self._send_full()
+        self.objects.update(STEP)
         if marks.animations:
             self._send_animations()
         if marks.appearance:
@@ -121,6 +127,7 @@ class Interest:
                 circuit.send(self._appearance_message(other))
         send_overlay(self.sim, agent)
         send_land(self.sim, agent)
+        self.objects.begin_viewer(agent, slot)
         self._statistics.greet(agent)
 
     def _grow(self, slot: int) -> None:
@@ -152,6 +159,11 @@ class Interest:
             height=agent.appearance.size[2],
             texture_entry=agent.appearance.texture_entry,
         )
+
+    def show_avatars(self, viewer: Agent, others: list[Agent]) -> None:
+        """Full updates of these people to one viewer, who asked."""
+        if viewer.circuit is not None and viewer in self._viewers:
+            self._send_blocks(viewer.circuit, [self._full_block(other) for other in others if other.root])
 
     def _send_blocks(self, circuit: Circuit, blocks: list[dict[str, Any]]) -> None:
         """ObjectUpdates of so many blocks, as many to a datagram as fit."""
@@ -307,6 +319,7 @@ def warm() -> None:
     records, lengths = np.zeros((1, objects.RECORD_SIZE), np.uint8), np.zeros(1, np.int64)
     one = np.zeros(1, np.int64)
     encode_rows(rows, one, records, lengths)
+    warm_dead_reckoning()
     pack_terse(
         Outgoing(4), records, lengths, one, one, np.ones((1, 1), np.uint8), np.zeros(1, np.uint32),
         np.zeros(1, np.uint64), 0, 1.0,

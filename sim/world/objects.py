@@ -37,6 +37,7 @@ OBJECT_DTYPE = np.dtype(
         ("dirty", np.uint8),  # viewers extrapolate it wrongly: a terse update is due
         ("moving", np.uint8),
         ("repeats", np.uint8),  # how often a stop is still to be said again
+        ("parent", np.int32),  # the root's row of a child, -1 of a root
         ("local_id", np.uint32),
         ("crc", np.uint32),  # goes up with every full change; viewers key their cache by it
         ("position", np.float32, 3),  # metres; of a child relative to its root
@@ -203,6 +204,7 @@ class Objects:
         row["rotation"] = rotation
         row["scale"] = scale
         row["body"] = -1
+        row["parent"] = -1
         row["crc"] = 1
         row["sent_rotation"] = (0.0, 0.0, 0.0, 1.0)
         self.count = max(self.count, index + 1)
@@ -261,6 +263,12 @@ class Objects:
 
     # --- changes
 
+    def moved(self, prim: Prim) -> None:
+        """The prim was put somewhere else: a terse update is due, and a viewer's cached place of it is void."""
+        row = self.rows[prim.row]
+        row["dirty"] = 1
+        row["crc"] += 1
+
     def mark(self, prim: Prim) -> None:
         """A full update of the prim is due to everybody who sees it."""
         self.rows[prim.row]["crc"] += 1
@@ -293,6 +301,7 @@ class Objects:
             one.root = root
             row = self.rows[one.row]
             row["root"] = 0
+            row["parent"] = root.row
             row["position"] = rotate(back, [position[axis] - base[axis] for axis in range(3)])
             row["rotation"] = multiply(back, rotation)
             row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
@@ -314,6 +323,7 @@ class Objects:
                 one.children = []
                 row = self.rows[one.row]
                 row["root"] = 1
+                row["parent"] = -1
                 row["position"], row["rotation"] = places[one]
             if len(staying) > 1:
                 self.link(staying[0], staying[1:])

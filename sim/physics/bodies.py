@@ -1,0 +1,197 @@
+"""Objects as bodies: what the physics engine is told of linksets, and what it says of them each step.
+
+A linkset is one body, made of the solids of its prims; it is remade when a prim's shape, size, place in the set or
+flags change. After a step the places of everything that moved are copied to the objects' rows in a few numpy
+operations; `interest` decides from there who must hear.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
+from sim.physics.prims import prim_shape
+from sim.world.agent import Vector
+from sim.world.objects import Prim
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+NO_SHAPE = 1  # Features tab: physics shape type "none"
+EDGE = 0.05  # metres inside the border where bodies without a region beyond it are held
+SLOW = 0.01  # metres a second under which something counts as resting
+
+
+class Bodies:
+    def __init__(self, sim: Simulator, engine: str) -> None:
+        self.sim = sim
+        self.engine: Engine = create(engine)
+        self.engine.set_terrain(sim.world.terrain.heights)
+        self.engine.open_sides = sim.world.open_sides
+        self.engine.water_height = sim.world.facts.water_height
+        self._rows = np.full(256, -1, np.int64)  # handle -> object row
+        self._terrain_revision = sim.world.terrain.revision
+
+    # --- objects change
+
+    def rebuild(self, prim: Prim) -> None:
+        """Make the body of a prim's linkset anew, after its shape, parts or flags changed."""
+        root = prim.linkset_root
+        self.drop(root)
+        shape = self._shape(root)
+        if shape is None:
+            return
+        world = self.sim.world.objects
+        row = world.row(root)
+        position, rotation = world.world_place(root)
+        features = root.features
+        spec = BodySpec(
+            shape,
+            position,
+            rotation,
+            velocity=row["velocity"].tolist(),
+            angular_velocity=row["angular_velocity"].tolist(),
+            kind=Kind.DYNAMIC if root.physical else Kind.STATIC,
+            density=features.density,
+            friction=features.friction,
+            restitution=features.restitution,
+            gravity_multiplier=features.gravity,
+            phantom=root.phantom,
+            volume_detect=root.volume_detect,
+            user=root.local_id,
+        )
+        try:
+            handle = self.engine.add(spec)
+        except BadBody as error:
+            self._refused(root, str(error))
+            return
+        if handle >= len(self._rows):
+            self._rows = np.concatenate([self._rows, np.full(max(len(self._rows), handle), -1, np.int64)])
+        self._rows[handle] = root.row
+        row["body"] = handle
+        row["physical"] = root.physical
+        row["moving"] = root.physical
+
+    def _shape(self, root: Prim) -> Shape | None:
+        """The linkset as one shape around the root's origin; None when it is nothing to bump into."""
+        objects = self.sim.world.objects
+        parts = []
+        for prim in root.linkset():
+            if prim.features.shape_type == NO_SHAPE or prim.pcode != 9:
+                continue
+            row = objects.row(prim)
+            try:
+                shape = prim_shape(prim.shape, tuple(row["scale"].tolist()))
+            except BadBody as error:
+                self._refused(root, str(error))
+                continue
+            if prim is root:
+                parts.append((shape, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)))
+            else:
+                parts.append((shape, row["position"].tolist(), row["rotation"].tolist()))
+        if not parts:
+            return None
+        if len(parts) == 1 and parts[0][1] == (0.0, 0.0, 0.0) and parts[0][2] == (0.0, 0.0, 0.0, 1.0):
+            return parts[0][0]
+        return compound(parts)
+
+    def _refused(self, root: Prim, reason: str) -> None:
+        """An object that physics cannot have stays as a picture; its owner's next look at it finds it not physical."""
+        self.sim.metrics.count("bodies_refused")
+        log.info("object %s has no body: %s", root.full_id, reason)
+        for prim in root.linkset():
+            prim.physical = False
+
+    def drop(self, root: Prim) -> None:
+        """Take a linkset's body away."""
+        row = self.sim.world.objects.row(root)
+        handle = int(row["body"])
+        if handle >= 0:
+            self.engine.remove(handle)
+            self._rows[handle] = -1
+            row["body"] = -1
+            row["moving"] = 0
+            row["physical"] = 0
+
+    def moved(self, prim: Prim) -> None:
+        """A prim was put somewhere else by hand or script."""
+        if prim.root is not None:
+            self.rebuild(prim.root)
+            return
+        row = self.sim.world.objects.row(prim)
+        handle = int(row["body"])
+        if handle < 0:
+            return
+        position, rotation = self.sim.world.objects.world_place(prim)
+        self.engine.set_pose(handle, position, rotation)
+        self.engine.set_velocity(handle, row["velocity"].tolist(), row["angular_velocity"].tolist())
+        row["moving"] = prim.physical
+
+    # --- time passes
+
+    def step(self, dt: float) -> None:
+        """One step of bodies and avatars."""
+        sim = self.sim
+        world = sim.world
+        if world.terrain.revision != self._terrain_revision:
+            self._terrain_revision = world.terrain.revision
+            self.engine.set_terrain(world.terrain.heights)
+        avatars = world.avatars
+        self.engine.step(dt, avatars.rows[: avatars.count])
+        if len(self.engine.moved):
+            self._copy(self.engine.moved)
+        if avatars.count:
+            after_step(world)
+
+    def _copy(self, handles: np.ndarray) -> None:
+        """Where everything that moved is now. What came to rest is marked so that it is told, and cached, as resting."""
+        engine, objects = self.engine, self.sim.world.objects
+        rows = self._rows[handles]
+        handles, rows = handles[rows >= 0], rows[rows >= 0]
+        if not len(rows):
+            return
+        table = objects.rows
+        table["position"][rows] = table["world_position"][rows] = engine.position[handles]
+        table["rotation"][rows] = engine.rotation[handles]
+        awake = engine.awake[handles] == 1
+        for name in ("velocity", "angular_velocity", "acceleration"):
+            table[name][rows] = np.where(awake[:, None], getattr(engine, name)[handles], 0.0)
+        asleep = rows[~awake]
+        table["moving"][rows] = awake
+        if len(asleep):
+            table["dirty"][asleep] = 1
+            table["repeats"][asleep] = 2
+            table["crc"][asleep] += 1
+        place = table["position"][rows, :2]
+        outside = ((place < 0) | (place >= 256)).any(axis=1)
+        for row in rows[outside].tolist():
+            self._hold_inside(objects.of_row[row])
+
+    def _hold_inside(self, prim: Prim) -> None:
+        """Objects do not cross borders yet: one that rolls over stops at the edge."""
+        objects = self.sim.world.objects
+        row = objects.row(prim)
+        x, y, z = row["position"].tolist()
+        row["position"] = (min(max(x, EDGE), 256 - EDGE), min(max(y, EDGE), 256 - EDGE), z)
+        row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
+        objects.placed(prim)
+        self.moved(prim)
+
+    # --- questions
+
+    def first_hit(self, start: Vector, end: Vector) -> tuple[Vector, Vector] | None:
+        """The first solid or ground between two points: (point, normal), or None."""
+        way = np.subtract(end, start)
+        length = float(np.linalg.norm(way))
+        if not 1e-6 < length < 4096.0:
+            return None
+        hits = self.engine.raycast(start, way / length, length, Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN)
+        if not len(hits):
+            return None
+        point, normal = hits[0]["point"].tolist(), hits[0]["normal"].tolist()
+        return (point[0], point[1], point[2]), (normal[0], normal[1], normal[2])

@@ -1,0 +1,36 @@
+"""The path and profile fields of a prim as they travel (SURFACE 7.5), and what the region makes sure of about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Names of the fields, as in ObjectAdd, ObjectShape and ObjectUpdate.
+SHAPE_FIELDS = (
+    "PathCurve", "ProfileCurve", "PathBegin", "PathEnd", "PathScaleX", "PathScaleY", "PathShearX", "PathShearY",
+    "PathTwist", "PathTwistBegin", "PathRadiusOffset", "PathTaperX", "PathTaperY", "PathRevolutions", "PathSkew",
+    "ProfileBegin", "ProfileEnd", "ProfileHollow",
+)  # fmt: skip
+
+PATHS = (0x10, 0x20, 0x30, 0x40, 0x80)
+FULL = 50000  # the quantised 1.0 of begin, end and hollow
+MOST_HOLLOW = 49500  # 99 %: a shell must be left
+LEAST_CUT = 500  # 1 %: so must a slice
+
+
+def clean_shape(block: dict[str, Any]) -> dict[str, int]:
+    """The shape fields of a message, every one within what a prim can have; echoed to viewers from then on."""
+    shape = {name: int(block[name]) for name in SHAPE_FIELDS}
+    if shape["PathCurve"] not in PATHS:
+        shape["PathCurve"] = 0x10
+    if shape["ProfileCurve"] & 0x0F > 5 or shape["ProfileCurve"] >> 4 > 3:
+        shape["ProfileCurve"] = 1
+    for begin, end in (("PathBegin", "PathEnd"), ("ProfileBegin", "ProfileEnd")):
+        shape[begin] = min(shape[begin], FULL - LEAST_CUT)
+        shape[end] = min(shape[end], FULL - LEAST_CUT - shape[begin])
+    shape["ProfileHollow"] = min(shape["ProfileHollow"], MOST_HOLLOW)
+    for name in ("PathTwist", "PathTwistBegin", "PathRadiusOffset", "PathTaperX", "PathTaperY", "PathSkew"):
+        shape[name] = min(max(shape[name], -100), 100)
+    shape["PathRevolutions"] = min(shape["PathRevolutions"], 200)
+    for name in ("PathScaleX", "PathScaleY"):
+        shape[name] = min(shape[name], 200)
+    return shape
