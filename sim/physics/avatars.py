@@ -303,13 +303,19 @@ def _step(rows, heights, open_sides, dt):  # pragma: no cover - compiled
 
 
 def step_avatars(world: World, dt: float) -> None:
-    """Move every avatar by `dt` seconds of world time; marks animations and border crossers in `world.marks`."""
     avatars = world.avatars
     if not avatars.count:
         return
-    rows = avatars.rows[: avatars.count]
-    motions, outside = _step(rows, world.terrain.heights, world.open_sides, dt)
-    if motions:
+    _step(avatars.rows[: avatars.count], world.terrain.heights, world.open_sides, dt)
+    after_step(world)
+
+
+def after_step(world: World) -> None:
+    """Marks animations and border crossers in `world.marks` after a step moved the avatars."""
+    rows = world.avatars.rows[: world.avatars.count]
+    position = rows["position"]
+    outside = bool(((position[:, :2] < 0) | (position[:, :2] >= 256)).any())
+    if rows["motion_changed"].any():
         for index in np.flatnonzero(rows["motion_changed"]).tolist():
             rows[index]["motion_changed"] = 0
             agent = world.agent_of_row.get(index)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.physics.avatars import after_step
 from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
 from sim.physics.prims import prim_shape
 from sim.world.agent import Vector
