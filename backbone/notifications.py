@@ -50,7 +50,8 @@ class Notifier:
         self.settle()
 
     def settle(self) -> None:
-        """Tell what was gathered so far. Before a direct word about somebody, lest a leave soon after pass for a relog."""
+        """Tell what was gathered so far. Before friends change: new ones get their own word, and a leave
+        right after it must not pass for a relog."""
         changes, self._changed = self._changed, {}
         news = [agent_id for agent_id, online in changes.items() if online != (agent_id in self._told_online)]
         for at in range(0, len(news), AT_ONCE):

@@ -74,6 +74,7 @@ class Sight(Travel):
             raise ProtocolError("a terse update without its head")
         _, handle, dilation, count = _TERSE_HEAD.unpack_from(body)
         region.dilation = dilation / 65535.0
+        region.motions += count
         if not region.handle:
             region.handle = handle
         entities = region.entities
@@ -126,6 +127,7 @@ class Sight(Travel):
         self._note_region(region, heard["RegionData"])
         for block in heard["ObjectData"]:
             motion = objects.decode_object_data(block["ObjectData"])
+            region.motions += 1
             self._described(heard, block["ID"], block["FullID"], block["PCode"], motion, block)
 
     @hears("ObjectUpdateCompressed")
