@@ -40,7 +40,9 @@ def may(agent: Agent, prim: Prim, permission: int) -> bool:
     return bool(masks.everyone & permission)
 
 
-def chosen(sim: Simulator, agent: Agent, message: Message, permission: int, field: str = "ObjectLocalID") -> list[tuple[Prim, dict[str, Any]]]:
+def chosen(
+    sim: Simulator, agent: Agent, message: Message, permission: int, field: str = "ObjectLocalID"
+) -> list[tuple[Prim, dict[str, Any]]]:
     """The prims a message names, with its block for each, as far as they exist and the agent may do this to them.
 
     Whom it may not is shown the true state again, since its viewer has drawn the change already.
@@ -229,7 +231,7 @@ def remove(sim: Simulator, root: Prim) -> None:
 def derez_object(sim: Simulator, agent: Agent, message: Message) -> None:
     """Delete, as viewers do it: to the trash. Taking into inventory is refused until objects can be kept there."""
     block = message["AgentBlock"]
-    roots = {}
+    roots: dict[Prim, None] = {}
     for data in message["ObjectData"]:
         prim = sim.world.objects.by_local_id.get(data["ObjectLocalID"])
         if prim is not None and prim.owner_id == agent.agent_id:

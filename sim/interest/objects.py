@@ -158,7 +158,7 @@ class ObjectInterest:
             self._records = np.zeros((2 * len(movers), wire.RECORD_SIZE), np.uint8)
             self._lengths = np.zeros(2 * len(movers), np.int64)
         wire.encode_terse_batch(
-            movers, rows["local_id"], self._not_avatars, rows["velocity"], rows["acceleration"], rows["rotation"],
+            movers, rows["local_id"], self._not_avatars, rows["position"], rows["velocity"], rows["acceleration"], rows["rotation"],
             rows["angular_velocity"], self._records, self._lengths,
         )  # fmt: skip
         mark_sent(rows, movers)

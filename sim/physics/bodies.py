@@ -191,7 +191,7 @@ class Bodies:
         length = float(np.linalg.norm(way))
         if not 1e-6 < length < 4096.0:
             return None
-        hits = self.engine.raycast(start, way / length, length, Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN)
+        hits = self.engine.raycast(start, (way / length).tolist(), length, Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN)
         if not len(hits):
             return None
         point, normal = hits[0]["point"].tolist(), hits[0]["normal"].tolist()
