@@ -34,20 +34,16 @@ class Instance:
 
     def __init__(self, program: Program, store: wasmtime.Store, runtime: wasmtime.Instance, script: wasmtime.Instance,
                  calls: raw.Calls):
-        exports = runtime.exports(store)
-        memory, alloc = exports["memory"], exports["alloc"]
-        run = script.exports(store)["run"]
-        assert isinstance(memory, wasmtime.Memory) and isinstance(alloc, wasmtime.Func)
-        assert isinstance(run, wasmtime.Func)
         self.program = program
         self.store = store
         self.calls = calls
+        self.context = context = raw.context_of(store)
+        alloc, self._alloc = raw.export(context, runtime, "alloc")
+        run, self._run = raw.export(context, script, "run")
+        memory, handle = raw.export(context, runtime, "memory")
         self._keep = (alloc, run)
-        self.context = raw.context_of(store)
-        self._alloc = raw.function_address(alloc)
-        self._run = raw.function_address(run)
-        self.base, size = raw.memory_of(memory, store)
-        self.page = raw.view(self.base, size)
+        self.base = raw.memory_address(context, handle)
+        self.page = raw.view(self.base, layout.PAGE_BYTES)
 
     # --- control words
 

@@ -91,15 +91,23 @@ def context_of(store: wasmtime.Store) -> int:
     return address_of(store._context())
 
 
-def function_address(function: wasmtime.Func) -> int:
-    """Where wasmtime's function handle lies; valid while `function` lives."""
-    return ctypes.addressof(function._func)
+_export_get = _function(
+    "wasmtime_instance_export_get", ctypes.c_bool, _Address, _Address, ctypes.c_char_p, ctypes.c_size_t, _Address
+)
+_memory_data = _function("wasmtime_memory_data", _Address, _Address, _Address)
 
 
-def memory_of(memory: wasmtime.Memory, store: wasmtime.Store) -> tuple[int, int]:
-    """(address, bytes) of a linear memory that never grows."""
-    pointer = memory.data_ptr(store)
-    return ctypes.addressof(pointer.contents), memory.data_len(store)
+def export(context: int, instance: wasmtime.Instance, name: str) -> tuple[ffi.wasmtime_extern_t, int]:
+    """An export and the address of its handle, which is valid as long as the first is kept."""
+    found = ffi.wasmtime_extern_t()
+    if not _export_get(context, ctypes.addressof(instance._instance), name.encode(), len(name), ctypes.addressof(found)):
+        raise RuntimeError(f"the module exports no {name}")
+    return found, ctypes.addressof(found.of)
+
+
+def memory_address(context: int, handle: int) -> int:
+    """Where a linear memory lies; it never moves when it never grows."""
+    return _memory_data(context, handle)
 
 
 def view(address: int, size: int) -> memoryview:

@@ -48,8 +48,14 @@ class Scheduler:
         heappush(self._heap, (script.timer_at, self._count, 0, script))
 
     def forget(self, script: Script) -> None:
-        """Stale entries stay in queue and heap and are passed over when their time comes."""
+        """Takes a script out of the queue; what lies in the heap for it is stale and passed over in its time."""
         script.woken = 0
+        if script.ready:
+            script.ready = False
+            queue = self._owners[script.owner]
+            queue.remove(script)
+            if not queue:
+                del self._owners[script.owner]
 
     @property
     def next_wake(self) -> float | None:

@@ -7,27 +7,48 @@ happens as occurrences: dicts of the shapes `lsl run --json` prints.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 from sim.scripts.language.values import Key, Value, Vector, to_string, type_of
-from sim.scripts.library.world import Detected, Listen
+from sim.scripts.library.world import REGION, Detected, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.scheduler import Scheduler
-from sim.scripts.machine.script import Script
+from sim.scripts.machine.saved import restore, save
+from sim.scripts.machine.script import STOPPED, Script
 
 OWNER = Key("0a000000-0000-4000-8000-00000000000a")
 OBJECT = Key("0b000000-0000-4000-8000-00000000000b")
 VISITOR = Key("0c000000-0000-4000-8000-00000000000c")
 START = 1_700_000_000.0  # unix time at world time 0
-FRAME = 1.0 / 45.0
+SPOKEN = ("say", "whisper", "shout", "region_say", "owner_say")
+MOST_TORN = 100_000  # each costs a tenth of a millisecond or two
 THIS, ALL_OTHERS, SET, ROOT, ALL_CHILDREN = -4, -2, -1, 1, -3
+
+
+def as_json(value: Value) -> Any:
+    """A value as JSON has it: numbers, texts, arrays. What JSON has no number for is a text, as LSL writes it."""
+    if isinstance(value, float):
+        return value if isfinite(value) else to_string(value)
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    return str(value) if isinstance(value, str) else value
 
 
 class FakeWorld:
     """One object, its scripts, a clock and a record of what they did."""
 
-    def __init__(self, engine: Engine | None = None, on_occurrence: Callable[[dict[str, Any]], None] | None = None):
+    def __init__(
+        self, engine: Engine | None = None, on_occurrence: Callable[[dict[str, Any]], None] | None = None, tear: int = 0,
+        deadline: float | None = None,
+    ):  # fmt: skip
+        """tear: pause every script at each so many checkpoints and go on in a fresh instance restored from its saved
+        bytes; deadline: stopwatch time at which settling gives up (`timed_out` tells)."""
         self.engine = engine or Engine()
+        self.tear = tear
+        self.torn = 0
+        self.deadline = deadline
+        self.timed_out = False
         self.scheduler = Scheduler(self.engine.stopwatch)
         self.scripts: list[Script] = []
         self.occurrences: list[dict[str, Any]] = []
@@ -40,7 +61,7 @@ class FakeWorld:
         self.failed = False
 
     def note(self, kind: str, script: Script, **facts: Any) -> None:
-        occurrence = {"kind": kind, **facts, "time": round(self.now, 6), "script": script.name}
+        occurrence = {"kind": kind, **facts}
         self.occurrences.append(occurrence)
         if self.on_occurrence is not None:
             self.on_occurrence(occurrence)
@@ -62,9 +83,35 @@ class FakeWorld:
         """Runs everything due now, or at most so many slices (an endless loop never settles)."""
         scheduler, taken = self.scheduler, 0
         while True:
+            if self.tear:
+                for script in self.scripts:
+                    script.budget = self.tear
             taken += scheduler.run(self.now, 0.0)
+            if self.tear:
+                self._tear()
             if scheduler.is_idle or (slices is not None and taken >= slices):
                 return taken
+            if self.deadline is not None and self.engine.stopwatch() > self.deadline:
+                self.timed_out = True
+                return taken
+
+    def _tear(self) -> None:
+        for index, script in enumerate(self.scripts):
+            if script.paused and script.is_running and self.torn < MOST_TORN:
+                self.torn += 1
+                self.scripts[index] = self.move(script)
+
+    def move(self, script: Script) -> Script:
+        """Saves a script and goes on with another, restored from the bytes."""
+        data = save(script, self.now)
+        script.status = STOPPED  # the old one must not run on
+        self.scheduler.forget(script)
+        new = restore(
+            self.engine, data, script.program, self, self.now, owner=script.owner, object_id=script.object_id,
+            source=script.source, scheduler=self.scheduler,
+        )  # fmt: skip
+        new.random = script.random
+        return new
 
     def advance(self, seconds: float, slices: int | None = None) -> None:
         """Moves the clock from one due moment to the next, running what is due."""
@@ -72,7 +119,7 @@ class FakeWorld:
         self.settle(slices)
         while True:
             due = self.scheduler.next_wake
-            if due is None or due > end:
+            if due is None or due > end or self.timed_out:
                 break
             self.now = max(self.now, due)
             self.settle(slices)
@@ -101,28 +148,28 @@ class FakeWorld:
     @property
     def said(self) -> list[str]:
         """Every text said to people or the owner."""
-        return [one["text"] for one in self.occurrences if one["kind"] in ("say", "whisper", "shout", "region", "owner")]
+        return [one["text"] for one in self.occurrences if one["kind"] in SPOKEN]
 
     # --- WorldInterface
 
     def chat(self, script: Script, kind: str, channel: int, text: str) -> None:
-        self.note(kind, script, channel=channel, text=text)
+        self.note("region_say" if kind == REGION else kind, script, channel=channel, text=text)
         for other in self.scripts:
             if other is not script:
                 other.hear(channel, self.name, OBJECT, text)
 
     def chat_to(self, script: Script, target: Key, channel: int, text: str) -> None:
-        self.note("say_to", script, channel=channel, text=text, target=str(target))
+        self.note("region_say_to", script, target=str(target), channel=channel, text=text)
         if target == OBJECT:
             for other in self.scripts:
                 if other is not script:
                     other.hear(channel, self.name, OBJECT, text)
 
     def owner_say(self, script: Script, text: str) -> None:
-        self.note("owner", script, text=text)
+        self.note("owner_say", script, text=text)
 
     def instant_message(self, script: Script, target: Key, text: str) -> None:
-        self.note("im", script, target=str(target), text=text)
+        self.note("instant_message", script, target=str(target), text=text)
 
     def dialog(self, script: Script, avatar: Key, message: str, buttons: list[str], channel: int) -> None:
         self.note("dialog", script, avatar=str(avatar), text=message, buttons=buttons, channel=channel)
@@ -145,9 +192,7 @@ class FakeWorld:
                 other.post("link_message", 0, number, text, key)
 
     def script_print(self, script: Script, value: Value) -> None:
-        kind = type_of(value)
-        shown: Any = value if kind in ("integer", "float") else to_string(value)
-        self.note("print", script, type=kind, value=shown)
+        self.note("print", script, type=type_of(value), value=as_json(value))
 
     def script_error(self, script: Script, message: str, line: int) -> None:
         self.failed = True
