@@ -31,7 +31,7 @@ class GlobalMap:
 class Program:
     """A compiled script: everything that all its copies share.
 
-    wat: the wasm module's text; image: the page's first bytes; handlers: (state number, event) -> handler number;
+    wat: the wasm module's text; image: the page's first bytes; handlers: by state number, event -> handler number;
     events: by handler number, the event's name; functions: by function number, for stack dumps.
     """
 
@@ -39,7 +39,7 @@ class Program:
     wat: str
     image: bytes
     states: tuple[str, ...]
-    handlers: dict[tuple[int, str], int]
+    handlers: tuple[dict[str, int], ...]
     events: tuple[str, ...]
     functions: tuple[FunctionMap, ...]
     globals: tuple[GlobalMap, ...]
@@ -102,7 +102,8 @@ def _compile(source: str, diary: Diary) -> Program:
         wat,
         bytes(emitter.image.bytes),
         tuple(emitter.states),
-        emitter.handlers,
+        tuple([{name: number for (state, name), number in emitter.handlers.items() if state == index}
+               for index in range(len(emitter.states))]),
         tuple([name for (_, name), _ in sorted(emitter.handlers.items(), key=lambda item: item[1])]),
         tuple(emitter.maps),
         tuple([GlobalMap(one.name, one.kind, emitter.addresses[one.variable]) for one in script.globals]),

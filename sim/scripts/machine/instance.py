@@ -22,6 +22,8 @@ _vector = struct.Struct("<3f")
 _rotation = struct.Struct("<4f")
 _LAST = layout.PAGE_BYTES - layout.HEADER
 
+_HANDLER, _MODE, _BUDGET = layout.HANDLER >> 2, layout.MODE >> 2, layout.BUDGET >> 2
+
 DONE, PAUSED = 0, 1
 
 
@@ -29,7 +31,7 @@ class Instance:
     """One script in wasm. Made by Engine.instantiate; not shared between threads."""
 
     __slots__ = (
-        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "store",
+        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "store", "words",
     )  # fmt: skip
 
     def __init__(self, program: Program, store: wasmtime.Store, runtime: wasmtime.Instance, script: wasmtime.Instance,
@@ -44,14 +46,15 @@ class Instance:
         self._keep = (alloc, run)
         self.base = raw.memory_address(context, handle)
         self.page = raw.view(self.base, layout.PAGE_BYTES)
+        self.words = self.page.cast("i")  # the page as i32, for the control words
 
     # --- control words
 
     def word(self, address: int) -> int:
-        return _i32.unpack_from(self.page, address)[0]
+        return self.words[address >> 2]
 
     def set_word(self, address: int, value: int) -> None:
-        _i32.pack_into(self.page, address, value)
+        self.words[address >> 2] = value
 
     def start(self) -> None:
         """A fresh page: globals at their starting values, empty heap and stack."""
@@ -79,23 +82,25 @@ class Instance:
 
     def run(self, handler: int, arguments: tuple[Value, ...], budget: int) -> int:
         """Starts an event handler. Returns DONE or PAUSED; raises whatever a host function raised."""
-        for index, value in enumerate(arguments):
-            self.put(layout.ARGUMENTS + 16 * index, value)
-        self.set_word(layout.HANDLER, handler)
-        self.set_word(layout.MODE, layout.RUNNING)
-        return self._go(budget)
+        if arguments:
+            for index, value in enumerate(arguments):
+                self.put(layout.ARGUMENTS + 16 * index, value)
+        words = self.words
+        words[_HANDLER] = handler
+        words[_MODE] = layout.RUNNING
+        words[_BUDGET] = budget
+        self._call(self._run)
+        return PAUSED if words[_MODE] == layout.PAUSING else DONE
 
     def resume(self, budget: int) -> int:
         """Goes on after a pause."""
-        self.set_word(layout.SAVED_SP, self.word(layout.SP))
-        self.set_word(layout.SP, layout.STACK_BASE)
-        self.set_word(layout.MODE, layout.RESUMING)
-        return self._go(budget)
-
-    def _go(self, budget: int) -> int:
-        self.set_word(layout.BUDGET, budget)
+        words = self.words
+        words[layout.SAVED_SP >> 2] = words[layout.SP >> 2]
+        words[layout.SP >> 2] = layout.STACK_BASE
+        words[_MODE] = layout.RESUMING
+        words[_BUDGET] = budget
         self._call(self._run)
-        return PAUSED if self.word(layout.MODE) == layout.PAUSING else DONE
+        return PAUSED if words[_MODE] == layout.PAUSING else DONE
 
     def _call(self, function: int) -> None:
         calls = self.calls
@@ -103,8 +108,8 @@ class Instance:
         if error:
             raw.free_error(error)
             raise Trapped(-1)
-        trap = calls.trap.value
-        if trap:
+        if calls.trap:
+            trap = calls.trap.value or 0
             calls.trap.value = None
             code = raw.take_trap(trap)
             raise Trapped(code)

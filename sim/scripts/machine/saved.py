@@ -28,7 +28,7 @@ from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.instance import Instance
 from sim.scripts.machine.scheduler import Scheduler
-from sim.scripts.machine.script import CRASHED, IDLE, MOST_LISTENS, QUEUE_LENGTH, RUNNING, SLEEPING, STOPPED, Event, Script
+from sim.scripts.machine.script import CRASHED, IDLE, MOST_LISTENS, QUEUE_LENGTH, RUNNING, SLEEPING, STOPPED, TIMER, Event, Script
 
 MAGIC = b"LSLS"
 VERSION = 1
@@ -106,6 +106,8 @@ def _pack_event(event: Event | None) -> Any:
 
 def _unpack_event(data: Any) -> Event:
     name, arguments, detected = data
+    if name == "timer":
+        return TIMER
     return Event(str(name), tuple([unpack(value) for value in arguments]), [_unpack_detected(one) for one in detected])
 
 
@@ -264,7 +266,7 @@ def _apply(script: Script, facts: dict[str, Any], page: bytes, now: float) -> No
     if facts["state"] not in program.states:
         raise BadState("an unknown state")
     script.queue.clear()
-    script.state = program.states.index(facts["state"])
+    script.set_state(program.states.index(facts["state"]))
     if facts["compiler"] == layout.VERSION:
         load_page(script.instance, page)
         if paused:
@@ -283,8 +285,7 @@ def _apply(script: Script, facts: dict[str, Any], page: bytes, now: float) -> No
         script.status = status if status in (STOPPED, CRASHED) else IDLE
     for data in facts["queue"][:QUEUE_LENGTH]:
         event = _unpack_event(data)
-        handled = (script.state, event.name) in program.handlers
-        if handled and _fits(event):
+        if event.name in script.handlers and _fits(event):
             script.queue.append(event)
     script.queue = deque(script.queue, QUEUE_LENGTH + 2)
     for handle, channel, name, key, message, active in facts["listens"][:MOST_LISTENS]:

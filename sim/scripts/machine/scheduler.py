@@ -7,22 +7,39 @@ each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
+
 from sim.scripts.language.values import Key
-from sim.scripts.machine.script import CRASHED, IDLE, RUNNING, SLEEPING, STOPPED, Script
+from sim.scripts.machine.script import CRASHED, IDLE, RUNNING, SLEEPING, STOPPED, TIMER, Script
 
 SLICE = 100e-6  # seconds a script may run before another's turn
 LEAST_BUDGET, MOST_BUDGET = 200, 1_000_000
+
+
+BUCKETS_A_SECOND = 64
+
+
+class Turn:
+    """One owner's place in the round: the scripts of hers that want to run."""
+
+    __slots__ = ("scripts", "waiting")
+
+    def __init__(self) -> None:
+        self.scripts: deque[Script] = deque()
+        self.waiting = False  # in the round
 
 
 class Scheduler:
     def __init__(self, stopwatch: Callable[[], float]):
         self.stopwatch = stopwatch
         self.now = 0.0
-        self._owners: OrderedDict[Key, deque[Script]] = OrderedDict()
-        self._heap: list[tuple[float, int, int, Script]] = []
+        self._turns: dict[Key, Turn] = {}
+        self._round: deque[Turn] = deque()
+        # What is due, in buckets of 1/64 s: bucket number -> [(time, count, is_sleep, script)]
+        self._buckets: dict[int, list[tuple[float, int, bool, Script]]] = {}
+        self._numbers: list[int] = []  # heap of the bucket numbers
         self._count = 0
         self.slices = 0
         self.deferred = 0  # scripts that were ready and got no turn in the last run
@@ -33,38 +50,57 @@ class Scheduler:
         """Something is to be done for a script; it gets a turn."""
         if not script.ready and script.status in (IDLE, RUNNING):
             script.ready = True
-            queue = self._owners.get(script.owner)
-            if queue is None:
-                queue = self._owners[script.owner] = deque()
-            queue.append(script)
+            turn = script.place
+            if turn is None:
+                turn = self._turns.get(script.owner)
+                if turn is None:
+                    turn = self._turns[script.owner] = Turn()
+                script.place = turn
+            turn.scripts.append(script)
+            if not turn.waiting:
+                turn.waiting = True
+                self._round.append(turn)
+
+    def _later(self, at: float, is_sleep: bool, script: Script) -> None:
+        self._count += 1
+        number = int(at * BUCKETS_A_SECOND)
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            self._buckets[number] = [(at, self._count, is_sleep, script)]
+            heappush(self._numbers, number)
+        else:
+            bucket.append((at, self._count, is_sleep, script))
 
     def wake_later(self, script: Script, at: float) -> None:
-        self._count += 1
+        self._later(at, True, script)
         script.woken = self._count
-        heappush(self._heap, (at, self._count, 1, script))
 
     def timer(self, script: Script) -> None:
-        self._count += 1
-        heappush(self._heap, (script.timer_at, self._count, 0, script))
+        self._later(script.timer_at, False, script)
 
     def forget(self, script: Script) -> None:
-        """Takes a script out of the queue; what lies in the heap for it is stale and passed over in its time."""
+        """Takes a script out of the round; what lies in the buckets for it is stale and passed over in its time."""
         script.woken = 0
         if script.ready:
             script.ready = False
-            queue = self._owners[script.owner]
-            queue.remove(script)
-            if not queue:
-                del self._owners[script.owner]
+            assert script.place is not None
+            script.place.scripts.remove(script)
 
     @property
     def next_wake(self) -> float | None:
         """When something will be due, if nothing is said or touched before."""
-        return self._heap[0][0] if self._heap else None
+        if not self._numbers:
+            return None
+        return min([entry[0] for entry in self._buckets[self._numbers[0]]])
 
     @property
     def is_idle(self) -> bool:
-        return not self._owners
+        return not any([turn.scripts for turn in self._round])
+
+    @property
+    def waiting(self) -> int:
+        """Scripts that want a turn now."""
+        return sum([len(turn.scripts) for turn in self._round])
 
     # --- the stage of the frame
 
@@ -73,37 +109,37 @@ class Scheduler:
         self.now = now
         self._due(now)
         watch = self.stopwatch
-        start = before = watch()
-        end = None if seconds is None else start + seconds
+        before = watch()
+        end = float("inf") if seconds is None else before + seconds
         taken = 0
-        owners = self._owners
-        while owners:
-            owner, queue = owners.popitem(last=False)
-            script = queue.popleft()
+        turns = self._round
+        next_turn, again = turns.popleft, turns.append
+        while turns:
+            turn = next_turn()
+            scripts = turn.scripts
+            if not scripts:
+                turn.waiting = False
+                continue
+            script = scripts.popleft()
             script.ready = False
-            budget = script.budget
-            more = script.slice(now, budget) if script.status in (IDLE, RUNNING) else False
-            taken += 1
-            if more and not script.ready:
+            if script.status in (IDLE, RUNNING) and script.slice(now, script.budget) and not script.ready:
                 script.ready = True
-                queue.append(script)
-            if queue:
-                # a script woken meanwhile may have opened a new queue for this owner
-                newer = owners.get(owner)
-                if newer is not None:
-                    queue.extend(newer)
-                    owners.pop(owner)
-                owners[owner] = queue
+                scripts.append(script)
+            if scripts:
+                again(turn)
+            else:
+                turn.waiting = False
+            taken += 1
             after = watch()
             spent = after - before
+            before = after
             script.cpu += spent
             if script.paused:
                 self._learn(script, spent)
-            before = after
-            if end is not None and after >= end:
+            if after >= end:
                 break
         self.slices += taken
-        self.deferred = sum([len(queue) for queue in owners.values()]) if owners else 0
+        self.deferred = self.waiting if turns else 0
         return taken
 
     def _learn(self, script: Script, spent: float) -> None:
@@ -113,16 +149,41 @@ class Scheduler:
             script.budget *= 2
 
     def _due(self, now: float) -> None:
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            at, count, kind, script = heappop(heap)
-            if kind:
-                if script.woken == count and script.status == SLEEPING:
-                    script.status = RUNNING
-                    self.wake(script)
-            elif script.timer_period and script.timer_at == at and script.status not in (STOPPED, CRASHED):
-                script.now = now
-                due = at + script.timer_period
-                script.timer_at = due if due > now else now + script.timer_period
-                heappush(heap, (script.timer_at, count, 0, script))
-                script.post("timer")
+        """Wakes sleepers and raises timers whose time has come, in the order of their times."""
+        numbers, last = self._numbers, int(now * BUCKETS_A_SECOND)
+        while numbers and numbers[0] <= last:
+            number = numbers[0]
+            bucket = self._buckets.pop(number)
+            heappop(numbers)
+            if number == last:
+                rest = [entry for entry in bucket if entry[0] > now]
+                if rest:
+                    bucket = [entry for entry in bucket if entry[0] <= now]
+                    self._buckets[number] = rest
+                    heappush(numbers, number)
+            bucket.sort()
+            for at, count, is_sleep, script in bucket:
+                if is_sleep:
+                    if script.woken == count and script.status == SLEEPING:
+                        script.status = RUNNING
+                        self.wake(script)
+                elif script.timer_at == at and script.timer_period and script.status not in (STOPPED, CRASHED):
+                    self._timer(script, at, now)
+            if number == last:
+                break
+
+    def _timer(self, script: Script, at: float, now: float) -> None:
+        period = script.timer_period
+        due = at + period
+        script.timer_at = due if due > now else now + period
+        self._later(script.timer_at, False, script)
+        script.now = now
+        if script.timer_queued or "timer" not in script.handlers:
+            return
+        if script.event_gap or script.status == SLEEPING or len(script.queue) > 32:
+            script.post("timer")
+            return
+        script.timer_queued = True
+        script.queue.append(TIMER)
+        if not script.ready:
+            self.wake(script)

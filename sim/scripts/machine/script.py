@@ -18,11 +18,13 @@ from sim.scripts.machine.instance import PAUSED, Instance, Trapped
 
 if TYPE_CHECKING:
     from sim.scripts.machine.engine import Engine
-    from sim.scripts.machine.scheduler import Scheduler
+    from sim.scripts.machine.scheduler import Scheduler, Turn
 
 QUEUE_LENGTH = 64
 MOST_LISTENS = 65
 SHORTEST_TIMER = 1.0 / 45.0
+
+_NEXT_STATE = layout.NEXT_STATE >> 2
 
 IDLE, RUNNING, SLEEPING, STOPPED, CRASHED = "idle", "running", "sleeping", "stopped", "crashed"
 
@@ -38,13 +40,16 @@ class Event:
         self.detected = tuple(detected)
 
 
+TIMER = Event("timer")
+
+
 class Script:
     """A script in an object. `engine` gives it wasm, `world` everything else; `now` is its last known world time."""
 
     __slots__ = (
         "budget", "complaints", "controls", "cpu", "detected", "dropped", "energy_used", "engine", "event", "event_gap",
-        "extra", "granted", "granter", "group", "instance", "item_id", "kept_budget", "limit", "listens", "name",
-        "next_event_at", "next_listen", "next_state", "now", "object_id", "owner", "paused", "peak_profile", "program",
+        "extra", "granted", "granter", "group", "handlers", "host", "instance", "item_id", "kept_budget", "limit", "listens", "name",
+        "next_event_at", "next_listen", "next_state", "now", "object_id", "owner", "paused", "place", "peak_profile", "program",
         "queue", "random", "ready", "reset_at", "scheduler", "source", "start_parameter", "state", "status", "timer_at", "timer_period",
         "timer_queued", "wake_at", "woken", "world",
     )  # fmt: skip
@@ -55,6 +60,7 @@ class Script:
         scheduler: Scheduler | None = None,
     ):  # fmt: skip
         self.engine = engine
+        self.host = engine.host
         self.scheduler = scheduler or engine.scheduler
         self.program = program
         self.world = world
@@ -69,6 +75,7 @@ class Script:
         self.start_parameter = 0
         self.cpu = 0.0  # seconds of real time spent in it, kept by the scheduler
         self.budget = 4000  # checkpoints a slice, adapted by the scheduler to how long they take
+        self.place: Turn | None = None  # its owner's place in the scheduler
         self.ready = False  # in the scheduler's ready queue
         self.woken = 0  # number of the last wake-up asked for; older ones in the heap are stale
         self.dropped = 0  # events lost to a full queue
@@ -80,7 +87,7 @@ class Script:
         """All that a reset sets back."""
         self.instance.start()
         self.limit = layout.LOGICAL_BYTES
-        self.state = 0
+        self.set_state(0)
         self.next_state = -1
         self.status = IDLE
         self.event: Event | None = None
@@ -104,7 +111,7 @@ class Script:
 
     def post(self, name: str, *arguments: Value, detected: Sequence[Detected] = ()) -> bool:
         """Queues an event. False when it is dropped: no handler, a full queue, too soon, or the script has stopped."""
-        if self.status in (STOPPED, CRASHED) or (self.state, name) not in self.program.handlers:
+        if self.status in (STOPPED, CRASHED) or name not in self.handlers:
             return False
         if name == "timer" and self.timer_queued:
             return False
@@ -116,7 +123,9 @@ class Script:
         self.next_event_at = self.now + self.event_gap
         if name == "timer":
             self.timer_queued = True
-        self.queue.append(Event(name, arguments, detected))
+            self.queue.append(TIMER)
+        else:
+            self.queue.append(Event(name, arguments, detected))
         self.scheduler.wake(self)
         return True
 
@@ -155,47 +164,41 @@ class Script:
     def slice(self, now: float, budget: int) -> bool:
         """Runs one event, or a part of one. True when there is more to do at once."""
         self.now = now
-        host = self.engine.host
+        host = self.host
         outer, host.current = host.current, self
         try:
             if self.paused:
-                outcome = self.instance.resume(budget)
+                self.paused = self.instance.resume(budget) == PAUSED
             else:
-                event = self._next_event()
-                if event is None:
+                if not self.queue:
                     self.status = IDLE
                     return False
-                self.event = event
+                self.event = event = self.queue.popleft()
+                if event is TIMER:
+                    self.timer_queued = False
                 self.detected = event.detected
-                handler = self.program.handlers[self.state, event.name]
                 self.status = RUNNING
-                outcome = self.instance.run(handler, event.arguments, budget)
-            self.paused = outcome == PAUSED
+                self.paused = self.instance.run(self.handlers[event.name], event.arguments, budget) == PAUSED
         except Trapped as trap:
             self._stopped(trap)
+            host.raised = None
         except ScriptFailure as failure:
             self.crash(str(failure))
+            host.raised = None
         finally:
             host.current = outer
-            host.raised = None
-        if self.status in (STOPPED, CRASHED):
-            return False
         if self.paused:
+            if self.status == STOPPED:
+                return False
             if self.wake_at > now:
                 self.status = SLEEPING
                 self.scheduler.wake_later(self, self.wake_at)
                 return False
             return True
+        if self.status != RUNNING:
+            return self.has_work  # it was stopped, or reset
         self._finish()
-        return self.has_work
-
-    def _next_event(self) -> Event | None:
-        if not self.queue:
-            return None
-        event = self.queue.popleft()
-        if event.name == "timer":
-            self.timer_queued = False
-        return event
+        return bool(self.queue)
 
     def _stopped(self, trap: Trapped) -> None:
         problem = self.engine.host.raised
@@ -220,14 +223,15 @@ class Script:
         event, self.event = self.event, None
         self.detected = ()
         self.status = IDLE
-        asked = self.instance.word(layout.NEXT_STATE)
-        if asked >= 0:
-            self.instance.set_word(layout.NEXT_STATE, -1)
+        asked = self.instance.words[_NEXT_STATE]
+        if asked < 0 and self.next_state < 0:
+            return
+        self.instance.words[_NEXT_STATE] = -1
         if event is not None and event.name == "state_exit" and self.next_state >= 0:
             self._enter(self.next_state)
         elif 0 <= asked < len(self.program.states):
             self.next_state = asked
-            if (self.state, "state_exit") in self.program.handlers:
+            if "state_exit" in self.handlers:
                 self.queue.appendleft(Event("state_exit"))
             else:
                 self._enter(asked)
@@ -237,10 +241,14 @@ class Script:
         self._end_listens()
         self.queue.clear()
         self.timer_queued = False
-        self.state = state
+        self.set_state(state)
         self.next_state = -1
-        if (state, "state_entry") in self.program.handlers:
+        if "state_entry" in self.handlers:
             self.queue.append(Event("state_entry"))
+
+    def set_state(self, state: int) -> None:
+        self.state = state
+        self.handlers = self.program.handlers[state]
 
     def _end_listens(self) -> None:
         for listen in self.listens.values():
