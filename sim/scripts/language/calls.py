@@ -1,0 +1,62 @@
+"""Calls of ll* functions: most go to the host, some to the runtime module in the same page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sim.scripts.language import layout
+from sim.scripts.language import syntax as tree
+from sim.scripts.language.builtins import Builtin
+from sim.scripts.language.wasm import Held, as_single
+
+if TYPE_CHECKING:
+    from sim.scripts.language.expressions import Expressions
+
+# ll* functions the runtime module has itself; the library's Python versions say what they must do
+NATIVE: dict[str, str] = {}
+
+
+def can_pause(function: Builtin) -> bool:
+    return function.sleep > 0 or "pauses" in function.flags
+
+
+class Calls:
+    """Knows which host functions the script uses."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, Builtin] = {}
+
+    def imports(self) -> list[str]:
+        out = []
+        for name, function in self.used.items():
+            flat = " ".join([each for kind, _ in function.arguments for each in layout.FLAT[kind]])
+            parameters = f" (param {flat})" if flat else ""
+            results = " ".join(layout.FLAT[function.returns])
+            out.append(
+                f'(import "ll" "{name}" (func ${name}{parameters}{f" (result {results})" if results else ""}))'
+            )
+        return out
+
+    def builtin(self, to: Expressions, node: tree.Call, function: Builtin) -> Held:
+        frame = to.frame
+        values = to.in_order(node.arguments, [kind for kind, _ in function.arguments])
+        pushed: list[str] = []
+        for value in values:
+            frame.use(value)
+            pushed.extend([as_single(value)] if value.type == "float" else value.parts)
+        name = NATIVE.get(function.name, function.name)
+        if name == function.name:
+            self.used[name] = function
+        to.note(node)
+        text = " ".join([*pushed, f"call ${name}"])
+        if function.returns == "void":
+            frame.emit(text)
+            result = Held("void", ())
+        else:
+            result = to.flat_results(text, function.returns)
+        for value in values:
+            to.release(value)
+        if can_pause(function):
+            point = frame.point(node.offset)
+            frame.emit_point(frame.leave_if_pausing(point), point)
+        return result

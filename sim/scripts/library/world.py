@@ -1,0 +1,128 @@
+"""The one way from scripts to the world: a narrow, typed interface that the fake world and the sim both implement.
+
+All calls happen on the thread that owns the world, in the middle of a script's slice: they note what is to happen and
+return at once. Nothing here may block, await or switch greenlets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from sim.scripts.language.values import NULL_KEY, ZERO_ROTATION, ZERO_VECTOR, Item, Key, Rotation, Value, Vector
+
+if TYPE_CHECKING:
+    from sim.scripts.machine.script import Script
+
+WHISPER, SAY, SHOUT, REGION = "whisper", "say", "shout", "region"
+
+
+@dataclass(slots=True)
+class Listen:
+    """One llListen: empty name, message and null or empty key match anything."""
+
+    handle: int
+    channel: int
+    name: str
+    key: Key
+    message: str
+    active: bool = True
+
+    def hears(self, channel: int, name: str, speaker: str, message: str) -> bool:
+        return (
+            self.active
+            and channel == self.channel
+            and (not self.name or self.name == name)
+            and (not self.key or self.key == NULL_KEY or self.key.lower() == speaker.lower())
+            and (not self.message or self.message == message)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What llDetected* tells of one toucher, collider or sensed thing."""
+
+    key: Key = NULL_KEY
+    name: str = ""
+    owner: Key = NULL_KEY
+    group: Key = NULL_KEY
+    kind: int = 0
+    link: int = 0
+    position: Vector = ZERO_VECTOR
+    velocity: Vector = ZERO_VECTOR
+    rotation: Rotation = ZERO_ROTATION
+    grab: Vector = ZERO_VECTOR
+    touch: dict[str, Value] = field(default_factory=dict)  # face, position, normal, binormal, uv, st
+
+
+class WorldInterface(Protocol):
+    """What a script can ask of its world. Positions in metres, times in seconds of world time."""
+
+    # --- speech
+
+    def chat(self, script: Script, kind: str, channel: int, text: str) -> None:
+        """Says on a channel; kind is WHISPER (10 m), SAY (20 m), SHOUT (100 m) or REGION."""
+
+    def chat_to(self, script: Script, target: Key, channel: int, text: str) -> None:
+        """llRegionSayTo."""
+
+    def owner_say(self, script: Script, text: str) -> None: ...
+
+    def instant_message(self, script: Script, target: Key, text: str) -> None: ...
+
+    def dialog(self, script: Script, avatar: Key, message: str, buttons: list[str], channel: int) -> None: ...
+
+    def text_box(self, script: Script, avatar: Key, message: str, channel: int) -> None: ...
+
+    def load_url(self, script: Script, avatar: Key, message: str, url: str) -> None: ...
+
+    def listen_started(self, script: Script, listen: Listen) -> None:
+        """A script listens on one more channel; the world calls script.hear() for what is said there."""
+
+    def listen_ended(self, script: Script, listen: Listen) -> None: ...
+
+    def link_message(self, script: Script, link: int, number: int, text: str, key: Key) -> None: ...
+
+    # --- the script's own affairs
+
+    def script_print(self, script: Script, value: Value) -> None:
+        """The print(expression) statement."""
+
+    def script_error(self, script: Script, message: str, line: int) -> None:
+        """A run-time error stopped the script; line counts from 0, -1 when unknown."""
+
+    def script_complaint(self, script: Script, message: str) -> None:
+        """A function was used wrongly; the script goes on."""
+
+    def script_reset_other(self, script: Script, name: str) -> bool:
+        """llResetOtherScript; False when there is no such script."""
+
+    def script_running(self, script: Script, name: str) -> bool | None:
+        """llGetScriptState; None when there is no such script."""
+
+    def set_script_running(self, script: Script, name: str, running: bool) -> bool: ...
+
+    def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
+        """llRequestPermissions; the answer comes as script.grant()."""
+
+    # --- facts
+
+    def object_name(self, script: Script) -> str: ...
+
+    def region_name(self, script: Script) -> str: ...
+
+    def time_dilation(self, script: Script) -> float: ...
+
+    def unix_time(self) -> float:
+        """Seconds since 1970, UTC, from the world's clock."""
+
+    # --- linkset data: one store a linkset
+
+    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
+        """name -> (value, password), living with the linkset."""
+
+    def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
+        """Posts linkset_data to every script of the linkset."""
+
+
+__all__ = ["REGION", "SAY", "SHOUT", "WHISPER", "Detected", "Item", "Listen", "WorldInterface"]

@@ -1,0 +1,15 @@
+"""What ends a script: the run-time errors of LSL, with the place they happened."""
+
+from __future__ import annotations
+
+
+class ScriptFailure(Exception):
+    """A run-time error that stops the script; the text is what its owner reads."""
+
+
+class Reset(Exception):
+    """llResetScript: the running event ends here and the script starts over."""
+
+
+class BadState(ValueError):
+    """A saved state that is damaged, foreign or of another version."""

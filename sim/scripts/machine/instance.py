@@ -1,0 +1,221 @@
+"""One script's page and wasm functions, and LSL values in and out of the page.
+
+Every pointer read from the page is checked before it is followed: a restored page may hold anything.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import wasmtime
+
+from sim.scripts.language import layout
+from sim.scripts.language.program import Program
+from sim.scripts.language.values import Item, Key, Rotation, Value, Vector
+from sim.scripts.machine import raw
+from sim.scripts.machine.failures import ScriptFailure
+
+_i32 = struct.Struct("<i")
+_pair = struct.Struct("<ii")
+_f32 = struct.Struct("<f")
+_vector = struct.Struct("<3f")
+_rotation = struct.Struct("<4f")
+_LAST = layout.PAGE_BYTES - layout.HEADER
+
+_HANDLER, _MODE, _BUDGET = layout.HANDLER >> 2, layout.MODE >> 2, layout.BUDGET >> 2
+
+DONE, PAUSED = 0, 1
+
+
+class Instance:
+    """One script in wasm. Made by Engine.instantiate; not shared between threads."""
+
+    __slots__ = (
+        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "store", "words",
+    )  # fmt: skip
+
+    def __init__(self, program: Program, store: wasmtime.Store, runtime: wasmtime.Instance, script: wasmtime.Instance,
+                 calls: raw.Calls):
+        self.program = program
+        self.store = store
+        self.calls = calls
+        self.context = context = raw.context_of(store)
+        alloc, self._alloc = raw.export(context, runtime, "alloc")
+        run, self._run = raw.export(context, script, "run")
+        memory, handle = raw.export(context, runtime, "memory")
+        self._keep = (alloc, run)
+        self.base = raw.memory_address(context, handle)
+        self.page = raw.view(self.base, layout.PAGE_BYTES)
+        self.words = self.page.cast("i")  # the page as i32, for the control words
+
+    # --- control words
+
+    def word(self, address: int) -> int:
+        return self.words[address >> 2]
+
+    def set_word(self, address: int, value: int) -> None:
+        self.words[address >> 2] = value
+
+    def start(self) -> None:
+        """A fresh page: globals at their starting values, empty heap and stack."""
+        image = self.program.image
+        self.page[:] = bytes(layout.PAGE_BYTES) if self.word(layout.HEAP_TOP) else self.page
+        self.page[: len(image)] = image
+        first = layout.align(len(image), 16)
+        for address, value in (
+            (layout.SP, layout.STACK_BASE), (layout.HEAP_TOP, first), (layout.HEAP_START, first),
+            (layout.NEXT_STATE, -1), (layout.HANDLER, -1), (layout.MODE, layout.RUNNING),
+        ):  # fmt: skip
+            self.set_word(address, value)
+        self.set_limit(layout.LOGICAL_BYTES)
+
+    def set_limit(self, logical: int) -> None:
+        """How many logical bytes image, heap and stack may take together."""
+        self.set_word(layout.LIMIT, layout.STACK_BASE + logical - len(self.program.image))
+
+    @property
+    def used(self) -> int:
+        """Logical bytes in use now."""
+        return len(self.program.image) + self.word(layout.HEAP_USED) + self.word(layout.SP) - layout.STACK_BASE
+
+    # --- running
+
+    def run(self, handler: int, arguments: tuple[Value, ...], budget: int) -> int:
+        """Starts an event handler. Returns DONE or PAUSED; raises whatever a host function raised."""
+        if arguments:
+            for index, value in enumerate(arguments):
+                self.put(layout.ARGUMENTS + 16 * index, value)
+        words = self.words
+        words[_HANDLER] = handler
+        words[_MODE] = layout.RUNNING
+        words[_BUDGET] = budget
+        self._call(self._run)
+        return PAUSED if words[_MODE] == layout.PAUSING else DONE
+
+    def resume(self, budget: int) -> int:
+        """Goes on after a pause."""
+        words = self.words
+        words[layout.SAVED_SP >> 2] = words[layout.SP >> 2]
+        words[layout.SP >> 2] = layout.STACK_BASE
+        words[_MODE] = layout.RESUMING
+        words[_BUDGET] = budget
+        self._call(self._run)
+        return PAUSED if words[_MODE] == layout.PAUSING else DONE
+
+    def _call(self, function: int) -> None:
+        calls = self.calls
+        error = raw.call(self.context, function, calls.buffer_address, 16, calls.trap_address)
+        if error:
+            raw.free_error(error)
+            raise Trapped(-1)
+        if calls.trap:
+            trap = calls.trap.value or 0
+            calls.trap.value = None
+            code = raw.take_trap(trap)
+            raise Trapped(code)
+
+    # --- values out of the page
+
+    def length(self, pointer: int) -> int:
+        """The data bytes of a block, checked to lie in the page."""
+        if not 0 <= pointer <= _LAST:
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE])
+        length = _i32.unpack_from(self.page, pointer + 8)[0]
+        if not 0 <= length <= _LAST - pointer:
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE])
+        return length
+
+    def text(self, pointer: int) -> str:
+        start = pointer + layout.HEADER
+        return str(self.page[start : start + self.length(pointer)], "utf-8", "replace")
+
+    def list(self, pointer: int) -> list[Item]:
+        start = pointer + layout.HEADER
+        length = self.length(pointer)
+        return [self.item(*pair) for pair in _pair.iter_unpack(self.page[start : start + (length & -8)])]
+
+    def item(self, tag: int, payload: int) -> Item:
+        if tag == 1:
+            return payload
+        if tag == 2:
+            return _f32.unpack(_i32.pack(payload))[0]
+        if tag == 3:
+            return self.text(payload)
+        if tag == 4:
+            return Key(self.text(payload))
+        if tag not in (5, 6) or self.length(payload) < (12 if tag == 5 else 16):
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE])
+        if tag == 5:
+            return Vector(*_vector.unpack_from(self.page, payload + layout.HEADER))
+        return Rotation(*_rotation.unpack_from(self.page, payload + layout.HEADER))
+
+    def get(self, address: int, kind: str) -> Value:
+        """The value of a variable that lies at an address of the page."""
+        if kind == "integer":
+            return self.word(address)
+        if kind == "float":
+            return _f32.unpack_from(self.page, address)[0]
+        if kind == "vector":
+            return Vector(*_vector.unpack_from(self.page, address))
+        if kind == "rotation":
+            return Rotation(*_rotation.unpack_from(self.page, address))
+        pointer = self.word(address)
+        if kind == "list":
+            return self.list(pointer)
+        return Key(self.text(pointer)) if kind == "key" else self.text(pointer)
+
+    # --- values into the page
+
+    def block(self, data: bytes) -> int:
+        """A new block, owned by whoever gets the pointer. Raises ScriptFailure when memory is full."""
+        calls = self.calls
+        calls.buffer[0] = len(data)
+        self._call(self._alloc)
+        pointer = calls.buffer[0]
+        start = pointer + layout.HEADER
+        self.page[start : start + len(data)] = data
+        return pointer
+
+    def new_text(self, text: str) -> int:
+        return self.block(text.encode("utf-8", "replace").replace(b"\0", b"")) if text else 0
+
+    def new_list(self, items: list[Item]) -> int:
+        if not items:
+            return 0
+        return self.block(b"".join([self.new_item(item) for item in items]))
+
+    def new_item(self, value: Item) -> bytes:
+        if isinstance(value, int):
+            return _pair.pack(1, value)
+        if isinstance(value, float):
+            return _i32.pack(2) + _f32.pack(value)
+        if isinstance(value, Key):
+            return _pair.pack(4, self.new_text(value))
+        if isinstance(value, str):
+            return _pair.pack(3, self.new_text(value))
+        if len(value) == 3:
+            return _pair.pack(5, self.block(_vector.pack(*value)))
+        return _pair.pack(6, self.block(_rotation.pack(*value)))
+
+    def put(self, address: int, value: Value) -> None:
+        """Writes a value where wasm will read it and own it."""
+        if isinstance(value, int):
+            _i32.pack_into(self.page, address, value)
+        elif isinstance(value, float):
+            _f32.pack_into(self.page, address, value)
+        elif isinstance(value, str):
+            _i32.pack_into(self.page, address, self.new_text(value))
+        elif isinstance(value, Vector):
+            _vector.pack_into(self.page, address, *value)
+        elif isinstance(value, Rotation):
+            _rotation.pack_into(self.page, address, *value)
+        else:
+            _i32.pack_into(self.page, address, self.new_list(value))  # type: ignore[arg-type]
+
+
+class Trapped(Exception):
+    """Wasm stopped: `code` is wasmtime's trap code, or -1 when a host function stopped it."""
+
+    def __init__(self, code: int):
+        self.code = code
+        super().__init__(f"trap {code}")

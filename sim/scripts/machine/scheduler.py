@@ -1,0 +1,189 @@
+"""Shares a frame's time among scripts: fair slices, owner by owner, never more than the budget given.
+
+Owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door at most a
+share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is learnt from
+each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from sim.scripts.language.values import Key
+from sim.scripts.machine.script import CRASHED, IDLE, RUNNING, SLEEPING, STOPPED, TIMER, Script
+
+SLICE = 100e-6  # seconds a script may run before another's turn
+LEAST_BUDGET, MOST_BUDGET = 200, 1_000_000
+
+
+BUCKETS_A_SECOND = 64
+
+
+class Turn:
+    """One owner's place in the round: the scripts of hers that want to run."""
+
+    __slots__ = ("scripts", "waiting")
+
+    def __init__(self) -> None:
+        self.scripts: deque[Script] = deque()
+        self.waiting = False  # in the round
+
+
+class Scheduler:
+    def __init__(self, stopwatch: Callable[[], float]):
+        self.stopwatch = stopwatch
+        self.now = 0.0
+        self._turns: dict[Key, Turn] = {}
+        self._round: deque[Turn] = deque()
+        # What is due, in buckets of 1/64 s: bucket number -> [(time, count, is_sleep, script)]
+        self._buckets: dict[int, list[tuple[float, int, bool, Script]]] = {}
+        self._numbers: list[int] = []  # heap of the bucket numbers
+        self._count = 0
+        self.slices = 0
+        self.deferred = 0  # scripts that were ready and got no turn in the last run
+
+    # --- who wants to run
+
+    def wake(self, script: Script) -> None:
+        """Something is to be done for a script; it gets a turn."""
+        if not script.ready and script.status in (IDLE, RUNNING):
+            script.ready = True
+            turn = script.place
+            if turn is None:
+                turn = self._turns.get(script.owner)
+                if turn is None:
+                    turn = self._turns[script.owner] = Turn()
+                script.place = turn
+            turn.scripts.append(script)
+            if not turn.waiting:
+                turn.waiting = True
+                self._round.append(turn)
+
+    def _later(self, at: float, is_sleep: bool, script: Script) -> None:
+        self._count += 1
+        number = int(at * BUCKETS_A_SECOND)
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            self._buckets[number] = [(at, self._count, is_sleep, script)]
+            heappush(self._numbers, number)
+        else:
+            bucket.append((at, self._count, is_sleep, script))
+
+    def wake_later(self, script: Script, at: float) -> None:
+        self._later(at, True, script)
+        script.woken = self._count
+
+    def timer(self, script: Script) -> None:
+        self._later(script.timer_at, False, script)
+
+    def forget(self, script: Script) -> None:
+        """Takes a script out of the round; what lies in the buckets for it is stale and passed over in its time."""
+        script.woken = 0
+        if script.ready:
+            script.ready = False
+            assert script.place is not None
+            script.place.scripts.remove(script)
+
+    @property
+    def next_wake(self) -> float | None:
+        """When something will be due, if nothing is said or touched before."""
+        if not self._numbers:
+            return None
+        return min([entry[0] for entry in self._buckets[self._numbers[0]]])
+
+    @property
+    def is_idle(self) -> bool:
+        return not any([turn.scripts for turn in self._round])
+
+    @property
+    def waiting(self) -> int:
+        """Scripts that want a turn now."""
+        return sum([len(turn.scripts) for turn in self._round])
+
+    # --- the stage of the frame
+
+    def run(self, now: float, seconds: float | None = None) -> int:
+        """Runs what is due at world time `now`, for at most `seconds` of real time. Returns the slices taken."""
+        self.now = now
+        self._due(now)
+        watch = self.stopwatch
+        before = watch()
+        end = float("inf") if seconds is None else before + seconds
+        taken = 0
+        turns = self._round
+        next_turn, again = turns.popleft, turns.append
+        while turns:
+            turn = next_turn()
+            scripts = turn.scripts
+            if not scripts:
+                turn.waiting = False
+                continue
+            script = scripts.popleft()
+            script.ready = False
+            if script.status in (IDLE, RUNNING) and script.slice(now, script.budget) and not script.ready:
+                script.ready = True
+                scripts.append(script)
+            if scripts:
+                again(turn)
+            else:
+                turn.waiting = False
+            taken += 1
+            after = watch()
+            spent = after - before
+            before = after
+            script.cpu += spent
+            if script.paused:
+                self._learn(script, spent)
+            if after >= end:
+                break
+        self.slices += taken
+        self.deferred = self.waiting if turns else 0
+        return taken
+
+    def _learn(self, script: Script, spent: float) -> None:
+        if spent > 2 * SLICE:
+            script.budget = max(LEAST_BUDGET, int(script.budget * SLICE / spent))
+        elif spent < SLICE / 2 and script.budget < MOST_BUDGET:
+            script.budget *= 2
+
+    def _due(self, now: float) -> None:
+        """Wakes sleepers and raises timers whose time has come, in the order of their times."""
+        numbers, last = self._numbers, int(now * BUCKETS_A_SECOND)
+        while numbers and numbers[0] <= last:
+            number = numbers[0]
+            bucket = self._buckets.pop(number)
+            heappop(numbers)
+            if number == last:
+                rest = [entry for entry in bucket if entry[0] > now]
+                if rest:
+                    bucket = [entry for entry in bucket if entry[0] <= now]
+                    self._buckets[number] = rest
+                    heappush(numbers, number)
+            bucket.sort()
+            for at, count, is_sleep, script in bucket:
+                if is_sleep:
+                    if script.woken == count and script.status == SLEEPING:
+                        script.status = RUNNING
+                        self.wake(script)
+                elif script.timer_at == at and script.timer_period and script.status not in (STOPPED, CRASHED):
+                    self._timer(script, at, now)
+            if number == last:
+                break
+
+    def _timer(self, script: Script, at: float, now: float) -> None:
+        period = script.timer_period
+        due = at + period
+        script.timer_at = due if due > now else now + period
+        self._later(script.timer_at, False, script)
+        script.now = now
+        if script.timer_queued or "timer" not in script.handlers:
+            return
+        if script.event_gap or script.status == SLEEPING or len(script.queue) > 32:
+            script.post("timer")
+            return
+        script.timer_queued = True
+        script.queue.append(TIMER)
+        if not script.ready:
+            self.wake(script)

@@ -1,0 +1,243 @@
+"""A world without a world: for `mainland lsl`, for tests, and for whoever writes scripts' tests.
+
+It implements WorldInterface over one object with any number of scripts, on a clock moved by hand, and keeps everything that
+happens as occurrences: dicts of the shapes `lsl run --json` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+from sim.scripts.language.values import Key, Value, Vector, to_string, type_of
+from sim.scripts.library.world import REGION, Detected, Listen
+from sim.scripts.machine.engine import Engine
+from sim.scripts.machine.scheduler import Scheduler
+from sim.scripts.machine.saved import restore, save
+from sim.scripts.machine.script import STOPPED, Script
+
+OWNER = Key("0a000000-0000-4000-8000-00000000000a")
+OBJECT = Key("0b000000-0000-4000-8000-00000000000b")
+VISITOR = Key("0c000000-0000-4000-8000-00000000000c")
+START = 1_700_000_000.0  # unix time at world time 0
+SPOKEN = ("say", "whisper", "shout", "region_say", "owner_say")
+MOST_TORN = 100_000  # each costs a tenth of a millisecond or two
+THIS, ALL_OTHERS, SET, ROOT, ALL_CHILDREN = -4, -2, -1, 1, -3
+
+
+def as_json(value: Value) -> Any:
+    """A value as JSON has it: numbers, texts, arrays. What JSON has no number for is a text, as LSL writes it."""
+    if isinstance(value, float):
+        return value if isfinite(value) else to_string(value)
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    return str(value) if isinstance(value, str) else value
+
+
+class FakeWorld:
+    """One object, its scripts, a clock and a record of what they did."""
+
+    def __init__(
+        self, engine: Engine | None = None, on_occurrence: Callable[[dict[str, Any]], None] | None = None, tear: int = 0,
+        deadline: float | None = None,
+    ):  # fmt: skip
+        """tear: pause every script at each so many checkpoints and go on in a fresh instance restored from its saved
+        bytes; deadline: stopwatch time at which settling gives up (`timed_out` tells)."""
+        self.engine = engine or Engine()
+        self.tear = tear
+        self.torn = 0
+        self.deadline = deadline
+        self.timed_out = False
+        self.scheduler = Scheduler(self.engine.stopwatch)
+        self.scripts: list[Script] = []
+        self.occurrences: list[dict[str, Any]] = []
+        self.on_occurrence = on_occurrence
+        self.now = 0.0
+        self.name = "Object"
+        self.region = "Nowhere"
+        self.dilation = 1.0
+        self.linkset_data: dict[str, tuple[str, str]] = {}
+        self.failed = False
+
+    def note(self, kind: str, script: Script, **facts: Any) -> None:
+        occurrence = {"kind": kind, **facts}
+        self.occurrences.append(occurrence)
+        if self.on_occurrence is not None:
+            self.on_occurrence(occurrence)
+
+    # --- driving it
+
+    def add(self, source: str, name: str = "script", seed: int | None = 1) -> Script:
+        """Compiles a script and starts it. Raises CompileError."""
+        program = self.engine.load(source)
+        script = Script(
+            self.engine, program, self, name=name, owner=OWNER, object_id=OBJECT, source=source, now=self.now, seed=seed,
+            scheduler=self.scheduler,
+        )  # fmt: skip
+        self.scripts.append(script)
+        self.scheduler.wake(script)
+        return script
+
+    def settle(self, slices: int | None = None) -> int:
+        """Runs everything due now, or at most so many slices (an endless loop never settles)."""
+        scheduler, taken = self.scheduler, 0
+        while True:
+            if self.tear:
+                for script in self.scripts:
+                    script.budget = self.tear
+            taken += scheduler.run(self.now, 0.0)
+            if self.tear:
+                self._tear()
+            if scheduler.is_idle or (slices is not None and taken >= slices):
+                return taken
+            if self.deadline is not None and self.engine.stopwatch() > self.deadline:
+                self.timed_out = True
+                return taken
+
+    def _tear(self) -> None:
+        for index, script in enumerate(self.scripts):
+            if script.paused and script.is_running and self.torn < MOST_TORN:
+                self.torn += 1
+                self.scripts[index] = self.move(script)
+
+    def move(self, script: Script) -> Script:
+        """Saves a script and goes on with another, restored from the bytes."""
+        data = save(script, self.now)
+        script.status = STOPPED  # the old one must not run on
+        self.scheduler.forget(script)
+        new = restore(
+            self.engine, data, script.program, self, self.now, owner=script.owner, object_id=script.object_id,
+            source=script.source, scheduler=self.scheduler,
+        )  # fmt: skip
+        new.random = script.random
+        return new
+
+    def advance(self, seconds: float, slices: int | None = None) -> None:
+        """Moves the clock from one due moment to the next, running what is due."""
+        end = self.now + seconds
+        self.settle(slices)
+        while True:
+            due = self.scheduler.next_wake
+            if due is None or due > end or self.timed_out:
+                break
+            self.now = max(self.now, due)
+            self.settle(slices)
+        self.now = end
+        self.settle(slices)
+
+    def post(self, name: str, *arguments: Value, detected: Sequence[Detected] = ()) -> None:
+        for script in self.scripts:
+            script.now = self.now
+            script.post(name, *arguments, detected=detected)
+
+    def touch(self, count: int = 1, by: Key = VISITOR) -> None:
+        """Touches the object: touch_start, touch and touch_end, each run to its end."""
+        who = Detected(key=by, name="Visitor Resident", owner=by, kind=1, position=Vector(128.0, 128.0, 25.0))
+        for _ in range(count):
+            for event in ("touch_start", "touch", "touch_end"):
+                self.post(event, 1, detected=[who])
+                self.settle()
+
+    def say(self, channel: int, text: str, name: str = "Visitor Resident", key: Key = VISITOR) -> None:
+        """Someone in reach says something."""
+        for script in self.scripts:
+            script.now = self.now
+            script.hear(channel, name, key, text)
+
+    @property
+    def said(self) -> list[str]:
+        """Every text said to people or the owner."""
+        return [one["text"] for one in self.occurrences if one["kind"] in SPOKEN]
+
+    # --- WorldInterface
+
+    def chat(self, script: Script, kind: str, channel: int, text: str) -> None:
+        self.note("region_say" if kind == REGION else kind, script, channel=channel, text=text)
+        for other in self.scripts:
+            if other is not script:
+                other.hear(channel, self.name, OBJECT, text)
+
+    def chat_to(self, script: Script, target: Key, channel: int, text: str) -> None:
+        self.note("region_say_to", script, target=str(target), channel=channel, text=text)
+        if target == OBJECT:
+            for other in self.scripts:
+                if other is not script:
+                    other.hear(channel, self.name, OBJECT, text)
+
+    def owner_say(self, script: Script, text: str) -> None:
+        self.note("owner_say", script, text=text)
+
+    def instant_message(self, script: Script, target: Key, text: str) -> None:
+        self.note("instant_message", script, target=str(target), text=text)
+
+    def dialog(self, script: Script, avatar: Key, message: str, buttons: list[str], channel: int) -> None:
+        self.note("dialog", script, avatar=str(avatar), text=message, buttons=buttons, channel=channel)
+
+    def text_box(self, script: Script, avatar: Key, message: str, channel: int) -> None:
+        self.note("text_box", script, avatar=str(avatar), text=message, channel=channel)
+
+    def load_url(self, script: Script, avatar: Key, message: str, url: str) -> None:
+        self.note("load_url", script, avatar=str(avatar), text=message, url=url)
+
+    def listen_started(self, script: Script, listen: Listen) -> None:
+        pass  # say() asks every script
+
+    def listen_ended(self, script: Script, listen: Listen) -> None:
+        pass
+
+    def link_message(self, script: Script, link: int, number: int, text: str, key: Key) -> None:
+        if link in (THIS, SET, ROOT, 0):
+            for other in self.scripts:
+                other.post("link_message", 0, number, text, key)
+
+    def script_print(self, script: Script, value: Value) -> None:
+        self.note("print", script, type=type_of(value), value=as_json(value))
+
+    def script_error(self, script: Script, message: str, line: int) -> None:
+        self.failed = True
+        self.note("error", script, message=message, line=line)
+
+    def script_complaint(self, script: Script, message: str) -> None:
+        self.note("complaint", script, message=message)
+
+    def _named(self, name: str) -> Script | None:
+        return next((script for script in self.scripts if script.name == name), None)
+
+    def script_reset_other(self, script: Script, name: str) -> bool:
+        other = self._named(name)
+        if other is not None and other is not script:
+            other.reset()
+        return other is not None
+
+    def script_running(self, script: Script, name: str) -> bool | None:
+        other = self._named(name)
+        return None if other is None else other.is_running
+
+    def set_script_running(self, script: Script, name: str, running: bool) -> bool:
+        other = self._named(name)
+        if other is not None:
+            other.set_running(running)
+        return other is not None
+
+    def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
+        script.grant(avatar, permissions)
+
+    def object_name(self, script: Script) -> str:
+        return self.name
+
+    def region_name(self, script: Script) -> str:
+        return self.region
+
+    def time_dilation(self, script: Script) -> float:
+        return self.dilation
+
+    def unix_time(self) -> float:
+        return START + self.now
+
+    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
+        return self.linkset_data
+
+    def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
+        for other in self.scripts:
+            other.post("linkset_data", action, name, value)
