@@ -3,6 +3,7 @@
     receive     datagrams -> circuits -> handlers -> world
     timers      what was put off until now
     step        the world moves on by 1/45 s, as often as the budget allows
+    scripts     one slice for all that want to run
     interest    what changed -> who must hear -> messages
     keep        acks, resends, pings, time-outs, throttled queues
     flush       datagrams out, in one batch
@@ -107,6 +108,7 @@ class Frame:
         self._stage("receive", sim.circuits.receive)
         self._stage("timers", sim.run_timers)
         self._stage("step", lambda: self._run_steps(now))
+        self._stage("scripts", sim.scripts.run)
         self._stage("interest", sim.interest.update)
         self._stage("keep", sim.circuits.keep)
         self._stage("flush", sim.circuits.flush)

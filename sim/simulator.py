@@ -31,6 +31,7 @@ from sim.metrics import Metrics
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
 from sim.physics.bodies import Bodies
+from sim.scripts.inworld import Scripts
 from sim.sessions import Sessions
 from sim.world.agent import Agent
 from sim.world.terrain import Terrain
@@ -81,6 +82,7 @@ class Simulator:
         self.address = settings.advertise or settings.bind
         self.circuits = Circuits(self, socket)
         self.bodies = Bodies(self, settings.physics)
+        self.scripts = Scripts(self)
         self.sessions = Sessions(self)
         self.names = Names(self)
         self.interest = Interest(self)

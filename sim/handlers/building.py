@@ -224,6 +224,8 @@ def remove(sim: Simulator, root: Prim) -> None:
     """Take a linkset out of the world."""
     root = root.linkset_root
     sim.bodies.drop(root)
+    for prim in root.linkset():
+        sim.scripts.remove(prim)
     sim.world.objects.remove(root)
 
 

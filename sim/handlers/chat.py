@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WHISPER, SAY, SHOUT, START_TYPING, STOP_TYPING = 0, 1, 2, 4, 5
 SPOKEN = (WHISPER, SAY, SHOUT)
 TYPING = (START_TYPING, STOP_TYPING)
+HEARD_AS = {WHISPER: "whisper", SAY: "say", SHOUT: "shout"}  # as scripts call it
 TEXT_LIMIT = 1023  # bytes of UTF-8
 
 SYSTEM, AGENT, OBJECT = 0, 1, 2
@@ -24,14 +25,14 @@ SYSTEM, AGENT, OBJECT = 0, 1, 2
 def chat_from_viewer(sim: Simulator, agent: Agent, message: Message) -> None:
     said = message["ChatData"]
     kind = said["Type"]
-    if said["Channel"] != 0:
-        # Only scripts listen on other channels, and none does here.
-        sim.metrics.count("messages_dropped", label="chat channel without listener")
-        return
     words = text(clip(text(said["Message"]), TEXT_LIMIT + 1)) if kind in SPOKEN else ""
     if kind not in TYPING and (kind not in SPOKEN or not words):
         sim.metrics.count("messages_dropped", label="empty chat")
         return
     position = sim.world.position(agent)
+    if kind in SPOKEN:
+        sim.scripts.heard(said["Channel"], HEARD_AS[kind], agent.name, agent.agent_id, position, words)
+    if said["Channel"] != 0:  # scripts alone hear the others
+        return
     chat = Chat(words, kind, AGENT, agent.agent_id, agent.agent_id, agent.name, position)
     sim.world.marks.chat.append(chat)

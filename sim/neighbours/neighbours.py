@@ -184,9 +184,14 @@ class Neighbours:
 
     async def send_message(self, agent: Agent, fields: dict[str, Any], bucket: bytes = b"") -> dict[str, Any]:
         """Route an instant message from an agent; what Backbone answers, or {"result": "failed"}."""
+        return await self._route({"from_agent_id": str(agent.agent_id), "from_name": agent.name, **fields}, bucket)
+
+    async def send_from_object(self, fields: dict[str, Any], bucket: bytes) -> dict[str, Any]:
+        """The same from an object, which speaks under its own name and its owner's id."""
+        return await self._route(fields, bucket)
+
+    async def _route(self, fields: dict[str, Any], bucket: bytes) -> dict[str, Any]:
         message = {
-            "from_agent_id": str(agent.agent_id),
-            "from_name": agent.name,
             "binary_bucket": base64.b64encode(bucket).decode(),
             "timestamp": int(self.sim.clock.unix()),
             "from_group": False,

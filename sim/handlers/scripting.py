@@ -1,0 +1,77 @@
+"""Touches, answers to dialogs and to scripts' questions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from protocol.message import Message, text
+from sim.handlers import CHAT, ROOT, Rate, handles
+from sim.scripts.language.values import Value, Vector
+from sim.scripts.library.world import SAY
+from sim.world.agent import Agent
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+TOUCH = Rate("touch", 30.0, 60.0)
+ANSWER_LIMIT = 254  # bytes of what a dialog's answer says on its channel
+
+
+@handles("ObjectGrab", state=ROOT, rate=TOUCH)
+def object_grab(sim: Simulator, agent: Agent, message: Message) -> None:
+    prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
+    if prim is not None:
+        agent.extras["touching"] = prim.local_id
+        sim.scripts.touched(agent, prim, "touch_start", _surface(message))
+        sim.scripts.touched(agent, prim, "touch", _surface(message))
+
+
+@handles("ObjectGrabUpdate", state=ROOT, rate=TOUCH)
+def object_grab_update(sim: Simulator, agent: Agent, message: Message) -> None:
+    prim = sim.world.objects.by_id.get(message["ObjectData"]["ObjectID"])
+    if prim is not None and agent.extras.get("touching") == prim.local_id:
+        sim.scripts.touched(agent, prim, "touch", _surface(message))
+
+
+@handles("ObjectDeGrab", state=ROOT, rate=TOUCH)
+def object_degrab(sim: Simulator, agent: Agent, message: Message) -> None:
+    prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
+    if prim is not None and agent.extras.pop("touching", None) == prim.local_id:
+        sim.scripts.touched(agent, prim, "touch_end", _surface(message))
+
+
+def _surface(message: Message) -> dict[str, Value]:
+    """llDetectedTouch*: where on the surface, as far as the viewer said."""
+    blocks: list[dict[str, Any]] = message.get("SurfaceInfo") or []
+    if not blocks:
+        return {}
+    block = blocks[0]
+    return {
+        "face": block["FaceIndex"],
+        "position": Vector(*block["Position"]),
+        "normal": Vector(*block["Normal"]),
+        "binormal": Vector(*block["Binormal"]),
+        "uv": Vector(*block["UVCoord"]),
+        "st": Vector(*block["STCoord"]),
+    }
+
+
+@handles("ScriptDialogReply", state=ROOT, rate=CHAT)
+def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
+    """The answer is heard on the dialog's channel as if the avatar had said it where it stands."""
+    data = message["Data"]
+    label = text(data["ButtonLabel"]).encode()[:ANSWER_LIMIT].decode("utf-8", "ignore")
+    if data["ChatChannel"] != 0:
+        position = sim.world.position(agent)
+        sim.scripts.heard(data["ChatChannel"], SAY, agent.name, agent.agent_id, position, label)
+
+
+@handles("ScriptAnswerYes", state=ROOT, rate=CHAT)
+def script_answer_yes(sim: Simulator, agent: Agent, message: Message) -> None:
+    """Only what was asked can be granted, and only once."""
+    data = message["Data"]
+    asked = agent.extras.get("asked", {}).pop(str(data["ItemID"]), None)
+    if asked is not None:
+        script, permissions = asked
+        script.now = sim.world.time
+        script.grant(str(agent.agent_id), data["Questions"] & permissions)

@@ -1,0 +1,372 @@
+"""Scripts in the region: the sim's side of `library/world.py`.
+
+A script hangs on a prim. What it says goes where people's chat goes, what is said near it comes to its listens, a touch
+comes as events. The frame gives all scripts together one budget (`run`); compiling happens in a worker thread and comes
+back as a running script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from protocol.message import Message, clip
+from protocol.wellknown import NULL
+from sim.scripts.language.errors import CompileError
+from sim.scripts.language.values import Key, Rotation, Value, Vector, to_string
+from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, Listen
+from sim.scripts.machine.engine import Engine
+from sim.scripts.machine.script import Script
+from sim.world.objects import Prim
+from sim.world.world import Chat
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+    from sim.world.agent import Agent
+
+log = logging.getLogger(__name__)
+
+BUDGET = 0.006  # seconds of a frame that scripts may take
+RANGES = {WHISPER: 10.0, SAY: 20.0, SHOUT: 100.0, REGION: math.inf}
+KINDS = {WHISPER: 0, SAY: 1, SHOUT: 2, REGION: 1}
+OWNER_SAY, OBJECT = 8, 2  # ChatType, SourceType
+FROM_OBJECT_IM = 19
+TEXT_BOX = "!!llTextBox!!"
+UNKNOWN = ("(unknown)", "Resident")  # an owner who has not been here since the region began
+AGENT_KIND = 1  # llDetectedType of a person
+# llMessageLinked's special links
+ROOT_LINK, SET, ALL_OTHERS, ALL_CHILDREN, THIS = 1, -1, -2, -3, -4
+
+
+class Scripts:
+    """All scripts of a region; what `WorldInterface` asks for."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.engine = Engine(stopwatch=sim.clock.now, frugal=True)
+        self._of_prim: dict[Prim, list[Script]] = {}
+        self._prim_of: dict[Script, Prim] = {}
+        self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
+        self._compiling = asyncio.Lock()
+
+    # --- coming and going
+
+    async def add(self, prim: Prim, source: str, name: str = "New Script") -> Script:
+        """Compile a source beside the frame and run it in the prim. Raises CompileError with all there is to mend."""
+        async with self._compiling:
+            program = await asyncio.to_thread(self.engine.load, source)
+        if prim.row < 0:
+            raise CompileError([])
+        script = Script(
+            self.engine, program, self, name=name, item_id=Key(str(uuid4())), owner=Key(str(prim.owner_id)),
+            object_id=Key(str(prim.full_id)), source=source, now=self.sim.world.time,
+        )  # fmt: skip
+        self._of_prim.setdefault(prim, []).append(script)
+        self._prim_of[script] = prim
+        self.engine.scheduler.wake(script)
+        self._flags(prim)
+        return script
+
+    def remove(self, prim: Prim) -> None:
+        """The prim goes, its scripts with it."""
+        for script in self._of_prim.pop(prim, []):
+            script.set_running(False)
+            self.engine.scheduler.forget(script)
+            for listens in self._listens.values():
+                for key in [key for key in listens if key[0] is script]:
+                    del listens[key]
+            del self._prim_of[script]
+
+    def of(self, prim: Prim) -> list[Script]:
+        return self._of_prim.get(prim, [])
+
+    def _flags(self, prim: Prim) -> None:
+        """Viewers show a hand over what can be touched."""
+        scripts = self.of(prim)
+        touch = {"touch_start", "touch", "touch_end"}
+        scripted, touchable = bool(scripts), any(touch & set(script.handlers) for script in scripts)
+        if (scripted, touchable) != (prim.scripted, prim.touchable):
+            prim.scripted, prim.touchable = scripted, touchable
+            self.sim.world.objects.mark(prim)
+
+    # --- the frame's stage
+
+    def run(self) -> None:
+        """One slice of the frame for all scripts."""
+        if not self._prim_of:
+            return
+        self.engine.scheduler.run(self.sim.world.time, BUDGET)
+        for name, problem in self.engine.defects:
+            self.sim.metrics.count("handler_errors", label="script library")
+            log.error("script %s met a defect of ours", name, exc_info=problem)
+        self.engine.defects.clear()
+
+    # --- what happens to scripts
+
+    def heard(
+        self,
+        channel: int,
+        kind: str,
+        name: str,
+        speaker: UUID,
+        position: tuple[float, ...],
+        text: str,
+        by: Script | None = None,
+    ) -> None:
+        """Something was said: scripts that listen on the channel and are in range hear it."""
+        listens = self._listens.get(channel)
+        if not listens:
+            return
+        key = Key(str(speaker))
+        for script in {script: None for script, _ in listens}:
+            if script is by:
+                continue
+            prim = self._prim_of[script]
+            where = self.sim.world.objects.world_place(prim)[0]
+            if math.dist(where, position) <= RANGES[kind]:
+                script.now = self.sim.world.time
+                script.hear(channel, name, key, text)
+
+    def touched(self, agent: Agent, prim: Prim, event: str, touch: dict[str, Value]) -> None:
+        """touch_start, touch or touch_end: the prim's own scripts, or the root's when it has none that care."""
+        for one in (prim, prim.linkset_root):
+            scripts = [script for script in self.of(one) if {"touch_start", "touch", "touch_end"} & set(script.handlers)]
+            if scripts:
+                break
+        else:
+            return
+        row = self.sim.world.row(agent)
+        x, y, z = row["position"].tolist()
+        who = Detected(
+            key=Key(str(agent.agent_id)),
+            name=agent.name,
+            owner=Key(str(agent.agent_id)),
+            kind=AGENT_KIND,
+            link=self._link_number(prim),
+            position=Vector(x, y, z),
+            velocity=Vector(*row["velocity"].tolist()),
+            rotation=Rotation(*row["rotation"].tolist()),
+            touch=touch,
+        )
+        for script in scripts:
+            script.now = self.sim.world.time
+            script.post(event, 1, detected=[who])
+
+    @staticmethod
+    def _link_number(prim: Prim) -> int:
+        if prim.root is None:
+            return 1 if prim.children else 0
+        return 2 + prim.root.children.index(prim)
+
+    # --- WorldInterface: speech
+
+    def chat(self, script: Script, kind: str, channel: int, text: str) -> None:
+        prim = self._prim_of[script]
+        place = self.sim.world.objects.world_place(prim)[0]
+        if channel == 0 and kind != REGION:
+            said = Chat(text, KINDS[kind], OBJECT, prim.full_id, prim.owner_id, prim.name, place)
+            self.sim.world.marks.chat.append(said)
+        self.heard(channel, kind, prim.name, prim.full_id, place, text, script)
+
+    def chat_to(self, script: Script, target: Key, channel: int, text: str) -> None:
+        prim = self._prim_of[script]
+        agent = self._avatar(target)
+        if agent is not None and channel == 0:
+            self._say_to(agent, prim, 1, text)
+            return
+        for other, where in list(self._prim_of.items()):
+            if str(where.full_id) == str(target) and other is not script:
+                other.now = self.sim.world.time
+                other.hear(channel, prim.name, Key(str(prim.full_id)), text)
+
+    def owner_say(self, script: Script, text: str) -> None:
+        prim = self._prim_of[script]
+        owner = self.sim.world.agents.get(prim.owner_id)
+        if owner is not None:
+            self._say_to(owner, prim, OWNER_SAY, text)
+
+    def _say_to(self, agent: Agent, prim: Prim, kind: int, text: str) -> None:
+        if agent.circuit is None or agent.child:
+            return
+        message = Message(
+            "ChatFromSimulator",
+            ChatData={
+                "FromName": clip(prim.name, 255),
+                "SourceID": prim.full_id,
+                "OwnerID": prim.owner_id,
+                "SourceType": OBJECT,
+                "ChatType": kind,
+                "Audible": 1,
+                "Position": self.sim.world.objects.world_place(prim)[0],
+                "Message": clip(text, 1024),
+            },
+        )
+        agent.circuit.send(message)
+
+    def instant_message(self, script: Script, target: Key, text: str) -> None:
+        prim = self._prim_of[script]
+        facts = self.sim.world.facts
+        x, y, z = self.sim.world.objects.world_place(prim)[0]
+        fields = {
+            "message_id": str(uuid4()),
+            "from_agent_id": str(prim.owner_id),
+            "from_name": prim.name,
+            "to_agent_id": str(target),
+            "dialog": FROM_OBJECT_IM,
+            "id": str(prim.full_id),
+            "message": text,
+            "region_id": str(facts.region_id),
+            "position": [x, y, z],
+        }
+        bucket = f"{facts.name}/{x:.0f}/{y:.0f}/{z:.0f}".encode()
+        self.sim.spawn(self.sim.neighbours.send_from_object(fields, bucket), "script message")
+
+    def dialog(self, script: Script, avatar: Key, message: str, buttons: list[str], channel: int) -> None:
+        self._ask(script, avatar, message, buttons or ["OK"], channel)
+
+    def text_box(self, script: Script, avatar: Key, message: str, channel: int) -> None:
+        self._ask(script, avatar, message, [TEXT_BOX], channel)
+
+    def _ask(self, script: Script, avatar: Key, message: str, buttons: list[str], channel: int) -> None:
+        prim, agent = self._prim_of[script], self._avatar(avatar)
+        if agent is None or agent.circuit is None:
+            return
+        first, last = self.sim.names.known(prim.owner_id) or UNKNOWN
+        data = {
+            "ObjectID": prim.full_id,
+            "FirstName": clip(first, 64),
+            "LastName": clip(last, 64),
+            "ObjectName": clip(prim.name, 64),
+            "Message": clip(message, 513),
+            "ChatChannel": channel,
+            "ImageID": NULL,
+        }
+        labels = [{"ButtonLabel": clip(label, 25)} for label in buttons[:12]]
+        agent.circuit.send(Message("ScriptDialog", Data=data, Buttons=labels, OwnerData=[{"OwnerID": prim.owner_id}]))
+
+    def load_url(self, script: Script, avatar: Key, message: str, url: str) -> None:
+        prim, agent = self._prim_of[script], self._avatar(avatar)
+        if agent is None or agent.circuit is None:
+            return
+        data = {
+            "ObjectName": clip(prim.name, 64),
+            "ObjectID": prim.full_id,
+            "OwnerID": prim.owner_id,
+            "OwnerIsGroup": False,
+            "Message": clip(message, 255),
+            "URL": clip(url, 255),
+        }
+        agent.circuit.send(Message("LoadURL", Data=data))
+
+    def listen_started(self, script: Script, listen: Listen) -> None:
+        self._listens.setdefault(listen.channel, {})[script, listen.handle] = listen
+
+    def listen_ended(self, script: Script, listen: Listen) -> None:
+        listens = self._listens.get(listen.channel, {})
+        listens.pop((script, listen.handle), None)
+        if not listens:
+            self._listens.pop(listen.channel, None)
+
+    def link_message(self, script: Script, link: int, number: int, text: str, key: Key) -> None:
+        prim = self._prim_of[script]
+        root = prim.linkset_root
+        if link == THIS:
+            targets = [prim]
+        elif link == SET:
+            targets = list(root.linkset())
+        elif link == ALL_OTHERS:
+            targets = [one for one in root.linkset() if one is not prim]
+        elif link == ALL_CHILDREN:
+            targets = list(root.children)
+        elif link in (0, ROOT_LINK):
+            targets = [root]
+        else:
+            targets = root.children[link - 2 : link - 1] if link >= 2 else []
+        sender = self._link_number(prim)
+        for target in targets:
+            for other in self.of(target):
+                other.now = self.sim.world.time
+                other.post("link_message", sender, number, text, key)
+
+    # --- WorldInterface: the script's own affairs
+
+    def script_print(self, script: Script, value: Value) -> None:
+        self.owner_say(script, to_string(value))
+
+    def script_error(self, script: Script, message: str, line: int) -> None:
+        prim = self._prim_of[script]
+        where = f" (line {line + 1})" if line >= 0 else ""
+        self.owner_say(script, f"{prim.name} [script:{script.name}] Script run-time error{where}\n{message}")
+
+    def script_complaint(self, script: Script, message: str) -> None:
+        self.owner_say(script, f"{self._prim_of[script].name} [script:{script.name}] {message}")
+
+    def _sibling(self, script: Script, name: str) -> Script | None:
+        return next((other for other in self.of(self._prim_of[script]) if other.name == name), None)
+
+    def script_reset_other(self, script: Script, name: str) -> bool:
+        other = self._sibling(script, name)
+        if other is not None and other is not script:
+            other.reset()
+        return other is not None
+
+    def script_running(self, script: Script, name: str) -> bool | None:
+        other = self._sibling(script, name)
+        return None if other is None else other.is_running
+
+    def set_script_running(self, script: Script, name: str, running: bool) -> bool:
+        other = self._sibling(script, name)
+        if other is not None:
+            other.set_running(running)
+        return other is not None
+
+    def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
+        """Asks the person; their answer comes as ScriptAnswerYes."""
+        prim, agent = self._prim_of[script], self._avatar(avatar)
+        if agent is None or agent.circuit is None:
+            return
+        agent.extras.setdefault("asked", {})[str(script.item_id)] = (script, permissions)
+        data = {
+            "TaskID": prim.full_id,
+            "ItemID": UUID(str(script.item_id)),
+            "ObjectName": clip(prim.name, 64),
+            "ObjectOwner": clip(" ".join(self.sim.names.known(prim.owner_id) or UNKNOWN), 64),
+            "Questions": permissions,
+        }
+        agent.circuit.send(Message("ScriptQuestion", Data=data))
+
+    # --- WorldInterface: facts
+
+    def object_name(self, script: Script) -> str:
+        return self._prim_of[script].name
+
+    def region_name(self, script: Script) -> str:
+        return self.sim.world.facts.name
+
+    def time_dilation(self, script: Script) -> float:
+        return self.sim.world.dilation
+
+    def unix_time(self) -> float:
+        return self.sim.clock.unix()
+
+    # --- WorldInterface: linkset data
+
+    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
+        return self._prim_of[script].linkset_root.linkset_data
+
+    def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
+        for prim in self._prim_of[script].linkset_root.linkset():
+            for other in self.of(prim):
+                other.now = self.sim.world.time
+                other.post("linkset_data", action, name, value)
+
+    def _avatar(self, key: Key) -> Agent | None:
+        """The person of that key, if their avatar is here."""
+        try:
+            agent = self.sim.world.agents.get(UUID(str(key)))
+        except ValueError:
+            return None
+        return agent if agent is not None and agent.root else None

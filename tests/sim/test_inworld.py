@@ -1,0 +1,104 @@
+"""Scripts in a region: they run in the frame, speak to people, hear them, and are touched."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from protocol.message import Message, text
+from sim.scripts.language.errors import CompileError
+from sim.world.objects import Prim
+from tests.kit.world import TestSimulator, Viewer, add_root
+from tests.sim.handlers.test_building import frame, rez
+
+
+@pytest.fixture
+async def anna(sim: TestSimulator) -> Viewer:
+    anna, _ = add_root(sim, "Anna Scripter"), frame(sim, 1)
+    anna.forget()
+    return anna
+
+
+async def script(sim: TestSimulator, prim: Prim, source: str) -> Any:
+    return await asyncio.wait_for(sim.scripts.add(prim, source), 30)
+
+
+def said(viewer: Viewer) -> list[tuple[int, str]]:
+    return [(m["ChatData"]["ChatType"], text(m["ChatData"]["Message"])) for m in viewer.heard("ChatFromSimulator")]
+
+
+async def test_a_script_speaks_to_people_in_range_and_to_its_owner(sim: TestSimulator, anna: Viewer) -> None:
+    ben = add_root(sim, "Ben Far", (200, 200, 30))
+    frame(sim, 1)
+    prim = rez(anna)
+    await script(sim, prim, 'default { state_entry() { llSay(0, "hello"); llOwnerSay("psst"); llShout(0, "HELLO"); } }')
+    frame(sim, 0.2)
+    assert said(anna) == [(8, "psst"), (1, "hello"), (2, "HELLO")]
+    assert said(ben) == []
+    block = anna.heard("ChatFromSimulator")[1]["ChatData"]
+    assert block["SourceType"] == 2 and block["SourceID"] == prim.full_id and text(block["FromName"]) == "Primitive"
+
+
+async def test_a_script_hears_people_and_other_scripts(sim: TestSimulator, anna: Viewer) -> None:
+    listener = 'default { state_entry() { llListen(5, "", NULL_KEY, ""); } listen(integer c, string n, key k, string m) { llOwnerSay(n + ": " + m); } }'
+    one, two = rez(anna), rez(anna, (131.0, 128.0, 30.0))
+    await script(sim, one, listener)
+    frame(sim, 0.1)
+    anna.sends(Message("ChatFromViewer", ChatData={"Message": "open", "Type": 1, "Channel": 5}))
+    await script(sim, two, 'default { state_entry() { llSay(5, "knock"); } }')
+    frame(sim, 0.2)
+    assert said(anna) == [(8, "Anna Scripter: open"), (8, "Primitive: knock")]
+
+
+async def test_touch_dialog_and_answer(sim: TestSimulator, anna: Viewer) -> None:
+    prim = rez(anna)
+    await script(
+        sim,
+        prim,
+        """default {
+            state_entry() { llListen(-7, "", NULL_KEY, ""); }
+            touch_start(integer n) { llDialog(llDetectedKey(0), "Well?", ["Yes", "No"], -7); }
+            listen(integer c, string n, key k, string m) { llSay(0, "You said " + m); }
+        }""",
+    )
+    frame(sim, 0.2)
+    assert prim.touchable
+    anna.sends(Message("ObjectGrab", ObjectData={"LocalID": prim.local_id}))
+    anna.sends(Message("ObjectDeGrab", ObjectData={"LocalID": prim.local_id}))
+    frame(sim, 0.2)
+    (dialog,) = anna.heard("ScriptDialog")
+    assert [text(b["ButtonLabel"]) for b in dialog["Buttons"]] == ["Yes", "No"]
+    anna.sends(Message("ScriptDialogReply", Data={"ObjectID": prim.full_id, "ChatChannel": -7, "ButtonIndex": 0, "ButtonLabel": "Yes"}))
+    frame(sim, 0.2)
+    assert said(anna) == [(1, "You said Yes")]
+
+
+async def test_timers_run_by_world_time_and_end_with_the_object(sim: TestSimulator, anna: Viewer) -> None:
+    prim = rez(anna)
+    await script(sim, prim, 'default { state_entry() { llSetTimerEvent(1.0); } timer() { llOwnerSay("tick"); } }')
+    frame(sim, 3.2)
+    assert len(said(anna)) == 3
+    anna.sends(Message("DeRezObject", AgentBlock={"Destination": 6}, ObjectData=[{"ObjectLocalID": prim.local_id}]))
+    frame(sim, 3)
+    assert len(said(anna)) == 3
+
+
+async def test_an_endless_loop_leaves_the_others_their_time(sim: TestSimulator, anna: Viewer) -> None:
+    await script(sim, rez(anna), "default { state_entry() { while (TRUE); } }")
+    await script(sim, rez(anna, (131.0, 128.0, 30.0)), 'default { state_entry() { llOwnerSay("still here"); } }')
+    sim.scripts.engine.scheduler.stopwatch = __import__("time").perf_counter  # real time passes inside a slice
+    frame(sim, 0.3)
+    assert said(anna) == [(8, "still here")]
+
+
+async def test_errors_reach_the_owner(sim: TestSimulator, anna: Viewer) -> None:
+    prim = rez(anna)
+    with pytest.raises(CompileError) as caught:
+        await script(sim, prim, "default { state_entry() { llSay(0); integer x = ; } }")
+    assert caught.value.findings
+    await script(sim, prim, "default { state_entry() { integer z = 0; llSay(0, (string)(1 / z)); } }")
+    frame(sim, 0.2)
+    ((kind, words),) = said(anna)
+    assert kind == 8 and "Math Error" in words
