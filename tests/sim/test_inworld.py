@@ -71,7 +71,7 @@ async def test_touch_dialog_and_answer(sim: TestSimulator, anna: Viewer) -> None
     (dialog,) = anna.heard("ScriptDialog")
     assert [text(b["ButtonLabel"]) for b in dialog["Buttons"]] == ["Yes", "No"]
     anna.sends(Message("ScriptDialogReply", Data={"ObjectID": prim.full_id, "ChatChannel": -7, "ButtonIndex": 0, "ButtonLabel": "Yes"}))
-    frame(sim, 0.2)
+    frame(sim, 1.5)  # llDialog lets a script sleep for a second
     assert said(anna) == [(1, "You said Yes")]
 
 
