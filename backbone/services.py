@@ -35,6 +35,7 @@ class Config:
     grid_name: str = "Mainland"
     database_url: str | None = None  # None: SQLite in ``data``
     assets_url: str | None = None
+    lease_seconds: float = LEASE_SECONDS
 
 
 class Names:
@@ -76,7 +77,7 @@ class Services:
         self.db = Database(config.database_url or sqlite_url(config.data))
         self.db.write(lambda conn: inventory.ensure_library(conn, int(time.time())))
         self.names = Names(self.db)
-        self.directory = Directory(self.db, time.monotonic)
+        self.directory = Directory(self.db, time.monotonic, config.lease_seconds)
         self.sims = Sims(config.secret)
         self.notifier = Notifier(self.db, self.directory, self.sims, self.metrics)
         self.presence = Presence(self._presence_changed)
@@ -124,7 +125,7 @@ class Services:
 
     def _tell_of_the_lost(self) -> None:
         """Friends were told that these are online, before our restart; no heartbeat has said so since."""
-        green.sleep(LEASE_SECONDS + 5)
+        green.sleep(self.config.lease_seconds + 5)
         for session in self.presence.sessions.values():
             if session.region_id is None:
                 self.notifier.changed(session.agent_id, False)

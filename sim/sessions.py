@@ -18,6 +18,7 @@ import math
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from protocol.appearance import DEFAULT_VISUAL_PARAMS, default_texture_entry
 from protocol.message import Message
 from sim.caps.event_queue import EventQueue
 from sim.world.agent import Agent, Vector
@@ -80,6 +81,10 @@ class Sessions:
         elif agent.child and agent.arrival is None:
             agent.camera.center = state["position"]
         self._take_appearance(agent, state)
+        if not agent.appearance.texture_entry:
+            # Many clients never say how they look: others would see a cloud.
+            agent.appearance.texture_entry = default_texture_entry()
+            agent.appearance.visual_params = DEFAULT_VISUAL_PARAMS
         return agent
 
     def _take_appearance(self, agent: Agent, state: dict[str, Any]) -> None:

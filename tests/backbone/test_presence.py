@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from backbone.client import BackboneClient, BackboneError
-from tests.backbone.kit import PASSWORD, FakeSim, Server, fake_sim, log_in, unique
+from tests.backbone.kit import PASSWORD, WAIT_SECONDS, FakeSim, Server, client_of, fake_sim, log_in, unique
 
 
 async def enter(server: Server, backbone: BackboneClient, sim: FakeSim, name: str = "Pat") -> dict[str, Any]:
@@ -147,6 +148,38 @@ async def test_a_heartbeat_brings_back_and_sends_away(server: Server, backbone: 
         stranger = {"agent_id": str(uuid4()), "session_id": str(uuid4())}
         answer = await sim.heartbeat(backbone, here, gone, stranger)
         assert answer["gone"] == [gone["agent_id"], stranger["agent_id"]]
+
+
+async def test_a_region_that_falls_silent_takes_its_people_offline(tmp_path: Path) -> None:
+    server = Server(tmp_path, more=("--lease-seconds", "1")).start()
+    try:
+        async with client_of(server) as backbone:
+            silent = await (await FakeSim("Silent").start()).claim(backbone)
+            login = await enter(server, backbone, silent)
+            await silent.arrive(backbone, login)
+
+            async def offline() -> bool:
+                return not (await backbone.get_presence(login["agent_id"]))["online"]
+
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not await offline():
+                    await asyncio.sleep(0.05)
+            assert not (await backbone.get_region(silent.region_id))["online"]
+            assert (await backbone.get_region_agents(silent.region_id))["count"] == 0
+            # It was only the network: the epoch is still the last one, so its next word brings all back.
+            assert (await silent.heartbeat(backbone, login)) == {"lease_seconds": 1.0, "gone": []}
+            assert not await offline()
+            async with asyncio.timeout(WAIT_SECONDS):
+                while (await backbone.get_region(silent.region_id))["online"]:
+                    await asyncio.sleep(0.05)
+            # Silent for longer, and another takes the square: then the old one is told to stop.
+            await FakeSim("Heir").claim(backbone)
+            with pytest.raises(BackboneError) as refused:
+                await silent.heartbeat(backbone, login)
+            assert refused.value.status == 409
+            await silent.stop()
+    finally:
+        assert server.stop() == 0
 
 
 async def test_arrival_in_an_unknown_region_is_refused(server: Server, backbone: BackboneClient) -> None:

@@ -143,6 +143,8 @@ async def call(
     ]
     request = CapRequest(method, MultiDict(pairs), raw, "application/llsd+xml", tail)
     answer = await capability.function(sim, agent, request)
+    if isinstance(answer, web.Response) and isinstance(answer.body, bytes) and answer.body.startswith(b"<llsd>"):
+        return llsd.parse_xml(answer.body)
     if isinstance(answer, web.StreamResponse):
         return answer
     return llsd.parse_xml(llsd.format_xml(answer))

@@ -9,7 +9,7 @@ import sys
 import uuid
 from urllib.parse import urlencode
 
-from hippolyzer.lib.base.datatypes import UUID, Quaternion, Vector3
+from hippolyzer.lib.base.datatypes import UUID, Quaternion, TupleCoord, Vector3
 from hippolyzer.lib.base.message.message import Block, Message
 from hippolyzer.lib.client.hippo_client import HippoClient
 
@@ -38,7 +38,7 @@ def plain(value):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if hasattr(value, "__iter__"):  # the library's vectors and quaternions
+    if isinstance(value, TupleCoord):
         return [plain(item) for item in value]
     return str(value)
 
@@ -160,6 +160,8 @@ class Hippo:
         self._agent_update()
 
     def _agent_update(self):
+        if self.keys is None:
+            return
         flags, yaw, far = self.keys
         facing = Quaternion(0, 0, math.sin(yaw / 2), math.cos(yaw / 2))
         session = self.client.session

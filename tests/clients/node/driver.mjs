@@ -137,6 +137,10 @@ const commands = {
     for (let y = 0; y < 256; y += 16) for (let x = 0; x < 256; x += 16) heights.push(bot.currentRegion.terrain[y][x])
     return heights
   },
+  async environment() {
+    const { environment } = bot.currentRegion
+    return { day: environment.dayCycle.name, length: environment.dayLength }
+  },
   async parcels() {
     const found = await bot.clientCommands.region.getParcels()
     return found.map((parcel) => ({ local_id: parcel.LocalID, name: parcel.Name, area: parcel.Area,
@@ -193,10 +197,6 @@ const commands = {
   async map_at({ x, y }) {
     const found = await bot.clientCommands.grid.getRegionMapInfo(x, y)
     return { ...plain(found.block), name: found.block.name, avatars: plain(found.avatars) }
-  },
-  async map_range({ min_x, max_x, min_y, max_y }) {
-    const found = await bot.clientCommands.grid.getRegionMapInfoRange(min_x, max_x, min_y, max_y)
-    return found.regions.map((block) => ({ ...plain(block), name: block.name }))
   },
   async region_handle({ id }) { return plain(await bot.clientCommands.region.getRegionHandle(new UUID(id))) },
 
