@@ -107,6 +107,7 @@ class Circuit:
     def set_throttles(self, rates: tuple[float, ...]) -> None:
         """Bits a second in the order of CATEGORIES."""
         now = self.circuits.clock.now()
+        self.circuits.rates[self.slot] = rates[CATEGORIES.index("task")] / 8
         for category, rate in zip(CATEGORIES, rates, strict=True):
             queue = self.queues.get(category)
             if queue is None:

@@ -20,6 +20,7 @@ from protocol.message import Message, decode, encode
 from sim import handlers
 from sim.circuits.circuit import UNACKED_LIMIT, Circuit
 from sim.circuits.datagrams import DatagramSocket, address_of
+from sim.circuits.throttle import CATEGORIES, DEFAULT
 from sim.world.agent import Agent
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Circuits:
         # Kernels that pack packets for many viewers number them here.
         self.sequences = np.zeros(64, np.uint32)
         self.keys = np.zeros(64, np.uint64)
+        self.rates = np.zeros(64, np.float64)  # bytes a second of updates a viewer takes
         self._free = list(range(63, -1, -1))
         self._ack_due: set[Circuit] = set()
         self._outbox: list[tuple[int, bytes]] = []
@@ -218,10 +220,12 @@ class Circuits:
             old = len(self.sequences)
             self.sequences = np.resize(self.sequences, 2 * old)
             self.keys = np.resize(self.keys, 2 * old)
+            self.rates = np.resize(self.rates, 2 * old)
             self._free = list(range(2 * old - 1, old - 1, -1))
         slot = self._free.pop()
         self.sequences[slot] = 0
         self.keys[slot] = key
+        self.rates[slot] = DEFAULT[CATEGORIES.index("task")] / 8
         circuit = Circuit(self, key, slot, agent, opened_at=now, heard_at=now, next_ping=now + PING_INTERVAL)
         agent.circuit = circuit
         self.by_key[key] = circuit

@@ -20,7 +20,7 @@ from sim.interest.chat import deliver_chat
 from sim.interest.dead_reckoning import warm as warm_dead_reckoning
 from sim.interest.land import send_dirty_patches, send_land, send_overlay
 from sim.interest.objects import ObjectInterest
-from sim.interest.packing import pack_terse
+from sim.interest.packing import pack_rings, pack_terse
 from sim.interest.statistics import Statistics
 from sim.world.agent import Agent
 from sim.world.avatars import AVATAR_DTYPE
@@ -39,6 +39,9 @@ class Interest:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self.known = np.zeros((64, 128), np.uint8)
+        self._pending = np.zeros((64, 128), np.uint8)  # frames since a (viewer, row) became due; 0: nothing is
+        self._tokens = np.zeros(64)
+        self._owed = False  # somebody has not been told of a movement yet
         self._records = np.zeros((64, objects.RECORD_SIZE), np.uint8)
         self._lengths = np.zeros(64, np.int64)
         self._viewers: dict[Agent, int] = {}  # being fed -> circuit slot
@@ -57,6 +60,7 @@ class Interest:
         slot = self._viewers.pop(agent, None)
         if slot is not None:
             self.known[slot] = 0
+            self._pending[slot] = 0
 
     def viewers(self) -> list[Agent]:
         return list(self._viewers)
@@ -133,10 +137,14 @@ class Interest:
     def _grow(self, slot: int) -> None:
         slots, rows = self.known.shape
         need_rows = len(self.sim.world.avatars.rows)
-        if slot >= slots or need_rows > rows:
-            grown = np.zeros((max(2 * slots, slot + 1) if slot >= slots else slots, max(need_rows, rows)), np.uint8)
-            grown[:slots, :rows] = self.known
-            self.known = grown
+        if slot < slots and need_rows <= rows:
+            return
+        shape = (max(2 * slots, slot + 1) if slot >= slots else slots, max(need_rows, rows))
+        for name in ("known", "_pending"):
+            grown = np.zeros(shape, np.uint8)
+            grown[:slots, :rows] = getattr(self, name)
+            setattr(self, name, grown)
+        self._tokens = np.resize(self._tokens, shape[0])
 
     # --- people
 
@@ -222,34 +230,36 @@ class Interest:
         for row in range(self.known.shape[1]):
             if row not in world.agent_of_row:
                 self.known[:, row] = 0
+                self._pending[:, row] = 0
 
     def _send_terse(self) -> None:
         world = self.sim.world
         rows = world.avatars.rows[: world.avatars.count]
         movers = np.flatnonzero(rows["dirty"])
-        if not len(movers):
+        if not len(movers) and not self._owed:
             return
-        if len(movers) > len(self._records):
-            self._records = np.zeros((2 * len(movers), objects.RECORD_SIZE), np.uint8)
-            self._lengths = np.zeros(2 * len(movers), np.int64)
-        encode_rows(rows, movers, self._records, self._lengths)
+        everyone = np.arange(len(rows))
+        if len(rows) > len(self._records):
+            self._records = np.zeros((2 * len(rows), objects.RECORD_SIZE), np.uint8)
+            self._lengths = np.zeros(2 * len(rows), np.int64)
+        encode_rows(rows, everyone, self._records, self._lengths)
+        if self._viewers:
+            circuits = self.sim.circuits
+            viewers = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
+            own = np.fromiter((viewer.row for viewer in self._viewers), np.int64, len(self._viewers))
+            eyes = rows["position"][np.maximum(own, 0)]
+            for index in np.flatnonzero(own < 0).tolist():
+                eyes[index] = list(self._viewers)[index].camera.center
+            written = pack_rings(
+                circuits.socket.outgoing, rows, self._records, self._lengths, viewers, own, eyes, self.known,
+                self._pending, self._tokens, circuits.rates, STEP, self.sim.frame.number, circuits.sequences,
+                circuits.keys, world.facts.handle, world.dilation,
+            )  # fmt: skip
+            self.sim.metrics.count("object_updates", written, "terse")
+            self._owed = bool(written) or len(movers) > 0 or bool(self._pending[viewers].any())
+        else:
+            self._owed = False
         mark_sent(rows, movers)
-        if not self._viewers:
-            return
-        circuits = self.sim.circuits
-        written = pack_terse(
-            circuits.socket.outgoing,
-            self._records[: len(movers)],
-            self._lengths[: len(movers)],
-            movers,
-            np.fromiter(self._viewers.values(), np.int64, len(self._viewers)),
-            self.known,
-            circuits.sequences,
-            circuits.keys,
-            world.facts.handle,
-            world.dilation,
-        )
-        self.sim.metrics.count("object_updates", written, "terse")
 
     def _animation_message(self, agent: Agent) -> Message:
         playing = playing_animations(self.sim, agent)
@@ -320,7 +330,10 @@ def warm() -> None:
     one = np.zeros(1, np.int64)
     encode_rows(rows, one, records, lengths)
     warm_dead_reckoning()
-    pack_terse(
-        Outgoing(4), records, lengths, one, one, np.ones((1, 1), np.uint8), np.zeros(1, np.uint32),
-        np.zeros(1, np.uint64), 0, 1.0,
+    sequences, keys = np.zeros(1, np.uint32), np.zeros(1, np.uint64)
+    known = np.ones((1, 1), np.uint8)
+    pack_rings(
+        Outgoing(4), rows, records, lengths, one, one, rows["position"][one], known, known.copy(), np.zeros(1),
+        np.ones(1), STEP, 1, sequences, keys, 0, 1.0,
     )  # fmt: skip
+    pack_terse(Outgoing(4), records, lengths, one, one, known, sequences, keys, 0, 1.0)

@@ -28,7 +28,18 @@ from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.instance import Instance
 from sim.scripts.machine.scheduler import Scheduler
-from sim.scripts.machine.script import CRASHED, IDLE, MOST_LISTENS, QUEUE_LENGTH, RUNNING, SLEEPING, STOPPED, TIMER, Event, Script
+from sim.scripts.machine.script import (
+    CRASHED,
+    IDLE,
+    MOST_LISTENS,
+    QUEUE_LENGTH,
+    RUNNING,
+    SLEEPING,
+    STOPPED,
+    TIMER,
+    Event,
+    Script,
+)
 
 MAGIC = b"LSLS"
 VERSION = 1

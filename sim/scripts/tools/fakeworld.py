@@ -13,8 +13,8 @@ from typing import Any
 from sim.scripts.language.values import Key, Value, Vector, to_string, type_of
 from sim.scripts.library.world import REGION, Detected, Listen
 from sim.scripts.machine.engine import Engine
-from sim.scripts.machine.scheduler import Scheduler
 from sim.scripts.machine.saved import restore, save
+from sim.scripts.machine.scheduler import Scheduler
 from sim.scripts.machine.script import STOPPED, Script
 
 OWNER = Key("0a000000-0000-4000-8000-00000000000a")
