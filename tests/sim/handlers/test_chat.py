@@ -70,9 +70,15 @@ async def test_children_hear_nothing(sim: TestSimulator) -> None:
     assert sim.metrics.value("messages_dropped", "not root") == 1
 
 
+@pytest.mark.parametrize("channel", [7, -1])
+async def test_other_channels_are_for_scripts_alone(sim: TestSimulator, channel: int) -> None:
+    anna = add_root(sim)
+    assert say(anna, "hello", SAY, channel) == []
+
+
 @pytest.mark.parametrize(
     ("words", "kind", "channel"),
-    [("", SAY, 0), (b"\0", SHOUT, 0), ("hello", SAY, 7), ("hello", SAY, -1), ("x", 3, 0), ("x", 200, 0)],
+    [("", SAY, 0), (b"\0", SHOUT, 0), ("x", 3, 0), ("", SAY, 7), ("x", 200, 0)],
 )
 async def test_what_is_not_chat(sim: TestSimulator, words: str | bytes, kind: int, channel: int) -> None:
     anna = add_root(sim)
