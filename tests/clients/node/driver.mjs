@@ -221,6 +221,10 @@ const commands = {
     return folder.items.map((item) => ({ id: item.itemID.toString(), name: item.name, type: item.type,
       inv_type: item.inventoryType, asset: item.assetID.toString() }))
   },
+  async asset({ type, id }) {
+    const data = await bot.clientCommands.asset.downloadAsset(type, new UUID(id))
+    return { size: data.length, head: data.subarray(0, 12).toString('hex') }
+  },
   async cap({ name, body, query }) {
     const { caps } = bot.currentRegion
     if (body !== undefined) return plain(await caps.capsPostXML(name, body))
