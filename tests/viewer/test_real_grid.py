@@ -170,6 +170,8 @@ async def test_a_message_to_somebody_away_waits_and_comes_once(grid: Grid) -> No
         async with visit(grid, grid.east, 60, 60, away) as back:
             im = await back.reads("for later", by=ann)
             assert im.offline and im.from_name == ann.name
+            kept = f"/agents/{away.agent_id}/messages"  # until our ack, so that a crash loses nothing
+            await eventually(lambda: grid.get(kept)["messages"] == [], what="Backbone lets go of what was read")
         async with visit(grid, grid.east, 60, 60, away) as again:
             await present(grid, again, grid.east)
             ann.im(again.agent_id, "and now")
