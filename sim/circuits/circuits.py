@@ -50,6 +50,11 @@ class Circuits:
         self._outbox: list[tuple[int, bytes]] = []
         self._next_keep = 0.0
 
+    @property
+    def quiet(self) -> bool:
+        """Nobody is connected, and nothing is left to be sent."""
+        return not (self.by_key or self._outbox or self.socket.outgoing.count)
+
     # --- frame stages
 
     def receive(self) -> None:

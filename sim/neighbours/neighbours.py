@@ -104,6 +104,7 @@ class Neighbours:
                 await self.sim.backbone.arrive(
                     agent.agent_id, agent.session_id, facts.region_id, position, agent.arrival_look_at
                 )
+                agent.extras.setdefault("present", asyncio.Event()).set()
                 return
             except BackboneError as error:
                 if error.status == 409:
