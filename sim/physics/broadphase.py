@@ -119,7 +119,7 @@ def _put(pairs, count, i, j):  # pragma: no cover - compiled
 def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_count, pairs):  # pragma: no cover - compiled
     """(pairs, how many): (n, 2) handles whose boxes overlap and of which one is awake; statics come second."""
     total = 0
-    body, awake, bounds = b.body, b.awake, b.bounds
+    body, awake, q = b.body, b.awake, b.bounds
     side, inv = MOVER_SIDE, 1.0 / MOVER_CELL
     for c in range(side * side):
         first, last = grid[c], grid[c + 1]
@@ -127,45 +127,42 @@ def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_co
             continue
         for k in range(first, last - 1):
             i = items[k]
-            p = bounds[i]
+            woken = awake[i]
+            x0, y0, z0, x1, y1, z1 = q[i, 0], q[i, 1], q[i, 2], q[i, 3], q[i, 4], q[i, 5]
             for m in range(k + 1, last):
                 j = items[m]
-                if not (awake[i] or awake[j]):
+                if z0 >= q[j, 5] or q[j, 2] >= z1 or x0 >= q[j, 3] or q[j, 0] >= x1 or y0 >= q[j, 4] or q[j, 1] >= y1:
                     continue
-                q = bounds[j]
-                if not _overlap(p, q):
+                if not (woken or awake[j]) or (body[i].kind == KINEMATIC and body[j].kind == KINEMATIC):
                     continue
-                x, y = cell_of(max(p[0], q[0]), inv, side), cell_of(max(p[1], q[1]), inv, side)
-                if y * side + x != c:
-                    continue
-                if body[i].kind == KINEMATIC and body[j].kind == KINEMATIC:
-                    continue
-                pairs = _put(pairs, total, i, j)
-                total += 1
+                x, y = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
+                if y * side + x == c:
+                    pairs = _put(pairs, total, i, j)
+                    total += 1
     side, inv = STATIC_SIDE, 1.0 / STATIC_CELL
     for i in range(1, count):
         if not awake[i] or body[i].phantom or body[i].kind == STATIC:
             continue
-        p = bounds[i]
         kinematic = body[i].kind == KINEMATIC
+        x0, y0, z0, x1, y1, z1 = q[i, 0], q[i, 1], q[i, 2], q[i, 3], q[i, 4], q[i, 5]
         if len(static_items):
-            x0, x1 = cell_of(p[0], inv, side), cell_of(p[3], inv, side)
-            y0, y1 = cell_of(p[1], inv, side), cell_of(p[4], inv, side)
-            for y in range(y0, y1 + 1):
-                for x in range(x0, x1 + 1):
+            low_x, high_x = cell_of(x0, inv, side), cell_of(x1, inv, side)
+            for y in range(cell_of(y0, inv, side), cell_of(y1, inv, side) + 1):
+                for x in range(low_x, high_x + 1):
                     for k in range(static_grid[y * side + x], static_grid[y * side + x + 1]):
                         j = static_items[k]
-                        q = bounds[j]
-                        if not _overlap(p, q) or not body[j].in_grid or (kinematic and not body[j].sensor):
+                        if z0 >= q[j, 5] or q[j, 2] >= z1 or x0 >= q[j, 3] or q[j, 0] >= x1:
                             continue
-                        cx, cy = cell_of(max(p[0], q[0]), inv, side), cell_of(max(p[1], q[1]), inv, side)
+                        if y0 >= q[j, 4] or q[j, 1] >= y1 or not body[j].in_grid or (kinematic and not body[j].sensor):
+                            continue
+                        cx, cy = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
                         if cx == x and cy == y:
                             pairs = _put(pairs, total, i, j)
                             total += 1
         for k in range(fresh_count):
             j = fresh[k]
             o = body[j]
-            if o.active and o.kind == STATIC and not o.phantom and not o.in_grid and _overlap(p, bounds[j]):
+            if o.active and o.kind == STATIC and not o.phantom and not o.in_grid and _overlap(q[i], q[j]):
                 if not kinematic or o.sensor:
                     pairs = _put(pairs, total, i, j)
                     total += 1

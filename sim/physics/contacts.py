@@ -208,8 +208,11 @@ def _touch_ground(s, count, x, y, z, radius, heights, margin):  # pragma: no cov
     """Add a point (with a radius) to the scratch manifold if it is near or under the ground."""
     if count >= 100:
         return count
+    above = z - height_at(heights, x, y)
+    if above > 10.0 * (margin + radius):  # far enough for any slope: most corners of most things
+        return count
     nx, ny, nz = normal_at(heights, x, y)
-    gap = (z - height_at(heights, x, y)) * nz - radius
+    gap = above * nz - radius
     if gap > margin:
         return count
     s.points[count, 0], s.points[count, 1], s.points[count, 2] = x - radius * nx, y - radius * ny, z - radius * nz

@@ -33,6 +33,7 @@ BODY = np.dtype(
     + _fields("shape vehicle", _i)
     + _fields("mass friction restitution gravity buoyancy timer")
     + _fields("jxx jyy jzz jxy jxz jyz")  # inverse inertia in the body's axes
+    + _fields("sx sy sz")  # where it was when its stillness began
     + _fields("cx cy cz")  # from the origin to the centre of mass, in the body's axes
     + _fields("fx fy fz tx ty tz")  # constant force and torque
     + _fields("hover hover_tau goal_x goal_y goal_z goal_tau")

@@ -10,7 +10,9 @@ import numpy as np
 
 from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, kernel
 
-STILL = 0.02  # metres a second squared: under about 0.14 m/s and 0.45 rad/s
+# Still is what stays where it is, not what is slow: a tower that sways a little may sleep, a ball that creeps may not.
+STILL_RANGE = 0.05  # metres
+STILL_SPEED, STILL_SPIN = 0.35, 0.4  # metres and radians a second
 PATIENCE = 0.5  # seconds of stillness before sleep
 
 
@@ -35,10 +37,13 @@ def settle(b, n, contacts, m, parent, least, dt):  # pragma: no cover - compiled
         o, v = body[i], motion[i]
         speed = v.vx * v.vx + v.vy * v.vy + v.vz * v.vz
         spin = v.wx * v.wx + v.wy * v.wy + v.wz * v.wz
-        if speed + 0.1 * spin < STILL and o.kind != STATIC:
+        p = b.pose[i]
+        off = (p.x - o.sx) ** 2 + (p.y - o.sy) ** 2 + (p.z - o.sz) ** 2
+        if speed < STILL_SPEED**2 and spin < STILL_SPIN**2 and off < STILL_RANGE**2:
             o.timer += dt
         else:
             o.timer = 0
+            o.sx, o.sy, o.sz = p.x, p.y, p.z
     for k in range(m):
         c = contacts[k]
         if c.friction < 0 or c.j == 0 or (c.top <= 0 and c.depth > 0):

@@ -131,6 +131,15 @@ def prepare(contacts, m, motion, body, old, old_count, table, dt):  # pragma: no
             c.bias = max(np.float32(PUSH) * (d + np.float32(SLOP)) * inv_dt, np.float32(-PUSH_SPEED))
         else:
             c.bias = 0
+    # Warm start only now: the speeds above must be those at which the bodies came.
+    for k in range(m):
+        c = contacts[k]
+        if c.friction < 0 or c.mass_n == 0:
+            continue
+        mi, mj = motion[c.i], motion[c.j]
+        nx, ny, nz, tx, ty, tz = c.nx, c.ny, c.nz, c.tx, c.ty, c.tz
+        ux, uy, uz = ny * tz - nz * ty, nz * tx - nx * tz, nx * ty - ny * tx
+        ax, ay, az, bx, by, bz = c.ax, c.ay, c.az, c.bx, c.by, c.bz
         # What the same point needed last step, if the pair was in contact then.
         if c.i != li or c.j != lj:
             li, lj = c.i, c.j
