@@ -25,11 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-        self._stage("scripts", sim.scripts.run)
-        if sim.circuits.quiet and self.number % FRAMES_PER_SECOND:
-            # Nobody looks: there is no one to tell, to keep or to send to. Marks are cleared once a second.
-            self._count(now)
-            return
+from sim.clock import FRAMES_PER_SECOND, STEP, Metronome
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -112,14 +108,11 @@ class Frame:
         self._stage("receive", sim.circuits.receive)
         self._stage("timers", sim.run_timers)
         self._stage("step", lambda: self._run_steps(now))
-<<<<<<< HEAD
         self._stage("scripts", sim.scripts.run)
-=======
         if sim.circuits.quiet and self.number % FRAMES_PER_SECOND:
             # Nobody looks: there is no one to tell, to keep or to send to. Marks are cleared once a second.
             self._count(now)
             return
->>>>>>> main
         self._stage("interest", sim.interest.update)
         self._stage("keep", sim.circuits.keep)
         self._stage("flush", sim.circuits.flush)
