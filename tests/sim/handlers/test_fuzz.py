@@ -1,4 +1,4 @@
-"""Every message that has a handler, with anything in its fields: no handler or errand of one may raise.
+"""Every message that has a handler, with anything in its fields: neither handler, nor errand, nor the frame may fail.
 
 The values are those a decoder lets through, extremes first; ids are often those of people and things that exist, since
 an unknown id ends most handlers early.
@@ -92,3 +92,4 @@ async def test_a_handler_takes_anything(sim: TestSimulator, name: str, down: boo
         await settle(sim)
     assert not sim.metrics.labelled["handler_errors"]
     assert not sim.metrics.labelled["task_errors"]
+    assert not sim.metrics.labelled["stage_errors"]
