@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE, cell_of
 from sim.physics.contacts import _emit, _mesh_pair, convex_pair, piece_pose
-from sim.physics.data import CAPSULE, DYNAMIC, KINEMATIC, MESH, STATIC, Bodies, Geometry, Scratch, _fields, kernel
+from sim.physics.data import CAPSULE, DYNAMIC, MESH, STATIC, Bodies, Geometry, Scratch, _fields, kernel
 from sim.physics.rays import ray_piece
 from sim.physics.solver import _inverse_mass, _push
 

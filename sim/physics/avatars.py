@@ -29,7 +29,7 @@ from sim.physics.avatar_bodies import (
     stand_on,
     support,
 )
-from sim.world.avatars import AVATAR_DTYPE, Motion
+from sim.world.avatars import Motion
 from sim.world.terrain import height_at
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def gather(contacts, m, b, touches):  # pragma: no cover - compiled
 @kernel
 def _find(a, b, pairs, table):  # pragma: no cover - compiled
     mask = len(table) - 1
-    h = (((np.int64(a) << 32) ^ np.int64(b)) * np.int64(-7046029254386353131) >> 20) & mask
+    h = (((np.int64(a) << 32) ^ np.int64(b)) * np.int64(-7046029254386353131) >> 40) & mask
     while table[h] >= 0:
         if pairs[table[h], 0] == a and pairs[table[h], 1] == b:
             return table[h]
@@ -114,7 +114,7 @@ def report(touches, count, b, pairs, old_count, table, out):  # pragma: no cover
     table[:] = -1
     mask = len(table) - 1
     for k in range(n):
-        h = (((np.int64(fresh[k, 0]) << 32) ^ np.int64(fresh[k, 1])) * np.int64(-7046029254386353131) >> 20) & mask
+        h = (((np.int64(fresh[k, 0]) << 32) ^ np.int64(fresh[k, 1])) * np.int64(-7046029254386353131) >> 40) & mask
         while table[h] >= 0:
             h = (h + 1) & mask
         table[h] = k

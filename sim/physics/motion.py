@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, kernel
 from sim.physics.rays import HIT_DYNAMIC, HIT_STATIC, cast
 from sim.physics.vehicles import drive
@@ -208,8 +206,6 @@ def integrate(b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows
             p.qx, p.qy, p.qz, p.qw = qx * f, qy * f, qz * f, qw * f
             if o.kind == KINEMATIC:
                 o.timer = 0
-        if angle > 0 or far > 0:
-            x, y, z, w = float(p.qx), float(p.qy), float(p.qz), float(p.qw)
         # Origin by the new turn; the matrix itself is renewed with the bounds at the next step's start.
         x, y, z, w = float(p.qx), float(p.qy), float(p.qz), float(p.qw)
         cx, cy, cz = float(o.cx), float(o.cy), float(o.cz)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE, cell_of
+from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE
 from sim.physics.contacts import piece_pose
 from sim.physics.data import BOX, CAPSULE, CYLINDER, HULL, MESH, SPHERE, STATIC, kernel
 from sim.world.terrain import height_at, normal_at
@@ -362,9 +360,10 @@ def cast(
         for k in range(fresh_count):
             h = fresh[k]
             o = b.body[h]
-            if o.active and o.kind == STATIC and not o.in_grid and not o.phantom and h != skip:
-                if (not o.sensor or mask & HIT_PHANTOM) and _ray_meets(b.bounds[h], ox, oy, oz, dx, dy, dz, length):
-                    n = _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, n)
+            if not o.active or o.kind != STATIC or o.in_grid or o.phantom or h == skip:
+                continue
+            if (not o.sensor or mask & HIT_PHANTOM) and _ray_meets(b.bounds[h], ox, oy, oz, dx, dy, dz, length):
+                n = _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, n)
     if mask & HIT_DYNAMIC and len(mover_items):
         n = _cast_grid(
             b, g, s, mover_grid, mover_items, MOVER_SIDE, MOVER_CELL, False, mask, skip,
@@ -373,9 +372,11 @@ def cast(
     if mask & HIT_PHANTOM:
         for h in range(1, count):
             o = b.body[h]
-            if o.active and o.phantom and h != skip and mask & (HIT_STATIC if o.kind == STATIC else HIT_DYNAMIC):
-                if _ray_meets(b.bounds[h], ox, oy, oz, dx, dy, dz, length):
-                    n = _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, n)
+            if not o.active or not o.phantom or h == skip:
+                continue
+            wanted = mask & (HIT_STATIC if o.kind == STATIC else HIT_DYNAMIC)
+            if wanted and _ray_meets(b.bounds[h], ox, oy, oz, dx, dy, dz, length):
+                n = _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, n)
     if mask & HIT_AVATARS:
         for k in range(len(avatars)):
             row = avatars[k]

@@ -53,7 +53,7 @@ def _push(m, px, py, pz, rx, ry, rz):  # pragma: no cover - compiled
 @kernel
 def _hash(i, j, mask):  # pragma: no cover - compiled
     key = (np.int64(i) << 32) | np.int64(j)
-    return ((key * np.int64(-7046029254386353131)) >> 20) & mask
+    return ((key * np.int64(-7046029254386353131)) >> 40) & mask
 
 
 @kernel

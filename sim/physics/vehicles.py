@@ -32,6 +32,7 @@ class Type(IntEnum):
 
 
 class Flag(IntFlag):
+    NONE = 0
     NO_DEFLECTION_UP = 0x1
     LIMIT_ROLL_ONLY = 0x2
     HOVER_WATER_ONLY = 0x4
@@ -52,7 +53,7 @@ class Vehicle:
     """All parameters of a vehicle. Timescales in seconds, efficiencies 0..1 (banking -1..1)."""
 
     type: Type = Type.NONE
-    flags: Flag = Flag(0)
+    flags: Flag = Flag.NONE
     reference_frame: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
     linear_friction_timescale: Vector = (1000.0, 1000.0, 1000.0)
     angular_friction_timescale: Vector = (1000.0, 1000.0, 1000.0)
@@ -161,7 +162,7 @@ PRESETS = {
         banking_mix=0.7, banking_timescale=2.0,
     ),
     Type.BALLOON: Vehicle(
-        Type.BALLOON, Flag(0),
+        Type.BALLOON, Flag.NONE,
         linear_friction_timescale=(5.0, 5.0, 5.0), angular_friction_timescale=(10.0, 10.0, 10.0),
         linear_motor_timescale=5.0, linear_motor_decay_timescale=60.0, angular_motor_timescale=6.0,
         angular_motor_decay_timescale=10.0, hover_height=5.0, hover_efficiency=0.8, hover_timescale=10.0,
