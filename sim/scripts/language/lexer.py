@@ -16,6 +16,7 @@ KEYWORDS = TYPES | {"default", "state", "jump", "return", "if", "else", "for", "
 
 _TOKEN = re.compile(
     r"""(?P<space>[\s\u00a0\ufeff]+|//[^\n]*|/\*.*?\*/)
+  | (?P<comment>/\*)
   | (?P<string>L?"(?:[^"\\]|\\.)*")
   | (?P<name>[A-Za-z_$][A-Za-z0-9_$]*)
   | (?P<hexfloat>0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][-+]?[0-9]+[fF]?)
@@ -23,7 +24,6 @@ _TOKEN = re.compile(
   | (?P<float>(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fF]?|[0-9]+(?:[eE][-+]?[0-9]+[fF]?|[fF]))
   | (?P<integer>[0-9]+)
   | (?P<sign>\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%]=|[-+*/%<>=!~&|^(){}\[\];,.@])
-  | (?P<comment>/\*)
   | (?P<open>L?")
   | (?P<bad>.)""",
     re.S | re.X | re.A,

@@ -170,9 +170,16 @@ class Instance:
         """A new block, owned by whoever gets the pointer. Raises ScriptFailure when memory is full."""
         calls = self.calls
         calls.buffer[0] = len(data)
-        self._call(self._alloc)
+        try:
+            self._call(self._alloc)
+        except Trapped as trap:
+            if trap.code < 0:
+                raise  # the host's `fail` has said why
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE]) from None
         pointer = calls.buffer[0]
         start = pointer + layout.HEADER
+        if not 0 <= pointer <= layout.STACK_BASE - layout.HEADER - len(data):
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE])
         self.page[start : start + len(data)] = data
         return pointer
 

@@ -132,9 +132,16 @@
   (func $alloc (export "alloc") (param $length i32) (result i32)
     (call $alloc_slack (local.get $length) (i32.const 0)))
 
-  (func $free (param $p i32) (local $head i32)
+  ;; takes a block's logical bytes off the count
+  (func $discount (param $p i32)
     (i32.store offset=24 (i32.const 0) (i32.sub (i32.load offset=24 (i32.const 0))
-      (i32.add (i32.load offset=8 (local.get $p)) (i32.const 12))))
+      (i32.add (i32.load offset=8 (local.get $p)) (i32.const 12)))))
+
+  (func $free (param $p i32)
+    (call $discount (local.get $p))
+    (call $free_room (local.get $p)))
+
+  (func $free_room (param $p i32) (local $head i32)
     (local.set $head (i32.shl (call $class (i32.load offset=4 (local.get $p))) (i32.const 2)))
     (if (i32.gt_u (local.get $head) (i32.const 224)) (then (call $fail (i32.const 4)) unreachable))
     (i32.store (local.get $p) (i32.const -1))
@@ -175,7 +182,7 @@
 
   ;; a (owned) + b (borrowed) -> owned; in place when a is ours alone and has room
   (func $concat (export "concat") (param $a i32) (param $b i32) (result i32)
-    (local $la i32) (local $lb i32) (local $n i32) (local $p i32)
+    (local $la i32) (local $lb i32) (local $n i32) (local $p i32) (local $mine i32)
     (local.set $la (i32.load offset=8 (local.get $a)))
     (local.set $lb (i32.load offset=8 (local.get $b)))
     (if (i32.eqz (local.get $lb)) (then (return (local.get $a))))
@@ -189,12 +196,16 @@
         (local.set $p (local.get $a)))
       (else
         (call $spend (local.get $la))
+        ;; a block that is ours alone moves: it is never counted twice, however it lies physically
+        (local.set $mine (i32.eq (i32.load (local.get $a)) (i32.const 1)))
+        (if (local.get $mine) (then (call $discount (local.get $a))))
         (local.set $p (call $alloc_slack (local.get $n) (local.get $n)))
         (memory.copy (i32.add (local.get $p) (i32.const 12)) (i32.add (local.get $a) (i32.const 12)) (local.get $la))))
     (memory.copy (i32.add (i32.add (local.get $p) (i32.const 12)) (local.get $la))
       (i32.add (local.get $b) (i32.const 12)) (local.get $lb))
     (i32.store offset=8 (local.get $p) (local.get $n))
-    (if (i32.ne (local.get $p) (local.get $a)) (then (call $release (local.get $a))))
+    (if (i32.ne (local.get $p) (local.get $a))
+      (then (if (local.get $mine) (then (call $free_room (local.get $a))) (else (call $release (local.get $a))))))
     (local.get $p))
 
   (func $text_equal (export "text_equal") (param $a i32) (param $b i32) (result i32) (local $n i32) (local $i i32)
@@ -266,7 +277,8 @@
       (br $next))))
 
   ;; a (owned), made ready to take `more` bytes at its end: itself, or a copy with room to grow
-  (func $list_grow (param $a i32) (param $more i32) (result i32) (local $la i32) (local $n i32) (local $p i32)
+  (func $list_grow (param $a i32) (param $more i32) (result i32)
+    (local $la i32) (local $n i32) (local $p i32) (local $mine i32)
     (local.set $la (i32.load offset=8 (local.get $a)))
     (local.set $n (i32.add (local.get $la) (local.get $more)))
     (if (i32.and (i32.eq (i32.load (local.get $a)) (i32.const 1))
@@ -276,10 +288,12 @@
         (i32.store offset=8 (local.get $a) (local.get $n))
         (return (local.get $a))))
     (call $spend (local.get $n))
+    (local.set $mine (i32.eq (i32.load (local.get $a)) (i32.const 1)))
+    (if (local.get $mine) (then (call $discount (local.get $a))))
     (local.set $p (call $alloc_slack (local.get $n) (local.get $n)))
     (memory.copy (i32.add (local.get $p) (i32.const 12)) (i32.add (local.get $a) (i32.const 12)) (local.get $la))
-    (if (i32.eq (i32.load (local.get $a)) (i32.const 1))
-      (then (call $free (local.get $a))) ;; its items moved
+    (if (local.get $mine)
+      (then (call $free_room (local.get $a))) ;; its items moved
       (else
         (call $retain_items (i32.add (local.get $p) (i32.const 12)) (local.get $la))
         (call $release_list (local.get $a))))

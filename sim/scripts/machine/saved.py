@@ -234,8 +234,8 @@ def restore(
 def _open(data: bytes) -> tuple[dict[str, Any], bytes]:
     if not _head.size <= len(data) <= MOST_BYTES:
         raise BadState("not a script state")
-    magic, version, _, digest, length = _head.unpack_from(data)
-    if magic != MAGIC or version != VERSION:
+    magic, version, zero, digest, length = _head.unpack_from(data)
+    if magic != MAGIC or version != VERSION or zero:
         raise BadState("not a script state of this version")
     rest = data[_head.size - 4 :]
     if hashlib.blake2b(rest, digest_size=16).digest() != digest:
