@@ -32,9 +32,7 @@ class Calls:
             flat = " ".join([each for kind, _ in function.arguments for each in layout.FLAT[kind]])
             parameters = f" (param {flat})" if flat else ""
             results = " ".join(layout.FLAT[function.returns])
-            out.append(
-                f'(import "ll" "{name}" (func ${name}{parameters}{f" (result {results})" if results else ""}))'
-            )
+            out.append(f'(import "ll" "{name}" (func ${name}{parameters}{f" (result {results})" if results else ""}))')
         return out
 
     def builtin(self, to: Expressions, node: tree.Call, function: Builtin) -> Held:

@@ -1,7 +1,8 @@
 """Source text to tokens, in one pass of one regular expression.
 
-Quirks kept from Second Life: `\\t` in a string is four spaces, an unknown escape is the character itself, strings may span
-lines, `L"abc"` is a string that begins with a quote, integers beyond 32 bits wrap or become -1, `1.` and `.5f` are floats.
+Quirks kept from Second Life: `\\t` in a string is four spaces, an unknown escape is the character itself, strings may
+span lines, `L"abc"` is a string that begins with a quote, integers beyond 32 bits wrap or become -1, `1.` and `.5f` are
+floats.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _ESCAPE = re.compile(r"\\(.)", re.S)
 
 
 class Token(NamedTuple):
-    """kind: `name`, `string`, `integer`, `float`, `end`, or the sign or keyword itself; value: decoded constant or name."""
+    """kind: `name`, `string`, `integer`, `float`, `end`, or the sign or keyword itself; value: decoded constant or
+    name."""
 
     kind: str
     value: str | int | float

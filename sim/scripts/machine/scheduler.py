@@ -1,8 +1,8 @@
 """Shares a frame's time among scripts: fair slices, owner by owner, never more than the budget given.
 
-Owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door at most a
-share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is learnt from
-each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
+Owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door at
+most a share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is
+learnt from each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """What the compiler says of wrong sources: every error, at its place, in words that help."""
 
+# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import pytest
@@ -56,7 +57,7 @@ default {
         ("string s; s -= s;", "Type mismatch: string -= string"),
         ("vector v; v *= v;", "Type mismatch: vector *= vector gives float"),
         ("list l = [[1]];", "Lists can't contain lists; use + to join them"),
-        ("1 + \"a\";", "Type mismatch: integer + string"),
+        ('1 + "a";', "Type mismatch: integer + string"),
         ("!1.5;", "Type mismatch: ! float"),
         ("(vector)5;", "Type mismatch: no cast from integer to vector"),
         ("TRUE = 5;", "TRUE is a constant"),
@@ -66,13 +67,16 @@ default {
         ("jump nowhere;", "There is no label 'nowhere' in this block or around it"),
         ("state nowhere;", "There is no state 'nowhere'"),
         ("llSay(0);", "Function call mismatches type or number of arguments: llSay takes 2, not 1"),
-        ("llSay(\"x\", 0);", "Function call mismatches type or number of arguments: argument 1 of llSay is integer, not string"),
+        (
+            'llSay("x", 0);',
+            "Function call mismatches type or number of arguments: argument 1 of llSay is integer, not string",
+        ),
         ("return 5;", "An event handler returns no value"),
-        ("if (llSay(0, \"\")) ;", "A condition needs a value"),
+        ('if (llSay(0, "")) ;', "A condition needs a value"),
         ("integer PI;", "Name 'PI' previously declared within scope"),
         ("else ;", "'else' without 'if'"),
         ("x", "Expected ';' at the end of the statement but found '}'"),
-        ("string s = \"abc", "String without an end"),
+        ('string s = "abc', "String without an end"),
         ("/* abc", "Comment without an end"),
         ("integer a = 3 # 4;", "Unexpected character '#'"),
         ("<1, 2, 3;", "Expected '>' at the end of the vector but found ';'"),
@@ -89,7 +93,7 @@ def test_one_error(text, message):
         ("integer f() { if (TRUE) return 1; }", "Not all code paths of 'f' return a value"),
         ("f() { state other; }", "Global functions can't change state"),
         ("f() { return 1; }", "'f' is declared to return no value"),
-        ("integer f() { return \"x\"; }", "Type mismatch: 'f' returns integer, not string"),
+        ('integer f() { return "x"; }', "Type mismatch: 'f' returns integer, not string"),
         ("integer f() { return; }", "'f' must return a value of type integer"),
         ("integer llSay;", "Name 'llSay' previously declared within scope"),
         ("f() {} f() {}", "Name 'f' previously declared within scope"),
@@ -102,11 +106,15 @@ def test_one_error_outside_the_states(before, message):
 
 def test_states():
     assert [one[2] for one in findings("integer x;")] == ["Script has no default state"]
-    assert "The first state must be 'default'" in [one[2] for one in findings("state a { timer() {} } default { timer() {} }")]
+    assert "The first state must be 'default'" in [
+        one[2] for one in findings("state a { timer() {} } default { timer() {} }")
+    ]
     assert "State 'a' is declared twice" in [
         one[2] for one in findings("default { timer() {} } state a { timer() {} } state a { timer() {} }")
     ]
-    assert "Event 'timer' previously declared within scope" in [one[2] for one in findings("default { timer() {} timer() {} }")]
+    assert "Event 'timer' previously declared within scope" in [
+        one[2] for one in findings("default { timer() {} timer() {} }")
+    ]
 
 
 def test_sources_that_try_to_break_the_compiler():
@@ -119,8 +127,8 @@ def test_sources_that_try_to_break_the_compiler():
 
 
 def test_long_but_fair_sources_compile():
-    chain = " + ".join(["\"a\""] * 500 + ["s"] * 500)
-    elses = " else ".join([f"if (i == {n}) s += \"{n}\";" for n in range(300)])
+    chain = " + ".join(['"a"'] * 500 + ["s"] * 500)
+    elses = " else ".join([f'if (i == {n}) s += "{n}";' for n in range(300)])
     many = " ".join([f"integer v{n} = {n};" for n in range(300)])
     source = f"default {{ state_entry() {{ integer i; string s; s = {chain}; {elses} {many} s += (string)({'(' * 400}i{')' * 400}); }} }}"
     assert findings(source) == []
@@ -138,7 +146,15 @@ def test_every_function_event_and_constant_compiles():
     """All 526 functions with their types, 43 events, 1,028 constants."""
     known = table()
     assert (len(known.functions), len(known.events), len(known.constants)) == (526, 43, 1028)
-    values = {"integer": "1", "float": "1.5", "string": '"s"', "key": '(key)"k"', "vector": "<1,2,3>", "rotation": "<0,0,0,1>", "list": "[1]"}
+    values = {
+        "integer": "1",
+        "float": "1.5",
+        "string": '"s"',
+        "key": '(key)"k"',
+        "vector": "<1,2,3>",
+        "rotation": "<0,0,0,1>",
+        "list": "[1]",
+    }
     calls = []
     for function in known.functions.values():
         if "god-mode" in function.flags:

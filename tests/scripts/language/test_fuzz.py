@@ -1,5 +1,6 @@
 """The compiler against anything, and generated programs against a model of LSL in Python."""
 
+# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import math
@@ -16,7 +17,12 @@ from sim.scripts.tools.fakeworld import FakeWorld
 from tests.scripts.bench import engine
 
 # Failing examples are not shrunk: minutes of it tell less than the example itself.
-relaxed = settings(deadline=None, max_examples=150, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+relaxed = settings(
+    deadline=None,
+    max_examples=150,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def try_compile(source: str) -> None:
@@ -74,7 +80,9 @@ def _literal(value) -> str:
 
 
 leaf = st.one_of(
-    _ints.map(lambda value: ("integer", value)), _floats.map(lambda value: ("float", to_single(value))), _texts.map(lambda value: ("string", value))
+    _ints.map(lambda value: ("integer", value)),
+    _floats.map(lambda value: ("float", to_single(value))),
+    _texts.map(lambda value: ("string", value)),
 )
 
 
@@ -170,7 +178,9 @@ def test_generated_expressions_have_the_models_value(node, are_global):
 # --- generated control flow: paused everywhere, it does the same
 
 
-_conditions = st.sampled_from(["i < 3", "j++ < 2", "n(i) > 1", "s == \"ab\"", "(l == []) || (i > j)", "i % 2", "TRUE", "(l != [1]) > 0"])
+_conditions = st.sampled_from(
+    ["i < 3", "j++ < 2", "n(i) > 1", 's == "ab"', "(l == []) || (i > j)", "i % 2", "TRUE", "(l != [1]) > 0"]
+)
 _simple = st.sampled_from(
     ["i++;", "--j;", "s += (string)i;", "s = s + \"a\" + s;", "l += i;", "l = [i, s] + l;", "l = l + [s, <i, j, 1>];", "v += <i, 1, j>;",
      "v = v * 0.5 % <0, 0, 1>;", "i = n(i) + n(j) * n(2);", "s = t(s, l);", "l = both(l, s);", "g += s;", "v = turn(v, i);",
@@ -181,7 +191,9 @@ _statements = st.recursive(
     st.lists(_simple, min_size=1, max_size=3).map(lambda lines: "{ " + " ".join(lines) + " }"),
     lambda inner: st.one_of(
         st.tuples(_conditions, inner, inner).map(lambda p: f"if ({p[0]}) {p[1]} else {p[2]}"),
-        st.tuples(_conditions, inner).map(lambda p: f"{{ while ({p[0]}) {{ if (++calls > 60) jump out; {p[1]} }} @out; }}"),
+        st.tuples(_conditions, inner).map(
+            lambda p: f"{{ while ({p[0]}) {{ if (++calls > 60) jump out; {p[1]} }} @out; }}"
+        ),
         st.tuples(_conditions, inner).map(lambda p: f"do {{ {p[1]} }} while (++calls < 60 && ({p[0]}));"),
         st.tuples(inner).map(lambda p: f"for (y = 0, i++; y < 3 && ++calls < 60; ++y) {p[0]}"),
         st.tuples(inner, inner).map(lambda p: f"{{ {p[0]} if (z++ < 2) jump over; else j--; {p[1]} @over; }}"),
@@ -192,13 +204,14 @@ _statements = st.recursive(
 HELPERS = """
 string g = "g"; integer calls;
 integer n(integer x) { if (++calls > 40) return 0; return x + 1; }
-string t(string a, list b) { string r = a; integer q = llGetUsedMemory(); if (q > 30000) return "cut"; r += (string)b; return r; }
-list both(list a, string b) { list r = a + a; r += b; if (llGetUsedMemory() > 30000) return []; return r; }
+string t(string a, list b) { string r = a; integer q = llGetUsedMemory(); if (q > 30000) return "cut"; r += (string)b;
+return r; } list both(list a, string b) { list r = a + a; r += b; if (llGetUsedMemory() > 30000) return []; return r; }
 vector turn(vector a, integer k) { while (k-- > 0) a = <a.y, a.z, a.x>; return a; }
 run(integer i) { integer j; integer y; integer z; string s; list l; vector v;
 %s
 @end; llOwnerSay((string)[i, j, v] + s + (string)l + g); }
-default { state_entry() { integer before = llGetUsedMemory(); run(1); g = ""; run(2); calls = 0; run(3); g = ""; llOwnerSay((string)(llGetUsedMemory() - before)); } }
+default { state_entry() { integer before = llGetUsedMemory(); run(1); g = ""; run(2); calls = 0; run(3); g = "";
+llOwnerSay((string)(llGetUsedMemory() - before)); } }
 """
 
 

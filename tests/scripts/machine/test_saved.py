@@ -1,5 +1,6 @@
 """Saved states: whole, damaged, hostile, and of another compiler."""
 
+# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import hashlib
@@ -18,17 +19,21 @@ from tests.scripts.bench import engine
 
 SOURCE = """
 integer n = 3; string s = "text"; list l = [1, "two", <3, 3, 3>, 4.5]; vector v; key k = "key";
-integer deep(integer x, string t) { list inner = [x, t]; if (x == 0) { while (n < 1000) { n++; s = t; } return llGetListLength_(inner); }
+integer deep(integer x, string t) { list inner = [x, t]; if (x == 0) { while (n < 1000) { n++; s = t; } return
+llGetListLength_(inner); }
   return deep(x - 1, t + (string)x) + 1; }
 integer llGetListLength_(list x) { return x != []; }
 default {
-    state_entry() { llListen(7, "a", "b", "c"); llSetTimerEvent(2.5); l += [v, k]; llOwnerSay((string)deep(5, s)); l = l + [s]; }
-    timer() { llOwnerSay("tick" + (string)l + (string)n + s); llSleep(0.5); }
+    state_entry() { llListen(7, "a", "b", "c"); llSetTimerEvent(2.5); l += [v, k]; llOwnerSay((string)deep(5, s)); l = l
+    + [s]; } timer() { llOwnerSay("tick" + (string)l + (string)n + s); llSleep(0.5); }
     listen(integer c, string name, key id, string m) { llOwnerSay(m); }
 }
 """
 quick = settings(
-    deadline=None, max_examples=150, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 
 
@@ -47,7 +52,15 @@ def paused() -> tuple[FakeWorld, bytes]:
 def restore(world: FakeWorld, data: bytes):
     program = world.engine.load(SOURCE)
     return saved.restore(
-        world.engine, data, program, world, world.now, owner=OWNER, object_id=OBJECT, source=SOURCE, scheduler=world.scheduler
+        world.engine,
+        data,
+        program,
+        world,
+        world.now,
+        owner=OWNER,
+        object_id=OBJECT,
+        source=SOURCE,
+        scheduler=world.scheduler,
     )
 
 
@@ -65,7 +78,7 @@ def page_of(data: bytes) -> bytes:
 
 
 def test_it_goes_on_where_it_was():
-    world, data = paused()
+    _, data = paused()
     straight = FakeWorld(engine())
     straight.add(SOURCE)
     straight.post("timer")
@@ -142,7 +155,9 @@ def test_pages_with_flipped_bits_and_a_good_digest_stay_in_their_cage(data):
         if data.draw(st.booleans()):
             page[at] ^= 1 << data.draw(st.integers(0, 7))
         else:
-            page[at & -4 : (at & -4) + 4] = struct.pack("<i", data.draw(st.integers(-(2**31), 2**31 - 1)))[: len(page) - (at & -4)]
+            page[at & -4 : (at & -4) + 4] = struct.pack("<i", data.draw(st.integers(-(2**31), 2**31 - 1)))[
+                : len(page) - (at & -4)
+            ]
     survive(resealed(state, page=bytes(page)))
 
 
@@ -160,13 +175,19 @@ def test_facts_with_flipped_bytes_and_a_good_digest(data):
 
 def test_another_compiler_takes_globals_by_name(monkeypatch):
     world = FakeWorld(engine())
-    script = world.add("integer n; string s; vector gone; default { state_entry() { n = 5; s = \"x\"; } } state other { timer() {} }")
+    script = world.add(
+        'integer n; string s; vector gone; default { state_entry() { n = 5; s = "x"; } } state other { timer() {} }'
+    )
     world.settle()
     data = saved.save(script, 0.0)
     monkeypatch.setattr(layout, "VERSION", layout.VERSION + 1)
-    program = world.engine.load("integer n = 1; integer new = 2; string s; default { touch_start(integer i) { llOwnerSay((string)[n, s, new]); } }")
+    program = world.engine.load(
+        "integer n = 1; integer new = 2; string s; default { touch_start(integer i) { llOwnerSay((string)[n, s, new]); } }"
+    )
     later = FakeWorld(engine())
-    restored = saved.restore(world.engine, data, program, later, 0.0, owner=OWNER, object_id=OBJECT, scheduler=later.scheduler)
+    restored = saved.restore(
+        world.engine, data, program, later, 0.0, owner=OWNER, object_id=OBJECT, scheduler=later.scheduler
+    )
     later.scripts.append(restored)
     later.touch()
     assert later.said == ["5x2"]

@@ -1,5 +1,6 @@
 """Fair turns, queues and their drop rules, delays, and endless loops among ten thousand others."""
 
+# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import re
@@ -32,7 +33,9 @@ def world_of(*sources: str, owner: Key = OWNER) -> FakeWorld:
     return world
 
 
-COUNTER = "integer n; default { state_entry() { llSetTimerEvent(1); } timer() { n++; } touch_start(integer i) { n++; } }"
+COUNTER = (
+    "integer n; default { state_entry() { llSetTimerEvent(1); } timer() { n++; } touch_start(integer i) { n++; } }"
+)
 ENDLESS = "default { state_entry() { while (TRUE) ; } }"
 
 
@@ -106,14 +109,16 @@ def test_min_event_delay_drops_what_comes_too_soon():
 def test_sleep_and_forced_delays_hold_the_script_not_the_world():
     source = 'default { state_entry() { llInstantMessage(llGetOwner_(), "x"); llOwnerSay((string)llGetTime()); llSleep(1.5); llOwnerSay((string)llGetTime()); } touch_start(integer i) { llOwnerSay("touched"); } }'
     source = "key llGetOwner_() { return NULL_KEY; }" + source
-    other = "default { state_entry() { llSleep(0.5); llShout(1, \"other\"); } }"
+    other = 'default { state_entry() { llSleep(0.5); llShout(1, "other"); } }'
     assert said(source, other, seconds=5, touches=1) == ["other", "2.000000", "3.500000", "touched"]
 
 
 def test_a_state_change_empties_the_queue_and_ends_listens_but_not_the_timer():
-    source = """default { state_entry() { llListen(1, "", "", ""); llSetTimerEvent(1); } touch_start(integer i) { llSleep(0.1); state b; }
+    source = """default { state_entry() { llListen(1, "", "", ""); llSetTimerEvent(1); } touch_start(integer i) {
+    llSleep(0.1); state b; }
         listen(integer c, string n, key k, string m) { llOwnerSay("a" + m); } }
-    state b { touch_start(integer i) { llOwnerSay("never"); } listen(integer c, string n, key k, string m) { llOwnerSay("b" + m); }
+    state b { touch_start(integer i) { llOwnerSay("never"); } listen(integer c, string n, key k, string m) {
+    llOwnerSay("b" + m); }
         timer() { llOwnerSay("timer"); llSetTimerEvent(0); } }"""
     world = world_of(source)
     world.settle()
@@ -140,7 +145,15 @@ def test_a_stopped_script_waits_and_goes_on():
 def test_the_runtimes_addresses_are_the_layouts():
     text = Path(engine_module.__file__).with_name("runtime.wat").read_text()
     offsets = {int(number) for number in re.findall(r"offset=(\d+) \(i32.const 0\)", text)}
-    assert offsets == {layout.SP, layout.BUDGET, layout.HEAP_USED, layout.LIMIT, layout.HEAP_TOP, layout.PEAK, layout.HEAP_START}
+    assert offsets == {
+        layout.SP,
+        layout.BUDGET,
+        layout.HEAP_USED,
+        layout.LIMIT,
+        layout.HEAP_TOP,
+        layout.PEAK,
+        layout.HEAP_START,
+    }
     assert f"i32.const {layout.STACK_BASE}" in text and layout.FREE_LISTS == 192 and layout.FREE_CLASSES * 4 == 228
     assert layout.SCRATCH + 48 == 480 and layout.FREE_LISTS + 4 * layout.FREE_CLASSES <= layout.SCRATCH
 
@@ -148,7 +161,7 @@ def test_the_runtimes_addresses_are_the_layouts():
 def test_memory_that_is_full_of_holes_is_joined():
     source = """default { state_entry() { integer round; integer i; list l; string s;
       for (round = 1; round < 12; ++round) { l = []; s = "";
-        for (i = 0; i < 40; ++i) { string t = "x"; integer k; for (k = 0; k < round; ++k) t += t; l += t + (string)i; if (llGetUsedMemory() > 40000) i = 100; }
-        while (llGetUsedMemory() < 55000) s += "0123456789abcdef"; }
+        for (i = 0; i < 40; ++i) { string t = "x"; integer k; for (k = 0; k < round; ++k) t += t; l += t + (string)i; if
+        (llGetUsedMemory() > 40000) i = 100; } while (llGetUsedMemory() < 55000) s += "0123456789abcdef"; }
       llOwnerSay("ok"); } }"""
     assert said(source) == ["ok"]
