@@ -84,9 +84,9 @@ def _coverage() -> str:
     out = [
         "# Coverage of LSL's functions",
         "",
-        f"All {len(functions)} functions, {len(table().events)} events and {len(table().constants)} constants are "
-        f"known to the compiler. {len(built)} functions are built, {len(partly)} of them with something missing; a function "
-        "that is not built stops the script with an error that names it.",
+        f"The compiler knows all {len(functions)} functions, {len(table().events)} events and {len(table().constants)} "
+        f"constants. {len(built)} functions are built, {len(partly)} of them with something missing; a function that "
+        "is not built stops the script with an error that names it.",
         "",
         "| function | built | what it does not do yet |",
         "|---|---|---|",
