@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 # ll* functions the runtime module has itself; the library's Python versions say what they must do
 NATIVE = frozenset(
     {
-        "llAbs", "llCeil", "llFabs", "llFloor", "llGetListEntryType", "llGetListLength", "llGetSubString", "llList2Float",
-        "llList2Integer", "llList2List", "llList2String", "llStringLength",
+        "llAbs", "llCeil", "llFabs", "llFloor", "llGetListEntryType", "llGetListLength", "llGetSubString",
+        "llList2Float", "llList2Integer", "llList2List", "llList2String", "llStringLength",
     }
 )  # fmt: skip
 
@@ -36,8 +36,9 @@ class Calls:
         for name, function in self.used.items():
             flat = " ".join([each for kind, _ in function.arguments for each in layout.FLAT[kind]])
             parameters = f" (param {flat})" if flat else ""
-            results = " ".join(layout.FLAT[function.returns])
-            out.append(f'(import "{"rt" if name in NATIVE else "ll"}" "{name}" (func ${name}{parameters}{f" (result {results})" if results else ""}))')
+            results = "".join([f" (result {each})" for each in layout.FLAT[function.returns]])
+            module = "rt" if name in NATIVE else "ll"
+            out.append(f'(import "{module}" "{name}" (func ${name}{parameters}{results}))')
         return out
 
     def builtin(self, to: Expressions, node: tree.Call, function: Builtin) -> Held:

@@ -91,6 +91,7 @@ class Host:
         self.define("host", "float_text", ["float"], "string", lambda script, value: format_float(value))
         self.define("host", "vector_text", ["vector"], "string", lambda script, value: to_string(value))
         self.define("host", "rotation_text", ["rotation"], "string", lambda script, value: to_string(value))
+
         def item_text(script: Script, tag: int, payload: int) -> str:
             return to_string(script.instance.item(tag, payload), True)
 

@@ -2,8 +2,8 @@
 
 Scripts that begin an event, or wake, come first; those that have used up a slice wait in a second round, which gets a
 quarter of the time while the first is busy and all of it otherwise. So an endless loop delays nobody's door. Within a
-round owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door at
-most a share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is
+round owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door
+at most a share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is
 learnt from each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
 """
 

@@ -1,5 +1,6 @@
 """The ll* functions the runtime module has itself: as the library's Python versions have them, and as the wiki says."""
 
+# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import re
@@ -31,13 +32,28 @@ def test_lists():
     items = [f"llList2String({LIST}, {n})" for n in (0, 1, 2, 3, 4, -1, 9)]
     assert evaluate(*items) == ["1", "2.500000", "12abc", "k", "<1.000000, 2.000000, 3.000000>", "-7", ""]
     items = [f"llGetListEntryType({LIST}, {n})" for n in (0, 1, 2, 3, 4, 7)]
-    assert evaluate(*items, f"llGetListLength({LIST})", "llGetListLength([])") == ["1", "2", "3", "4", "5", "0", "6", "0"]
-    items = [f"llList2List([0,1,2,3], {a}, {b})" for a, b in ((1, 2), (0, -1), (-2, -1), (2, 9), (3, 0), (2, 0), (5, 1), (9, 9))]
+    assert evaluate(*items, f"llGetListLength({LIST})", "llGetListLength([])") == [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "0",
+        "6",
+        "0",
+    ]
+    items = [
+        f"llList2List([0,1,2,3], {a}, {b})"
+        for a, b in ((1, 2), (0, -1), (-2, -1), (2, 9), (3, 0), (2, 0), (5, 1), (9, 9))
+    ]
     assert evaluate(*items, "llList2List([], 0, 0)") == ["12", "0123", "23", "23", "03", "023", "01", "", ""]
 
 
 def test_texts():
-    items = [f'llGetSubString("abcde", {a}, {b})' for a, b in ((0, 0), (1, 3), (0, -1), (-2, -1), (3, 9), (4, 0), (3, 1), (9, 9))]
+    items = [
+        f'llGetSubString("abcde", {a}, {b})'
+        for a, b in ((0, 0), (1, 3), (0, -1), (-2, -1), (3, 9), (4, 0), (3, 1), (9, 9))
+    ]
     assert evaluate(*items) == ["a", "bcd", "abcde", "de", "de", "ae", "abde", ""]
     assert evaluate('llStringLength("")', 'llStringLength("aé漢😀bcdefghij")', 'llGetSubString("aé漢😀b", 1, 3)',
                     'llGetSubString("aé漢😀b", -1, 0)', 'llGetSubString("é漢", 1, 1)') == ["0", "13", "é漢😀", "ab", "漢"]  # fmt: skip
