@@ -31,7 +31,7 @@ class Instance:
     """One script in wasm. Made by Engine.instantiate; not shared between threads."""
 
     __slots__ = (
-        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "store", "words",
+        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "quick", "store", "words",
     )  # fmt: skip
 
     def __init__(
@@ -41,8 +41,10 @@ class Instance:
         runtime: wasmtime.Instance,
         script: wasmtime.Instance,
         calls: raw.Calls,
+        quick: bool = False,
     ):
         self.program = program
+        self.quick = quick  # made by the quick compiler
         self.store = store
         self.calls = calls
         self.context = context = raw.context_of(store)

@@ -165,6 +165,9 @@ class Scheduler:
             self._long.append(turn)
 
     def _learn(self, script: Script, spent: float) -> None:
+        """A script that used up its slice: how long shall the next be, and is there better code for it?"""
+        if script.instance.quick:
+            script.engine.move(script)
         if spent > 2 * SLICE:
             script.budget = max(LEAST_BUDGET, int(script.budget * SLICE / spent))
         elif spent < SLICE / 2 and script.budget < MOST_BUDGET:

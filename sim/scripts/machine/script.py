@@ -185,6 +185,14 @@ class Script:
         self.scheduler.forget(self)
         self.scheduler.wake(self)
 
+    def remove(self) -> None:
+        """The script leaves its object: nothing of it runs again, and its memory goes with the last reference."""
+        self._end_listens()
+        self.status = STOPPED
+        self.timer_period = 0.0
+        self.queue.clear()
+        self.scheduler.forget(self)
+
     def set_running(self, running: bool) -> None:
         if running and self.status == STOPPED:
             self.status = RUNNING if self.paused else IDLE

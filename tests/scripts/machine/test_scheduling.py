@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import re
+import weakref
 from pathlib import Path
 
 from sim.scripts.language import layout
 from sim.scripts.language.values import Key
 from sim.scripts.machine import engine as engine_module
+from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.script import QUEUE_LENGTH, Script
 from sim.scripts.tools.fakeworld import OWNER, FakeWorld
 from tests.scripts.bench import engine, said
@@ -165,3 +167,31 @@ def test_memory_that_is_full_of_holes_is_joined():
         (llGetUsedMemory() > 40000) i = 100; } while (llGetUsedMemory() < 55000) s += "0123456789abcdef"; }
       llOwnerSay("ok"); } }"""
     assert said(source) == ["ok"]
+
+
+def test_a_busy_script_moves_to_better_code_and_does_the_same():
+    source = """string s; integer deep(integer n, list l) { if (n) return deep(n - 1, l + n); integer i;
+        for (i = 0; i < 30000; ++i) { if (i % 1000 == 0) s += (string)(l != []); } return i; }
+        default { touch_start(integer n) { integer r = deep(20, ["x"]); llOwnerSay((string)r + s); } }"""
+    tiered = Engine(tiers=True)
+    world = FakeWorld(tiered)
+    script = world.add(source)
+    assert script.instance.quick
+    tiered.close()  # waits for the worker: the better code is there
+    script.budget = 100
+    world.touch()
+    assert tiered.moved == 1 and not script.instance.quick
+    assert world.said == ["30000" + "21" * 30]
+    assert not world.add(source).instance.quick
+
+
+def test_a_removed_script_gives_its_memory_back():
+    world = FakeWorld(engine())
+    script = world.add(COUNTER)
+    world.settle()
+    script.remove()
+    world.advance(3.0)
+    world.scripts.clear()
+    store = weakref.ref(script.instance.store)
+    del script
+    assert store() is None
