@@ -1,8 +1,8 @@
 """Compiles scripts once, makes instances, and joins host, scheduler and modules.
 
-With `tiers` there are two compilers: a source is first compiled by the quick one (Winch), so that a script starts at once,
-and again by the good one (Cranelift) in a worker thread. New instances take the best there is; a script that is busy
-moves over at a pause, by its page.
+With `tiers` there are two compilers: a source is first compiled by the quick one (Winch), so that a script starts at
+once, and again by the good one (Cranelift) in a worker thread. New instances take the best there is; a script that is
+busy moves over at a pause, by its page.
 """
 
 from __future__ import annotations

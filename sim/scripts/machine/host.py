@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
 _i32 = struct.Struct("<i")
-_LARGEST_SINGLE = 3.4028234663852886e38
 
 
 class Host:

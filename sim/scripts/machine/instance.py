@@ -22,6 +22,7 @@ _vector = struct.Struct("<3f")
 _rotation = struct.Struct("<4f")
 _LAST = layout.PAGE_BYTES - layout.HEADER
 
+raw_call = raw.call
 _HANDLER, _MODE, _BUDGET = layout.HANDLER >> 2, layout.MODE >> 2, layout.BUDGET >> 2
 
 DONE, PAUSED = 0, 1
@@ -93,11 +94,14 @@ class Instance:
         if arguments:
             for index, value in enumerate(arguments):
                 self.put(layout.ARGUMENTS + 16 * index, value)
-        words = self.words
+        words, calls = self.words, self.calls
         words[_HANDLER] = handler
         words[_MODE] = layout.RUNNING
         words[_BUDGET] = budget
-        self._call(self._run)
+        # as _call, without its cost: this is where all events pass
+        error = raw_call(self.context, self._run, calls.buffer_address, 16, calls.trap_address)
+        if error or calls.trap:
+            self._failed(error)
         return PAUSED if words[_MODE] == layout.PAUSING else DONE
 
     def resume(self, budget: int) -> int:
@@ -113,14 +117,19 @@ class Instance:
     def _call(self, function: int) -> None:
         calls = self.calls
         error = raw.call(self.context, function, calls.buffer_address, 16, calls.trap_address)
+        if error or calls.trap:
+            self._failed(error)
+
+    def _failed(self, error: int | None) -> None:
+        """Frees what the call left and raises Trapped; an error is a host function's trap in wasmtime's own wrapping."""
+        code = -1
         if error:
             raw.free_error(error)
-            raise Trapped(-1)
-        if calls.trap:
-            trap = calls.trap.value or 0
-            calls.trap.value = None
-            code = raw.take_trap(trap)
-            raise Trapped(code)
+        trap = self.calls.trap
+        if trap:
+            address, trap.value = trap.value or 0, None
+            code = raw.take_trap(address)
+        raise Trapped(code)
 
     # --- values out of the page
 
