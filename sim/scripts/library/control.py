@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @ll
 def llResetScript(script: Script) -> None:
-    """Starts the script over: globals, state, queue, listens and timer are as at the beginning. Nothing after it runs."""
+    """Starts the script over: globals, state, queue, listens and timer are as at the beginning. Nothing after it
+    runs."""
     raise Reset
 
 
