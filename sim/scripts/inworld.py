@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 from protocol.message import Message, clip
 from protocol.wellknown import NULL
 from sim.scripts.language.errors import CompileError
+from sim.scripts.language.program import compile_script
 from sim.scripts.language.values import Key, Rotation, Value, Vector, to_string
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, Listen
 from sim.scripts.machine.engine import Engine
@@ -46,18 +47,27 @@ class Scripts:
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
-        self.engine = Engine(stopwatch=sim.clock.now, frugal=True)
+        self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
         self._prim_of: dict[Script, Prim] = {}
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
-        self._compiling = asyncio.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """Made when the first script comes: a region without any does not pay for it."""
+        if self._engine is None:
+            self._engine = Engine(stopwatch=self.sim.clock.now, tiers=True)
+        return self._engine
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
 
     # --- coming and going
 
     async def add(self, prim: Prim, source: str, name: str = "New Script") -> Script:
         """Compile a source beside the frame and run it in the prim. Raises CompileError with all there is to mend."""
-        async with self._compiling:
-            program = await asyncio.to_thread(self.engine.load, source)
+        program = await asyncio.to_thread(compile_script, source)
         if prim.row < 0:
             raise CompileError([])
         script = Script(
