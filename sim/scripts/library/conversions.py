@@ -123,7 +123,8 @@ def _texts(values: list[Item]) -> list[str]:
 def _split(script: Script, text: str, separators: list[Item], spacers: list[Item], keep_empty: bool) -> list[Item]:
     signs = [(sign, False) for sign in _texts(separators) if sign] + [(sign, True) for sign in _texts(spacers) if sign]
     script.spend(len(text) * len(signs) // 16)
-    # Where each sign comes next, so that every sign passes over the text once. Of those at one place the first in order wins.
+    # Where each sign comes next, so that every sign passes over the text once. Of those at one place the first in
+    # order wins.
     places = [text.find(sign) for sign, _ in signs]
     parts: list[Item] = []
     start = 0
@@ -136,9 +137,9 @@ def _split(script: Script, text: str, separators: list[Item], spacers: list[Item
         if kept:
             parts.append(sign)
         start = nearest + len(sign)
-        places = [
-            text.find(other, start) if 0 <= place < start else place for (other, _), place in zip(signs, places, strict=True)
-        ]
+        for index, place in enumerate(places):
+            if 0 <= place < start:
+                places[index] = text.find(signs[index][0], start)
     parts.append(text[start:])
     spend(script, (5 + len(signs)) * len(parts))
     return parts if keep_empty else [part for part in parts if part]

@@ -94,7 +94,10 @@ def llXorBase64Strings(script: Script, text: str, key: str) -> str:
 
 @ll
 def llEscapeURL(script: Script, text: str) -> str:
-    """The text with everything but A-Z, a-z and 0-9 as %XX, one for each byte of UTF-8. For parts of a URL, not a whole one."""
+    """The text with everything but A-Z, a-z and 0-9 as %XX, one for each byte of UTF-8.
+
+    For parts of a URL, not a whole one.
+    """
     fits(len(text))
     script.spend(20 * len(text))
     escaped = quote_from_bytes(text.encode("utf-8", "replace"), safe="")
@@ -105,7 +108,10 @@ def llEscapeURL(script: Script, text: str) -> str:
 
 @ll
 def llUnescapeURL(script: Script, text: str) -> str:
-    """The text with every %XX turned back into its byte, read as UTF-8. A % without two digits stays; + is not a space."""
+    """The text with every %XX turned back into its byte, read as UTF-8.
+
+    A % without two digits stays; + is not a space.
+    """
     script.spend(20 * len(text))
     data = _ESCAPE.sub(lambda found: _BYTE[int(found.group(1), 16)], text.encode("utf-8", "replace"))
     return data.split(b"\0", 1)[0].decode("utf-8", "replace").replace("\ufffd", "?")

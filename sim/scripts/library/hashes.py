@@ -54,7 +54,10 @@ def llSHA256String(script: Script, text: str) -> str:
 
 @ll
 def llComputeHash(script: Script, text: str, algorithm: str) -> str:
-    """The digest, in hexadecimal, by md5, md5_sha1, sha1, sha224, sha256, sha384 or sha512. Others: empty, and a complaint."""
+    """The digest, in hexadecimal, by md5, md5_sha1, sha1, sha224, sha256, sha384 or sha512.
+
+    Others: empty, and a complaint.
+    """
     data = _bytes(script, text)
     names = ("md5", "sha1") if algorithm == "md5_sha1" else (algorithm,)
     if not all(name in DIGESTS for name in names):
@@ -98,7 +101,8 @@ def _is_sound(key: Any) -> bool:
 
 @ll
 def llSignRSA(script: Script, private_key: str, text: str, algorithm: str) -> str:
-    """The RSA signature (PKCS #1 v1.5), in base64, with a private key in PEM form, over sha1, sha224, sha256, sha384 or sha512.
+    """The RSA signature (PKCS #1 v1.5), in base64, with a private key in PEM form, over sha1, sha224, sha256, sha384
+    or sha512.
 
     A key that can't be read, is encrypted or longer than 4096 bits, or another algorithm: empty, and a complaint.
     """
@@ -139,8 +143,10 @@ def llVerifyRSA(script: Script, public_key: str, text: str, signature: str, algo
         if len(public_key) > LONGEST_PEM:
             raise ValueError("too long")
         key = load_pem_public_key(public_key.encode())
-        if not isinstance(key, rsa.RSAPublicKey) or key.key_size > LARGEST_KEY or key.public_numbers().e.bit_length() > 64:
+        if not isinstance(key, rsa.RSAPublicKey) or key.key_size > LARGEST_KEY:
             raise ValueError("not an RSA key")
+        if key.public_numbers().e.bit_length() > 64:
+            raise ValueError("slow on purpose")
     except _unusable():
         script.complain("llVerifyRSA: this is not a usable RSA public key")
         return False

@@ -7,14 +7,14 @@ import math
 import re
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, Union
 
-from sim.scripts.language.values import Item, Vector, format_float, string_to_float, to_string
+from sim.scripts.language.values import Item, format_float, string_to_float, to_string
 from sim.scripts.library.common import fits, join_all, spend
 from sim.scripts.library.declare import ll
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
-INVALID, OBJECT, ARRAY, NUMBER, STRING, NULL, TRUE, FALSE, DELETE = "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6\ufdd7\ufdd8"
+INVALID, OBJECT, ARRAY, NUMBER, STRING, NULL, TRUE, FALSE, DELETE = [chr(code) for code in range(0xFDD0, 0xFDD9)]
 APPEND = -1
 SPACES = " \t\n\r"
 
@@ -31,8 +31,9 @@ class Nowhere:
 
 NOWHERE = Nowhere()
 
-# A JSON value; str is a string, None null. They may be nested as deep as a script's memory goes, so nothing here recurses.
-Json: TypeAlias = Union[str, Written, bool, None, list["Json"], dict[str, "Json"]]
+# A JSON value; str is a string, None null. They may be nested as deep as a script's memory goes, so nothing here
+# recurses.
+Json: TypeAlias = Union[str, Written, bool, list["Json"], dict[str, "Json"], None]  # noqa: UP007
 
 _TOKEN = re.compile(
     r'[ \t\n\r]*+(?:(?P<sign>[\[\]{},:])|"(?P<text>(?:[^"\\]|\\.)*+)"'
@@ -88,7 +89,8 @@ def parse(script: Script, text: str) -> Json:
 
 def parse_deep(script: Script, text: str) -> Json:
     """As parse(), slower, for any depth."""
-    stack: list[tuple[list[Json] | dict[str, Json], str]] = []  # containers not closed yet, and the name each stands under
+    # containers not closed yet, and the name each stands under
+    stack: list[tuple[list[Json] | dict[str, Json], str]] = []
     value: Json = None
     name, position, count, end = "", 0, 0, len(text.rstrip(SPACES))
     whole = False
@@ -256,8 +258,9 @@ def _find(script: Script, text: str, specifiers: list[Item]) -> Json | Nowhere:
 def llList2Json(script: Script, kind: str, values: list[Item]) -> str:
     """A JSON array (JSON_ARRAY) of the values, or an object (JSON_OBJECT) of names and values in turn.
 
-    Strings are trimmed; "true", "false", "null" and JSON_TRUE and so on become those words, what is a JSON string, array or
-    object stays one, all else becomes a JSON string, numbers in strings too. JSON_INVALID for another kind or an odd object.
+    Strings are trimmed; "true", "false", "null" and JSON_TRUE and so on become those words, what is a JSON string,
+    array or object stays one, all else becomes a JSON string, numbers in strings too. JSON_INVALID for another kind
+    or an odd object.
     """
     spend(script, 3 * len(values))
     fits(sum([len(value) for value in values if isinstance(value, str)]))
@@ -266,7 +269,8 @@ def llList2Json(script: Script, kind: str, values: list[Item]) -> str:
     if kind != OBJECT or len(values) % 2:
         return INVALID
     # A name given twice counts the last time.
-    members = {to_string(name): _from_item(script, value) for name, value in zip(values[::2], values[1::2], strict=True)}
+    pairs = zip(values[::2], values[1::2], strict=True)
+    members = {to_string(name): _from_item(script, value) for name, value in pairs}
     return join_all(["{", *_with_commas([quote(name) + ":" + value for name, value in members.items()]), "}"])
 
 
@@ -278,8 +282,9 @@ def _with_commas(pieces: list[str]) -> list[str]:
 def llJson2List(script: Script, text: str) -> list[Item]:
     """The items of a JSON array, or the names and values of an object in turn; a lone value gives a list of one.
 
-    Numbers become integers or floats, true, false and null the JSON_* constants, inner arrays and objects stay JSON. What
-    is not JSON is taken for a string; broken arrays and objects give [JSON_INVALID], and the empty text an empty list.
+    Numbers become integers or floats, true, false and null the JSON_* constants, inner arrays and objects stay JSON.
+    What is not JSON is taken for a string; broken arrays and objects give [JSON_INVALID], and the empty text an empty
+    list.
     """
     trimmed = text.strip(SPACES)
     if not trimmed:
@@ -297,10 +302,10 @@ def llJson2List(script: Script, text: str) -> list[Item]:
 
 @ll
 def llJsonGetValue(script: Script, text: str, specifiers: list[Item]) -> str:
-    """What a path leads to: a string without its quotes, a number as written, JSON_TRUE, JSON_FALSE, JSON_NULL, or JSON.
+    """What a path leads to: a string without its quotes, a number as written, or JSON_TRUE, JSON_FALSE, JSON_NULL.
 
-    The path is positions (integers) in arrays and names in objects; an empty one means the whole. JSON_INVALID if it leads
-    nowhere or the text is not JSON.
+    Arrays and objects are given as JSON. The path is positions (integers) in arrays and names in objects; an empty one
+    means the whole. JSON_INVALID if it leads nowhere or the text is not JSON.
     """
     value = _find(script, text, specifiers)
     if isinstance(value, Nowhere):

@@ -1,7 +1,7 @@
 """Linkset data: names and values that live with the object, whatever becomes of its scripts. At most 131072 bytes.
 
-A pair takes the bytes of its name and value, and 32 more when it is protected by a pass phrase. All scripts of the object
-share them, and hear of changes by `linkset_data`.
+A pair takes the bytes of its name and value, and 32 more when it is protected by a pass phrase. All scripts of the
+object share them, and hear of changes by `linkset_data`.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def _part(names: list[str], start: int, count: int) -> list[Item]:
 def llLinksetDataWrite(script: Script, name: str, value: str) -> int:
     """Sets a value, or deletes the pair when the value is empty.
 
-    Returns LINKSETDATA_OK, _EMEMORY when it is full, _ENOKEY for an empty name, _EPROTECTED when a pass phrase protects it,
-    _NOUPDATE when it has that value already, _NOTFOUND when there is nothing to delete.
+    Returns LINKSETDATA_OK, _EMEMORY when it is full, _ENOKEY for an empty name, _EPROTECTED when a pass phrase
+    protects it, _NOUPDATE when it has that value already, _NOTFOUND when there is nothing to delete.
     """
     return _write(script, name, value, "")
 
@@ -165,7 +165,8 @@ def llLinksetDataDeleteProtected(script: Script, name: str, phrase: str) -> int:
 
 @ll
 def llLinksetDataDeleteFound(script: Script, pattern: str, phrase: str) -> list[Item]:
-    """Deletes all pairs whose names hold a regular expression; returns how many were deleted and how many were protected.
+    """Deletes all pairs whose names hold a regular expression; returns how many were deleted and how many were
+    protected.
 
     One event, LINKSETDATA_MULTIDELETE, tells the names with commas between them, as far as 16384 characters go. Of
     protected pairs only those with the given pass phrase are deleted.

@@ -81,7 +81,9 @@ def llList2ListStrided(script: Script, values: list[Item], start: int, end: int,
 def llList2ListSlice(
     script: Script, values: list[Item], start: int, end: int, stride: int, slice_index: int,
 ) -> list[Item]:  # fmt: skip
-    """One item of every stride, the strides counted from `start` up to `end`; a negative one counts from the stride's end."""
+    """One item of every stride, the strides counted from `start` up to `end`; a negative one counts from the stride's
+    end.
+    """
     stride = max(stride, 1)
     if slice_index < 0:
         slice_index += stride
@@ -97,7 +99,10 @@ _FIRST = 0x10000  # code points from here on stand for items: no surrogates amon
 
 
 def _letters(values: list[Item], known: _Known) -> str:
-    """A letter an item, equal letters for items equal in type and value. Searching is then a text search, in linear time."""
+    """A letter an item, equal letters for items equal in type and value.
+
+    Searching is then a text search, in linear time.
+    """
     return "".join([chr(_FIRST + known.setdefault((type_of(value), value), len(known))) for value in values])
 
 
@@ -114,7 +119,8 @@ def llListFindList(script: Script, values: list[Item], test: list[Item]) -> int:
 
 @ll
 def llListFindListNext(script: Script, values: list[Item], test: list[Item], instance: int) -> int:
-    """Where a list occurs in another for the nth time, counted from 0, negative ones from the last; -1 if it does not."""
+    """Where a list occurs in another for the nth time, counted from 0, negative ones from the last; -1 if it does not.
+    """
     if not test:
         return 0
     known: _Known = {}
@@ -123,7 +129,8 @@ def llListFindListNext(script: Script, values: list[Item], test: list[Item], ins
     places, place = [], text.find(pattern)
     while place >= 0:
         places.append(place)
-        # Matches may overlap, so the search goes on one item behind; a long pattern makes that quadratic: it is charged.
+        # Matches may overlap, so the search goes on one item behind; a long pattern makes that quadratic: it is
+        # charged.
         spend(script, 1 + len(pattern) // 64)
         place = text.find(pattern, place + 1)
     position = at(len(places), instance)

@@ -1,4 +1,7 @@
-"""Vectors and rotations. A rotation is a quaternion <x, y, z, s>; angles are in radians; none need be of unit length."""
+"""Vectors and rotations.
+
+A rotation is a quaternion <x, y, z, s>; angles are in radians; none need be of unit length.
+"""
 
 from __future__ import annotations
 
@@ -59,13 +62,15 @@ def llVecDist(script: Script, a: Vector, b: Vector) -> float:
 
 @ll
 def llEuler2Rot(script: Script, angles: Vector) -> Rotation:
-    """The rotation of Euler angles <roll, pitch, yaw>: about the z axis first, then y, then x, the axes standing still."""
+    """The rotation of Euler angles <roll, pitch, yaw>: about the z axis first, then y, then x, the axes standing
+    still.
+    """
     sx, cx = _half(angles.x)
     sy, cy = _half(angles.y)
     sz, cz = _half(angles.z)
     return Rotation(
-        sx * cy * cz + cx * sy * sz, cx * sy * cz - sx * cy * sz, cx * cy * sz + sx * sy * cz, cx * cy * cz - sx * sy * sz,
-    )  # fmt: skip
+        sx * cy * cz + cx * sy * sz, cx * sy * cz - sx * cy * sz, cx * cy * sz + sx * sy * cz, cx * cy * cz - sx * sy
+        * sz, )  # fmt: skip
 
 
 def _half(angle: float) -> tuple[float, float]:
@@ -76,11 +81,15 @@ def _half(angle: float) -> tuple[float, float]:
 
 @ll
 def llRot2Euler(script: Script, rotation: Rotation) -> Vector:
-    """Euler angles <roll, pitch, yaw> that give the rotation by llEuler2Rot. At a pitch of a quarter turn the roll is 0."""
+    """Euler angles <roll, pitch, yaw> that give the rotation by llEuler2Rot.
+
+    At a pitch of a quarter turn the roll is 0.
+    """
     x, y, z, s = unit(rotation)
     sine = 2.0 * (x * z + y * s)
     if abs(sine) >= NEARLY_UPRIGHT:
-        return Vector(0.0, math.copysign(math.pi / 2.0, sine), math.atan2(2.0 * (x * y + z * s), 1.0 - 2.0 * (x * x + z * z)))
+        yaw = math.atan2(2.0 * (x * y + z * s), 1.0 - 2.0 * (x * x + z * z))
+        return Vector(0.0, math.copysign(math.pi / 2.0, sine), yaw)
     return Vector(
         math.atan2(2.0 * (x * s - y * z), 1.0 - 2.0 * (x * x + y * y)),
         math.asin(sine),

@@ -35,7 +35,10 @@ def llDeleteSubString(script: Script, text: str, start: int, end: int) -> str:
 
 @ll
 def llInsertString(script: Script, text: str, position: int, piece: str) -> str:
-    """The text with a piece put in before the character at a position. Negative positions mean 0, large ones the end."""
+    """The text with a piece put in before the character at a position.
+
+    Negative positions mean 0, large ones the end.
+    """
     position = max(position, 0)
     return text[:position] + piece + text[position:]
 
@@ -92,7 +95,9 @@ def llOrd(script: Script, text: str, index: int) -> int:
 
 @ll
 def llChar(script: Script, code: int) -> str:
-    """The character of a code point: empty for 0, U+FFFD for what is none (negative, surrogates, U+FFFE, U+FFFF, too large)."""
+    """The character of a code point: empty for 0, U+FFFD for what is none (negative, surrogates, U+FFFE, U+FFFF, too
+    large).
+    """
     if code == 0:
         return ""
     if not 0 < code <= 0x10FFFF or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF):

@@ -59,7 +59,8 @@ class Detected:
 class LinksetStore:
     """What llLinksetData* keeps with a linkset. Whoever fills it from storage sets both."""
 
-    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (value, pass phrase, empty if unprotected)
+    # name -> (value, pass phrase, empty if unprotected)
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     used: int = 0  # bytes, by the rules of linkset_data.py
 
 
