@@ -8,6 +8,7 @@ from typing import Any
 from sim.scripts.machine.engine import Engine
 from sim.scripts.tools.fakeworld import SPOKEN, FakeWorld
 
+
 @cache
 def engine() -> Engine:
     """One engine for all tests: it is what holds the compiled modules."""

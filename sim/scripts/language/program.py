@@ -102,8 +102,12 @@ def _compile(source: str, diary: Diary) -> Program:
         wat,
         bytes(emitter.image.bytes),
         tuple(emitter.states),
-        tuple([{name: number for (state, name), number in emitter.handlers.items() if state == index}
-               for index in range(len(emitter.states))]),
+        tuple(
+            [
+                {name: number for (state, name), number in emitter.handlers.items() if state == index}
+                for index in range(len(emitter.states))
+            ]
+        ),
         tuple([name for (_, name), _ in sorted(emitter.handlers.items(), key=lambda item: item[1])]),
         tuple(emitter.maps),
         tuple([GlobalMap(one.name, one.kind, emitter.addresses[one.variable]) for one in script.globals]),

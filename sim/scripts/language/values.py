@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from typing import NamedTuple, TypeAlias, Union
+from typing import NamedTuple, TypeAlias
 
 
 class Key(str):
@@ -32,14 +32,15 @@ class Rotation(NamedTuple):
     s: float
 
 
-Item: TypeAlias = Union[int, float, str, Key, Vector, Rotation]
-Value: TypeAlias = Union[int, float, str, Key, Vector, Rotation, list[Item]]
+Item: TypeAlias = int | float | str | Key | Vector | Rotation
+Value: TypeAlias = int | float | str | Key | Vector | Rotation | list[Item]
 
 ZERO_VECTOR = Vector(0.0, 0.0, 0.0)
 ZERO_ROTATION = Rotation(0.0, 0.0, 0.0, 1.0)
 NULL_KEY = Key("00000000-0000-0000-0000-000000000000")
 DEFAULTS: dict[str, Value] = {
-    "integer": 0, "float": 0.0, "string": "", "key": Key(""), "vector": ZERO_VECTOR, "rotation": ZERO_ROTATION, "list": [],
+    "integer": 0, "float": 0.0, "string": "", "key": Key(""), "vector": ZERO_VECTOR, "rotation": ZERO_ROTATION,
+    "list": [],
 }  # fmt: skip
 
 _single = struct.Struct("<f")

@@ -34,15 +34,21 @@ class Instance:
         "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "store", "words",
     )  # fmt: skip
 
-    def __init__(self, program: Program, store: wasmtime.Store, runtime: wasmtime.Instance, script: wasmtime.Instance,
-                 calls: raw.Calls):
+    def __init__(
+        self,
+        program: Program,
+        store: wasmtime.Store,
+        runtime: wasmtime.Instance,
+        script: wasmtime.Instance,
+        calls: raw.Calls,
+    ):
         self.program = program
         self.store = store
         self.calls = calls
         self.context = context = raw.context_of(store)
         alloc, self._alloc = raw.export(context, runtime, "alloc")
         run, self._run = raw.export(context, script, "run")
-        memory, handle = raw.export(context, runtime, "memory")
+        _, handle = raw.export(context, runtime, "memory")
         self._keep = (alloc, run)
         self.base = raw.memory_address(context, handle)
         self.page = raw.view(self.base, layout.PAGE_BYTES)
@@ -129,7 +135,7 @@ class Instance:
         start = pointer + layout.HEADER
         return str(self.page[start : start + self.length(pointer)], "utf-8", "replace")
 
-    def list(self, pointer: int) -> list[Item]:
+    def items(self, pointer: int) -> list[Item]:
         start = pointer + layout.HEADER
         length = self.length(pointer)
         return [self.item(*pair) for pair in _pair.iter_unpack(self.page[start : start + (length & -8)])]
@@ -161,7 +167,7 @@ class Instance:
             return Rotation(*_rotation.unpack_from(self.page, address))
         pointer = self.word(address)
         if kind == "list":
-            return self.list(pointer)
+            return self.items(pointer)
         return Key(self.text(pointer)) if kind == "key" else self.text(pointer)
 
     # --- values into the page
@@ -170,9 +176,16 @@ class Instance:
         """A new block, owned by whoever gets the pointer. Raises ScriptFailure when memory is full."""
         calls = self.calls
         calls.buffer[0] = len(data)
-        self._call(self._alloc)
+        try:
+            self._call(self._alloc)
+        except Trapped as trap:
+            if trap.code < 0:
+                raise  # the host's `fail` has said why
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE]) from None
         pointer = calls.buffer[0]
         start = pointer + layout.HEADER
+        if not 0 <= pointer <= layout.STACK_BASE - layout.HEADER - len(data):
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE])
         self.page[start : start + len(data)] = data
         return pointer
 

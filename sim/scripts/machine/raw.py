@@ -1,7 +1,7 @@
 """wasmtime's C interface, called straight through ctypes: ten times faster than the package's own wrappers.
 
-This file alone knows wasmtime-py's internals (version 50; pyproject pins the major version). A wasm value crosses as 16 raw
-bytes; a host function gets the address of its arguments and writes its results over them.
+This file alone knows wasmtime-py's internals (version 50; pyproject pins the major version). A wasm value crosses as 16
+raw bytes; a host function gets the address of its arguments and writes its results over them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ _CALLBACK = ctypes.CFUNCTYPE(_Address, _Address, _Address, _Address, ctypes.c_si
 
 
 def _function(name: str, result: Any, *arguments: Any) -> Any:
-    return ctypes.CFUNCTYPE(result, *arguments)(ctypes.cast(getattr(ffi.dll, name), _Address).value)
+    return ctypes.CFUNCTYPE(result, *arguments)(ctypes.cast(getattr(ffi.dll, name), _Address).value or 0)
 
 
-call = _function(
-    "wasmtime_func_call_unchecked", _Address, _Address, _Address, _Address, ctypes.c_size_t, _Address
-)
+call = _function("wasmtime_func_call_unchecked", _Address, _Address, _Address, _Address, ctypes.c_size_t, _Address)
 _define = _function(
     "wasmtime_linker_define_func_unchecked", _Address, _Address, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p,
     ctypes.c_size_t, _Address, _Address, _Address, _Address,
@@ -100,7 +98,9 @@ _memory_data = _function("wasmtime_memory_data", _Address, _Address, _Address)
 def export(context: int, instance: wasmtime.Instance, name: str) -> tuple[ffi.wasmtime_extern_t, int]:
     """An export and the address of its handle, which is valid as long as the first is kept."""
     found = ffi.wasmtime_extern_t()
-    if not _export_get(context, ctypes.addressof(instance._instance), name.encode(), len(name), ctypes.addressof(found)):
+    if not _export_get(
+        context, ctypes.addressof(instance._instance), name.encode(), len(name), ctypes.addressof(found)
+    ):
         raise RuntimeError(f"the module exports no {name}")
     return found, ctypes.addressof(found.of)
 

@@ -2,13 +2,14 @@
 
     "LSLS" | u16 version | u16 0 | 16 bytes BLAKE2b of the rest | u32 length | JSON facts | deflated page
 
-The page is saved as it is: control words, globals and literals; heap up to its top; stack up to its end. What is loaded is
-checked from end to end: the digest against accidents; and against malice every fact, and the chain of frames on the stack,
-so that wasm resumes only where the compiler made a resume point. What lies in the heap is not trusted either: wasm can't
-leave its memory, and the host checks every pointer it follows.
+The page is saved as it is: control words, globals and literals; heap up to its top; stack up to its end. What is loaded
+is checked from end to end: the digest against accidents; and against malice every fact, and the chain of frames on the
+stack, so that wasm resumes only where the compiler made a resume point. What lies in the heap is not trusted either:
+wasm can't leave its memory, and the host checks every pointer it follows.
 
-A page fits only the compiler version that made it. So the globals are saved by name too whenever no handler is running, and
-`restore` falls back on them: an upgraded simulator keeps a script's globals and state, and drops the event it was in.
+A page fits only the compiler version that made it. So the globals are saved by name too whenever no handler is running,
+and `restore` falls back on them: an upgraded simulator keeps a script's globals and state, and drops the event it was
+in.
 """
 
 from __future__ import annotations
@@ -28,7 +29,18 @@ from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.instance import Instance
 from sim.scripts.machine.scheduler import Scheduler
-from sim.scripts.machine.script import CRASHED, IDLE, MOST_LISTENS, QUEUE_LENGTH, RUNNING, SLEEPING, STOPPED, TIMER, Event, Script
+from sim.scripts.machine.script import (
+    CRASHED,
+    IDLE,
+    MOST_LISTENS,
+    QUEUE_LENGTH,
+    RUNNING,
+    SLEEPING,
+    STOPPED,
+    TIMER,
+    Event,
+    Script,
+)
 
 MAGIC = b"LSLS"
 VERSION = 1
@@ -85,11 +97,18 @@ def _pack_detected(one: Detected) -> dict[str, Any]:
 
 def _unpack_detected(data: Any) -> Detected:
     return Detected(
-        Key(data["key"]), str(data["name"]), Key(data["owner"]), Key(data["group"]), wrap(int(data["kind"])),
-        wrap(int(data["link"])), *[_expect(unpack(data[name]), kind) for name, kind in (
-            ("position", Vector), ("velocity", Vector), ("rotation", Rotation), ("grab", Vector))],
-        {str(name): unpack(value) for name, value in data["touch"].items()},
-    )  # fmt: skip
+        key=Key(data["key"]),
+        name=str(data["name"]),
+        owner=Key(data["owner"]),
+        group=Key(data["group"]),
+        kind=wrap(int(data["kind"])),
+        link=wrap(int(data["link"])),
+        position=_expect(unpack(data["position"]), Vector),
+        velocity=_expect(unpack(data["velocity"]), Vector),
+        rotation=_expect(unpack(data["rotation"]), Rotation),
+        grab=_expect(unpack(data["grab"]), Vector),
+        touch={str(name): unpack(value) for name, value in data["touch"].items()},
+    )
 
 
 def _expect(value: Any, kind: type) -> Any:
@@ -182,7 +201,9 @@ def save(script: Script, now: float) -> bytes:
         "paused": script.paused,
         "event": _pack_event(script.event) if script.event is not None else None,
         "queue": [_pack_event(event) for event in script.queue],
-        "listens": [[one.handle, one.channel, one.name, one.key, one.message, one.active] for one in script.listens.values()],
+        "listens": [
+            [one.handle, one.channel, one.name, one.key, one.message, one.active] for one in script.listens.values()
+        ],
         "next_listen": script.next_listen,
         "timer": [script.timer_period.hex(), (script.timer_at - now).hex()],
         "timer_queued": script.timer_queued,
@@ -210,7 +231,8 @@ def restore(
     if facts.get("source") != program.source_hash and facts.get("compiler") == layout.VERSION:
         raise BadState("the state belongs to another source")
     script = Script(
-        engine, program, world, name=str(facts.get("name", "script")), item_id=item_id, object_id=object_id, owner=owner,
+        engine, program, world, name=str(facts.get("name", "script")), item_id=item_id, object_id=object_id,
+        owner=owner,
         source=source, now=now, scheduler=scheduler,
     )  # fmt: skip
     try:
@@ -234,8 +256,8 @@ def restore(
 def _open(data: bytes) -> tuple[dict[str, Any], bytes]:
     if not _head.size <= len(data) <= MOST_BYTES:
         raise BadState("not a script state")
-    magic, version, _, digest, length = _head.unpack_from(data)
-    if magic != MAGIC or version != VERSION:
+    magic, version, zero, digest, length = _head.unpack_from(data)
+    if magic != MAGIC or version != VERSION or zero:
         raise BadState("not a script state of this version")
     rest = data[_head.size - 4 :]
     if hashlib.blake2b(rest, digest_size=16).digest() != digest:
@@ -289,7 +311,9 @@ def _apply(script: Script, facts: dict[str, Any], page: bytes, now: float) -> No
             script.queue.append(event)
     script.queue = deque(script.queue, QUEUE_LENGTH + 2)
     for handle, channel, name, key, message, active in facts["listens"][:MOST_LISTENS]:
-        script.listens[int(handle)] = Listen(int(handle), wrap(int(channel)), str(name), Key(key), str(message), bool(active))
+        script.listens[int(handle)] = Listen(
+            int(handle), wrap(int(channel)), str(name), Key(key), str(message), bool(active)
+        )
     script.next_listen = max([int(facts["next_listen"]), *[handle + 1 for handle in script.listens]])
     script.timer_period = max(_seconds(facts["timer"][0]), 0.0)
     script.timer_at = now + _seconds(facts["timer"][1])

@@ -1,8 +1,10 @@
 """Shares a frame's time among scripts: fair slices, owner by owner, never more than the budget given.
 
-Owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door at most a
-share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is learnt from
-each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
+Scripts that begin an event, or wake, come first; those that have used up a slice wait in a second round, which gets a
+quarter of the time while the first is busy and all of it otherwise. So an endless loop delays nobody's door. Within a
+round owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door
+at most a share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is
+learnt from each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ class Scheduler:
         self.now = 0.0
         self._turns: dict[Key, Turn] = {}
         self._round: deque[Turn] = deque()
+        self._long_turns: dict[Key, Turn] = {}
+        self._long: deque[Turn] = deque()  # the second round
         # What is due, in buckets of 1/64 s: bucket number -> [(time, count, is_sleep, script)]
         self._buckets: dict[int, list[tuple[float, int, bool, Script]]] = {}
         self._numbers: list[int] = []  # heap of the bucket numbers
@@ -83,8 +87,9 @@ class Scheduler:
         script.woken = 0
         if script.ready:
             script.ready = False
-            assert script.place is not None
-            script.place.scripts.remove(script)
+            for turn in (script.place, self._long_turns.get(script.owner)):
+                if turn is not None and script in turn.scripts:
+                    turn.scripts.remove(script)
 
     @property
     def next_wake(self) -> float | None:
@@ -95,12 +100,12 @@ class Scheduler:
 
     @property
     def is_idle(self) -> bool:
-        return not any([turn.scripts for turn in self._round])
+        return self.waiting == 0
 
     @property
     def waiting(self) -> int:
         """Scripts that want a turn now."""
-        return sum([len(turn.scripts) for turn in self._round])
+        return sum([len(turn.scripts) for turn in [*self._round, *self._long]])
 
     # --- the stage of the frame
 
@@ -112,21 +117,21 @@ class Scheduler:
         before = watch()
         end = float("inf") if seconds is None else before + seconds
         taken = 0
-        turns = self._round
-        next_turn, again = turns.popleft, turns.append
-        while turns:
-            turn = next_turn()
+        credit = 0.0  # what the second round is owed: a third of what the first has used
+        first, second = self._round, self._long
+        while first or second:
+            is_long = not first or (credit > 0.0 and bool(second))
+            turns = second if is_long else first
+            turn = turns.popleft()
             scripts = turn.scripts
             if not scripts:
                 turn.waiting = False
                 continue
             script = scripts.popleft()
             script.ready = False
-            if script.status in (IDLE, RUNNING) and script.slice(now, script.budget) and not script.ready:
-                script.ready = True
-                scripts.append(script)
+            more = script.status in (IDLE, RUNNING) and script.slice(now, script.budget) and not script.ready
             if scripts:
-                again(turn)
+                turns.append(turn)
             else:
                 turn.waiting = False
             taken += 1
@@ -134,13 +139,30 @@ class Scheduler:
             spent = after - before
             before = after
             script.cpu += spent
+            credit += -spent if is_long else spent / 3
             if script.paused:
                 self._learn(script, spent)
+            if more:
+                if script.paused:
+                    self._wait_long(script)
+                else:
+                    self.wake(script)
             if after >= end:
                 break
         self.slices += taken
-        self.deferred = self.waiting if turns else 0
+        self.deferred = self.waiting if first or second else 0
         return taken
+
+    def _wait_long(self, script: Script) -> None:
+        """Into the second round, after a slice used up."""
+        script.ready = True
+        turn = self._long_turns.get(script.owner)
+        if turn is None:
+            turn = self._long_turns[script.owner] = Turn()
+        turn.scripts.append(script)
+        if not turn.waiting:
+            turn.waiting = True
+            self._long.append(turn)
 
     def _learn(self, script: Script, spent: float) -> None:
         if spent > 2 * SLICE:
