@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", str, list[Item])
 
 STEP = 100  # checkpoints that one turn of a Python loop is worth
+MOST_ITEMS = layout.LOGICAL_BYTES // 8  # of a list that fills a script's memory with nothing else
 
 
 def spend(script: Script, turns: int) -> None:
@@ -22,12 +23,12 @@ def spend(script: Script, turns: int) -> None:
     script.spend(STEP * turns)
 
 
-def fits(length: int) -> None:
-    """Raises the script's own Stack-Heap Collision for a text (characters) or list (items) that no script could hold.
+def fits(characters: int, items: int = 0) -> None:
+    """Raises the script's own Stack-Heap Collision for a text or list that no script could hold.
 
     One text can stand in a list thousands of times at the price of one, so what is made of a list has no natural bound.
     """
-    if length > layout.LOGICAL_BYTES:
+    if characters > layout.LOGICAL_BYTES or items > MOST_ITEMS:
         raise ScriptFailure(layout.FAILURES[layout.COLLISION])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sim.scripts.language.values import (
@@ -17,13 +18,15 @@ from sim.scripts.language.values import (
     string_to_integer,
     to_string,
 )
-from sim.scripts.library.common import at, join, spend
+from sim.scripts.library.common import at, fits, join, spend
 from sim.scripts.library.declare import ll
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
 MOST_SEPARATORS = 8
+SHORT = 32  # characters
+_BRACKETS = re.compile("<+|>+")
 
 
 def _item(values: list[Item], index: int) -> Item | None:
@@ -82,14 +85,14 @@ def llList2Rot(script: Script, values: list[Item], index: int) -> Rotation:
 @ll
 def llDumpList2String(script: Script, values: list[Item], separator: str) -> str:
     """All items as strings with a separator between them; vectors and rotations with six decimals."""
-    spend(script, 2 * len(values))
+    spend(script, 15 * len(values))
     return join(separator, [to_string(value, True) for value in values])
 
 
 @ll
 def llList2CSV(script: Script, values: list[Item]) -> str:
     """All items as strings with ", " between them."""
-    spend(script, 2 * len(values))
+    spend(script, 15 * len(values))
     return join(", ", [to_string(value, True) for value in values])
 
 
@@ -100,19 +103,22 @@ def llCSV2List(script: Script, text: str) -> list[Item]:
     A < without its > takes all that follows. The empty text gives one empty string.
     """
     parts: list[Item] = []
-    start = depth = 0
-    marks = list(re.finditer("[<>,]", text))
-    spend(script, 2 * len(marks))
-    for mark in marks:
-        sign = mark.group()
-        if sign == "<":
-            depth += 1
-        elif sign == ">":
-            depth = max(depth - 1, 0)
-        elif depth == 0:
-            parts.append(text[start : mark.start()].strip(" "))
-            start = mark.end()
-    return [*parts, text[start:].strip(" ")]
+    held: list[str] = []  # pieces of a part that has commas between < and >
+    depth = turns = 0
+    for piece in text.split(","):
+        turns += 1
+        if depth or "<" in piece:
+            for run in _BRACKETS.finditer(piece):
+                turns += 2
+                count = run.end() - run.start()
+                depth = depth + count if run.group()[0] == "<" else max(depth - count, 0)
+        held.append(piece)
+        if not depth:
+            parts.append(",".join(held).strip(" "))
+            held = []
+            fits(0, len(parts))
+    spend(script, 4 * turns)
+    return [*parts, ",".join(held).strip(" ")] if held else parts
 
 
 def _texts(values: list[Item]) -> list[str]:
@@ -120,29 +126,45 @@ def _texts(values: list[Item]) -> list[str]:
     return [one for one in values if isinstance(one, str) and not isinstance(one, Key)][:MOST_SEPARATORS]
 
 
-def _split(script: Script, text: str, separators: list[Item], spacers: list[Item], keep_empty: bool) -> list[Item]:
-    signs = [(sign, False) for sign in _texts(separators) if sign] + [(sign, True) for sign in _texts(spacers) if sign]
-    script.spend(len(text) * len(signs) // 16)
-    # Where each sign comes next, so that every sign passes over the text once. Of those at one place the first in
-    # order wins.
-    places = [text.find(sign) for sign, _ in signs]
-    parts: list[Item] = []
+def _signs(text: str, order: list[str]) -> Iterator[tuple[int, str]]:
+    """Where signs stand in a text, from left to right, none within another; at one place the first in order wins."""
+    # Short ones are looked for all at once. Long ones are not, for a pattern is dear to make and kept for later.
+    short = [sign for sign in order if len(sign) <= SHORT]
+    search = re.compile("|".join([re.escape(sign) for sign in short])).search if short else None
+    long = {sign: text.find(sign) for sign in order if len(sign) > SHORT}
     start = 0
     while True:
-        nearest = min([place for place in places if place >= 0], default=-1)
-        if nearest < 0:
-            break
-        sign, kept = signs[places.index(nearest)]
-        parts.append(text[start:nearest])
-        if kept:
-            parts.append(sign)
-        start = nearest + len(sign)
-        for index, place in enumerate(places):
+        nearest, found = len(text), ""
+        if search is not None and (match := search(text, start)) is not None:
+            nearest, found = match.start(), match.group()
+        for sign, place in long.items():
             if 0 <= place < start:
-                places[index] = text.find(signs[index][0], start)
-    parts.append(text[start:])
-    spend(script, (5 + len(signs)) * len(parts))
-    return parts if keep_empty else [part for part in parts if part]
+                place = long[sign] = text.find(sign, start)
+            if 0 <= place < nearest or (place == nearest and order.index(sign) < order.index(found)):
+                nearest, found = place, sign
+        if not found:
+            return
+        yield nearest, found
+        start = nearest + len(found)
+
+
+def _split(script: Script, text: str, separators: list[Item], spacers: list[Item], keep_empty: bool) -> list[Item]:
+    dropped = _texts(separators)
+    order = list(dict.fromkeys([sign for sign in [*dropped, *_texts(spacers)] if sign]))
+    parts: list[Item] = []
+    start = turns = 0
+    for place, sign in _signs(text, order):
+        turns += 1
+        if keep_empty or start < place:
+            parts.append(text[start:place])
+        if sign not in dropped:
+            parts.append(sign)
+        fits(0, len(parts))
+        start = place + len(sign)
+    if keep_empty or start < len(text):
+        parts.append(text[start:])
+    spend(script, 15 * turns + len(text) // 64)
+    return parts
 
 
 @ll

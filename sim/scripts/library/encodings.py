@@ -8,7 +8,6 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
-from sim.scripts.library.common import fits
 from sim.scripts.library.declare import ll
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def llBase64ToString(script: Script, text: str) -> str:
 
     It is read up to the first character that is not base64.
     """
-    script.spend(len(text))
+    script.spend(60 * len(text))
     return readable(decode(text))
 
 
@@ -98,8 +97,7 @@ def llEscapeURL(script: Script, text: str) -> str:
 
     For parts of a URL, not a whole one.
     """
-    fits(len(text))
-    script.spend(20 * len(text))
+    script.spend(60 * len(text))
     escaped = quote_from_bytes(text.encode("utf-8", "replace"), safe="")
     for letter in "-._~":  # quote never escapes these
         escaped = escaped.replace(letter, f"%{ord(letter):02X}")
@@ -112,6 +110,6 @@ def llUnescapeURL(script: Script, text: str) -> str:
 
     A % without two digits stays; + is not a space.
     """
-    script.spend(20 * len(text))
+    script.spend(60 * len(text))
     data = _ESCAPE.sub(lambda found: _BYTE[int(found.group(1), 16)], text.encode("utf-8", "replace"))
     return data.split(b"\0", 1)[0].decode("utf-8", "replace").replace("\ufffd", "?")

@@ -30,7 +30,7 @@ def llHash(script: Script, text: str) -> int:
     value = 0
     for letter in text:
         value = (ord(letter) + value * 65599) & 0xFFFFFFFF
-    script.spend(25 * len(text))
+    script.spend(60 * len(text))
     return value
 
 

@@ -1,4 +1,7 @@
-"""JSON: building it, taking it apart, reading and changing what a path of names and positions leads to."""
+"""JSON: building it, taking it apart, reading and changing what a path of names and positions leads to.
+
+Arrays and objects nested in one another deeper than 200 levels are taken for broken.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 INVALID, OBJECT, ARRAY, NUMBER, STRING, NULL, TRUE, FALSE, DELETE = [chr(code) for code in range(0xFDD0, 0xFDD9)]
 APPEND = -1
+DEEPEST = 200  # levels of arrays and objects within one another
 SPACES = " \t\n\r"
 
 
@@ -31,42 +35,19 @@ class Nowhere:
 
 NOWHERE = Nowhere()
 
-# A JSON value; str is a string, None null. They may be nested as deep as a script's memory goes, so nothing here
-# recurses.
+# A JSON value; str is a string, None null.
 Json: TypeAlias = Union[str, Written, bool, list["Json"], dict[str, "Json"], None]  # noqa: UP007
 
-_TOKEN = re.compile(
-    r'[ \t\n\r]*+(?:(?P<sign>[\[\]{},:])|"(?P<text>(?:[^"\\]|\\.)*+)"'
-    r"|(?P<word>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?|true|false|null)(?![0-9A-Za-z_.+-]))",
-    re.S,
-)
-_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.S)
-_PLAIN = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.S)
+_BRACKET = re.compile(r"[\[\]{}]")
 _AWKWARD = re.compile(r'["\\\x00-\x1f]')
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _WORDS = {TRUE: "true", FALSE: "false", NULL: "null"}
-_NAMES = {"true": True, "false": False, "null": None}
+_NAMES = ("true", "false", "null")
 
 
 class BadJson(ValueError):
     """A text that is not JSON."""
-
-
-def _unescape(text: str) -> str:
-    if "\\" not in text:
-        return text
-
-    def one(found: re.Match[str]) -> str:
-        digits, letter = found.groups()
-        if digits is not None:
-            return chr(int(digits, 16))
-        if letter not in _PLAIN:
-            raise BadJson(letter)
-        return _PLAIN[letter]
-
-    plain = _ESCAPED.sub(one, text)
-    # Two escapes may be one character's surrogates; a surrogate alone becomes a question mark.
-    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\ufffd", "?")
 
 
 def _no_number(text: str) -> NoReturn:
@@ -76,80 +57,33 @@ def _no_number(text: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_float=Written, parse_int=Written, parse_constant=_no_number, strict=False)
 
 
+def _is_deep(text: str) -> bool:
+    """Whether arrays and objects are nested deeper than we follow. Each level takes some of the native stack."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    depth = 0
+    for bracket in _BRACKET.finditer(_QUOTED.sub("", text)):
+        depth += 1 if bracket.group() in "[{" else -1
+        if depth > DEEPEST:
+            return True
+    return False
+
+
+def _charge(script: Script, text: str) -> None:
+    """For reading or writing a JSON text."""
+    script.spend(5 * len(text))
+    spend(script, 3 * (text.count(",") + text.count(":") + text.count("[")))
+
+
 def parse(script: Script, text: str) -> Json:
     """The value a text holds. Raises BadJson."""
-    script.spend(10 * len(text))
+    _charge(script, text)
     try:
+        if _is_deep(text):
+            raise BadJson("too deep")
         return _DECODER.decode(text)
-    except RecursionError:
-        return parse_deep(script, text)
     except ValueError as problem:
         raise BadJson(str(problem)) from None
-
-
-def parse_deep(script: Script, text: str) -> Json:
-    """As parse(), slower, for any depth."""
-    # containers not closed yet, and the name each stands under
-    stack: list[tuple[list[Json] | dict[str, Json], str]] = []
-    value: Json = None
-    name, position, count, end = "", 0, 0, len(text.rstrip(SPACES))
-    whole = False
-    wanted = "value"  # or "value or ]", "name or }", "name", "colon", "comma or end"
-    while position < end or not count:
-        found = _TOKEN.match(text, position)
-        if found is None:
-            raise BadJson(position)
-        position, count = found.end(), count + 1
-        sign, quoted, word = found.group("sign"), found.group("text"), found.group("word")
-        if wanted.startswith("value"):
-            if sign == "[" or sign == "{":
-                stack.append(([], name) if sign == "[" else ({}, name))
-                wanted = "value or ]" if sign == "[" else "name or }"
-                continue
-            if sign == "]" and wanted == "value or ]":
-                container, name = stack.pop()
-                value = container
-            elif quoted is not None:
-                value = _unescape(quoted)
-            elif word is not None:
-                value = _NAMES[word] if word in _NAMES else Written(word)
-            else:
-                raise BadJson(position)
-        elif wanted == "comma or end":
-            container, outer = stack[-1]
-            if sign == ",":
-                wanted = "value" if isinstance(container, list) else "name"
-                continue
-            if sign != ("]" if isinstance(container, list) else "}"):
-                raise BadJson(position)
-            stack.pop()
-            value, name = container, outer
-        elif wanted == "colon":
-            if sign != ":":
-                raise BadJson(position)
-            wanted = "value"
-            continue
-        elif quoted is not None:
-            name, wanted = _unescape(quoted), "colon"
-            continue
-        elif sign == "}" and wanted == "name or }":
-            value, name = stack.pop()
-        else:
-            raise BadJson(position)
-        # A value is complete: it goes into what holds it.
-        if not stack:
-            whole = True
-            break
-        container, _ = stack[-1]
-        if isinstance(container, list):
-            container.append(value)
-        else:
-            container[name] = value
-        wanted = "comma or end"
-    spend(script, 5 * count)
-    if not whole or position < end:
-        raise BadJson(position)
-    return value
 
 
 def quote(text: str) -> str:
@@ -159,29 +93,30 @@ def quote(text: str) -> str:
 
 def write(value: Json) -> str:
     """The value as JSON without spaces."""
-    out: list[str] = []
-    todo: list[Json | tuple[str]] = [value]  # a tuple holds a piece ready to be written
-    while todo:
-        one = todo.pop()
-        if isinstance(one, tuple):
-            out.append(one[0])
-        elif isinstance(one, str):
-            out.append(one if isinstance(one, Written) else quote(one))
-        elif one is None or isinstance(one, bool):
-            out.append("null" if one is None else "true" if one else "false")
-        elif isinstance(one, list):
-            out.append("[")
-            todo.append(("]",))
-            for index in range(len(one) - 1, -1, -1):
-                todo.append(one[index])
-                if index:
-                    todo.append((",",))
-        else:
-            out.append("{")
-            todo.append(("}",))
-            for index, (name, part) in reversed(list(enumerate(one.items()))):
-                todo += [part, (("," if index else "") + quote(name) + ":",)]
-    return join_all(out)
+    pieces: list[str] = []
+    _write(value, pieces)
+    return join_all(pieces)
+
+
+def _write(value: Json, pieces: list[str]) -> None:
+    if isinstance(value, str):
+        pieces.append(value if isinstance(value, Written) else quote(value))
+    elif value is None or isinstance(value, bool):
+        pieces.append("null" if value is None else "true" if value else "false")
+    elif isinstance(value, list):
+        opening = "["
+        for part in value:
+            pieces.append(opening)
+            _write(part, pieces)
+            opening = ","
+        pieces.append("]" if value else "[]")
+    else:
+        opening = "{"
+        for name, part in value.items():
+            pieces.append(opening + quote(name) + ":")
+            _write(part, pieces)
+            opening = ","
+        pieces.append("}" if value else "{}")
 
 
 def _is_json(script: Script, text: str) -> bool:
@@ -262,7 +197,7 @@ def llList2Json(script: Script, kind: str, values: list[Item]) -> str:
     array or object stays one, all else becomes a JSON string, numbers in strings too. JSON_INVALID for another kind
     or an odd object.
     """
-    spend(script, 3 * len(values))
+    spend(script, 10 * len(values))
     fits(sum([len(value) for value in values if isinstance(value, str)]))
     if kind == ARRAY:
         return join_all(["[", *_with_commas([_from_item(script, value) for value in values]), "]"])
@@ -294,8 +229,10 @@ def llJson2List(script: Script, text: str) -> list[Item]:
     except BadJson:
         return [INVALID] if trimmed[0] in '[{"' else [trimmed]
     if isinstance(value, list):
+        fits(0, len(value))
         return [_to_item(part) for part in value]
     if isinstance(value, dict):
+        fits(0, 2 * len(value))
         return [item for name, part in value.items() for item in (name, _to_item(part))]
     return [_to_item(value)]
 
@@ -337,7 +274,8 @@ def llJsonSetValue(script: Script, text: str, specifiers: list[Item], new: str) 
     JSON_INVALID if the text is not JSON, a position is too large, or there is nothing to delete.
     """
     fits(sum([len(one) for one in specifiers if isinstance(one, str)]) + len(text) + len(new))
-    spend(script, 3 * len(specifiers))
+    if len(specifiers) > DEEPEST:
+        return INVALID
     try:
         root = parse(script, text) if text.strip(SPACES) else NOWHERE
         if new != DELETE:

@@ -20,7 +20,6 @@ MOST_BYTES = 131072
 PROTECTION = 32  # bytes
 LONGEST_PATTERN = 800
 PATTERN_MEMORY = 1 << 20
-ITEM = 20  # bytes that a text in a list takes at least
 
 RESET, UPDATE, DELETED, MULTIDELETE = range(4)  # actions of the event
 OK, NO_MEMORY, NO_KEY, PROTECTED, NOT_FOUND, NO_UPDATE = range(6)  # results
@@ -109,14 +108,14 @@ def _found(script: Script, pattern: str) -> list[str]:
     if matches is None:
         return []
     pairs = script.world.linkset_store(script).pairs
-    spend(script, 8 * len(pairs))
+    spend(script, 10 * len(pairs))
     return sorted([name for name in pairs if matches(name)])
 
 
 def _part(names: list[str], start: int, count: int) -> list[Item]:
     start = max(start, 0)
     part: list[Item] = [*(names[start : start + count] if count > 0 else names[start:])]
-    fits(len(part) * ITEM)
+    fits(0, len(part))
     return part
 
 
@@ -173,6 +172,7 @@ def llLinksetDataDeleteFound(script: Script, pattern: str, phrase: str) -> list[
     """
     store = script.world.linkset_store(script)
     found = _found(script, pattern)
+    spend(script, 10 * len(found))
     gone = [name for name in found if store.pairs[name][1] in ("", phrase)]
     for name in gone:
         _take(store, name)

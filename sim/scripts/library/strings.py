@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sim.scripts.library.common import at, fits, inside, outside
+from sim.scripts.library.common import at, fits, inside, outside, spend
 from sim.scripts.library.declare import ll
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TRIM_HEAD, TRIM_TAIL = 1, 2
 SPACES = " \t\n\r\v\f"
 UNKNOWN = "\ufffd"
+FINAL = "ς"  # what Python makes of a Σ at a word's end
 
 
 @ll
@@ -58,6 +59,7 @@ def llReplaceSubString(script: Script, text: str, pattern: str, replacement: str
     if not pattern:
         return text
     pieces = text.rsplit(pattern, -count) if count < 0 else text.split(pattern, count or -1)
+    spend(script, len(pieces))
     fits(len(text) + (len(pieces) - 1) * (len(replacement) - len(pattern)))
     return replacement.join(pieces)
 
@@ -73,13 +75,19 @@ def llStringTrim(script: Script, text: str, where: int) -> str:
 @ll
 def llToUpper(script: Script, text: str) -> str:
     """The text in capitals, in any script; a letter whose capital is several letters (as ß) stays as it is."""
-    return text.upper() if text.isascii() else "".join([_one(letter, letter.upper()) for letter in text])
+    spend(script, len(text) // 8)
+    capitals = text.upper()
+    return capitals if len(capitals) == len(text) else "".join([_one(letter, letter.upper()) for letter in text])
 
 
 @ll
 def llToLower(script: Script, text: str) -> str:
     """The text in small letters, in any script."""
-    return text.lower() if text.isascii() else "".join([_one(letter, letter.lower()) for letter in text])
+    spend(script, len(text) // 8)
+    small = text.lower()
+    if len(small) == len(text) and FINAL not in small:
+        return small
+    return "".join([_one(letter, letter.lower()) for letter in text])  # the small letter must not hang on its place
 
 
 def _one(letter: str, changed: str) -> str:

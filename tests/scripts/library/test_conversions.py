@@ -3,9 +3,11 @@
 # ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.scripts.machine.failures import ScriptFailure
 from tests.scripts.bench import evaluate
 from tests.scripts.library.stand_in import StandIn, call
 
@@ -89,5 +91,33 @@ def test_values_lose_only_spaces_and_commas(text):
 
 def test_splitting_is_bounded():
     script = StandIn()
-    parts = call("llParseStringKeepNulls", "ab" * 16000, ["a", "b" * 9], ["c", "aba"], script=script)
-    assert len(parts) == 16001 and script.spent > 16000
+    parts = call("llParseStringKeepNulls", "ab" * 4000, ["a", "b" * 9], ["c", "aba"], script=script)
+    assert len(parts) == 4001 and script.spent > 4000
+    assert call("llParseString2List", "a" * 60_000, ["a"], []) == []
+    for function, *rest in (("llParseStringKeepNulls", ["a"], []), ("llParseString2List", [], ["a"])):
+        with pytest.raises(ScriptFailure, match="Collision"):
+            call(function, "a" * 60_000, *rest)
+    with pytest.raises(ScriptFailure, match="Collision"):
+        call("llCSV2List", "," * 60_000)
+    assert call("llCSV2List", "<" + "," * 60_000) == ["<" + "," * 60_000]
+
+
+signs = st.lists(st.sampled_from(["a", "b", "ab", "ba", "a" * 33, "b" + "a" * 40, "ab" * 20]), max_size=3)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "a" * 33, "ba" * 30, "b" + "a" * 40])).map("".join), signs, signs)
+def test_splitting_tries_every_place_in_order(text, separators, spacers):
+    wanted, start, place = [], 0, 0
+    while place < len(text):
+        for sign in [*separators, *spacers]:
+            if text.startswith(sign, place):
+                wanted.append(text[start:place])
+                if sign not in separators:
+                    wanted.append(sign)
+                start = place = place + len(sign)
+                break
+        else:
+            place += 1
+    wanted.append(text[start:])
+    assert call("llParseStringKeepNulls", text, separators, spacers) == wanted
+    assert call("llParseString2List", text, separators, spacers) == [part for part in wanted if part]
