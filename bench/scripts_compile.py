@@ -2,9 +2,9 @@
 
     python -m bench.scripts_compile [--rounds 9] [--json]
 
-Sources of 30, 300 and 3,000 lines are generated, each round other ones, so that no cache helps the cold figure. Front
-end is source to wasm text, back end wasm text to machine code (Cranelift); cached is the same source again, up to a
-started script.
+Sources of 30, 300 and 3,000 lines are generated, each round other ones, so that no cache helps the cold figures.
+Front end is source to wasm, back end wasm to machine code by Cranelift, quick the same by Winch. Cold and cached
+start are from the source to a started script, with both tiers; cached is the same source again.
 """
 
 from __future__ import annotations
@@ -83,32 +83,32 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    engine = Engine()
+    engine = Engine(tiers=True)
+    assert engine.quick is not None
     rows = []
     for lines in (30, 300, 3_000):
-        front, back, cold, cached = [], [], [], []
+        front, back, quick, cold, cached = [], [], [], [], []
         for turn in range(options.rounds):
             text = source(lines, turn)
             front.append(timed(lambda text=text: compile_script(text)))  # type: ignore[misc]
-            wat = compile_script(text).wat
-            back.append(timed(lambda wat=wat: wasmtime.Module(engine.wasm, wat)))  # type: ignore[misc]
+            wasm = compile_script(text).wasm
+            back.append(timed(lambda wasm=wasm: wasmtime.Module(engine.good.wasm, wasm)))  # type: ignore[misc]
+            quick.append(timed(lambda wasm=wasm: wasmtime.Module(engine.quick.wasm, wasm)))  # type: ignore[misc]
             fresh = source(lines, 1000 + turn)
             cold.append(timed(lambda text=fresh: FakeWorld(engine).add(text)))  # type: ignore[misc]
             cached.append(timed(lambda text=fresh: FakeWorld(engine).add(text)))  # type: ignore[misc]
-        medians = [statistics.median(each) for each in (front, back, cold, cached)]
-        names = ("front_ms", "back_ms", "cold_ms", "cached_ms")
+        medians = [statistics.median(each) for each in (front, back, quick, cold, cached)]
+        names = ("front_ms", "back_ms", "quick_ms", "cold_ms", "cached_ms")
         rows.append({"lines": source(lines, 0).count("\n"), **dict(zip(names, medians, strict=True))})
     moved = moves(engine, options.rounds)
     if options.json:
         print(json.dumps({"compile": rows, "moves": moved}))
         return
-    print(
-        f"{'lines':>6}{'front end ms':>14}{'back end ms':>13}{'cold start ms':>15}{'cached start ms':>17}"
-        "   (bars at 30: 8, 0.5)"
-    )
+    titles = (("lines", 6), ("front end ms", 14), ("back end ms", 13), ("quick ms", 10), ("cold start ms", 15))
+    print("".join([f"{title:>{width}}" for title, width in titles]) + f"{'cached start ms':>17}   (bars at 30: 8, 0.5)")
     for row in rows:
         print(
-            f"{row['lines']:6d}{row['front_ms']:14.2f}{row['back_ms']:13.2f}{row['cold_ms']:15.2f}"
+            f"{row['lines']:6d}{row['front_ms']:14.2f}{row['back_ms']:13.2f}{row['quick_ms']:10.2f}{row['cold_ms']:15.2f}"
             f"{row['cached_ms']:17.3f}"
         )
     print(

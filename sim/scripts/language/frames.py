@@ -23,10 +23,11 @@ from sim.scripts.language.wasm import SIZE, ZERO, Held, Temporary, i32, load, st
 
 Segment = tuple[str, int]
 MOST_POINTS = 60_000
+MOST_TEMPORARIES = 40_000  # wasm allows 50,000 locals
 
 
 class TooLarge(Exception):
-    """A function with more points than a frame can number."""
+    """A function with more points than a frame can number, or more values in hand than wasm has locals for."""
 
 
 def seal(segments: list[Segment]) -> Segment:
@@ -129,6 +130,8 @@ class Frame:
         new = Temporary(f"$t{len(self.temporaries)}", kind, self.last_point, self.last_point)
         self.temporaries.append(new)
         self.locals[new.name] = kind
+        if len(self.temporaries) > MOST_TEMPORARIES:
+            raise TooLarge
         return new
 
     def use(self, value: Held) -> None:

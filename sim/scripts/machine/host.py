@@ -35,17 +35,19 @@ if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
 _i32 = struct.Struct("<i")
-_LARGEST_SINGLE = 3.4028234663852886e38
 
 
 class Host:
-    """All imports of one engine. `current` is the script now in wasm; `raised` what a host function raised."""
+    """All imports of one engine, the same for each of its compilers.
 
-    def __init__(self, linker: wasmtime.Linker):
+    `current` is the script now in wasm; `raised` what a host function raised.
+    """
+
+    def __init__(self, linkers: list[wasmtime.Linker]):
         self.current: Script | None = None
         self.raised: BaseException | None = None
         self._alive: list[Any] = []
-        self._linker = linker
+        self._linkers = linkers
         self._own()
         for name, builtin in table().functions.items():
             self._library(builtin, LIBRARY.get(name))
@@ -77,7 +79,8 @@ class Host:
                     self.raised = problem
                 return raw.new_trap()
 
-        self._alive.append(raw.define(self._linker, module, name, flat, results, entry))
+        for linker in self._linkers:
+            self._alive.append(raw.define(linker, module, name, flat, results, entry))
 
     def _own(self) -> None:
         def fail(script: Script, failure: int) -> None:

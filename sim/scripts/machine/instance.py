@@ -22,6 +22,7 @@ _vector = struct.Struct("<3f")
 _rotation = struct.Struct("<4f")
 _LAST = layout.PAGE_BYTES - layout.HEADER
 
+raw_call = raw.call
 _HANDLER, _MODE, _BUDGET = layout.HANDLER >> 2, layout.MODE >> 2, layout.BUDGET >> 2
 
 DONE, PAUSED = 0, 1
@@ -31,7 +32,7 @@ class Instance:
     """One script in wasm. Made by Engine.instantiate; not shared between threads."""
 
     __slots__ = (
-        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "store", "words",
+        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "quick", "store", "words",
     )  # fmt: skip
 
     def __init__(
@@ -41,8 +42,10 @@ class Instance:
         runtime: wasmtime.Instance,
         script: wasmtime.Instance,
         calls: raw.Calls,
+        quick: bool = False,
     ):
         self.program = program
+        self.quick = quick  # made by the quick compiler
         self.store = store
         self.calls = calls
         self.context = context = raw.context_of(store)
@@ -91,11 +94,14 @@ class Instance:
         if arguments:
             for index, value in enumerate(arguments):
                 self.put(layout.ARGUMENTS + 16 * index, value)
-        words = self.words
+        words, calls = self.words, self.calls
         words[_HANDLER] = handler
         words[_MODE] = layout.RUNNING
         words[_BUDGET] = budget
-        self._call(self._run)
+        # as _call, without its cost: this is where all events pass
+        error = raw_call(self.context, self._run, calls.buffer_address, 16, calls.trap_address)
+        if error or calls.trap:
+            self._failed(error)
         return PAUSED if words[_MODE] == layout.PAUSING else DONE
 
     def resume(self, budget: int) -> int:
@@ -111,14 +117,19 @@ class Instance:
     def _call(self, function: int) -> None:
         calls = self.calls
         error = raw.call(self.context, function, calls.buffer_address, 16, calls.trap_address)
+        if error or calls.trap:
+            self._failed(error)
+
+    def _failed(self, error: int | None) -> None:
+        """Frees what the call left and raises Trapped; an error is a host function's trap in wasmtime's own wrapping."""
+        code = -1
         if error:
             raw.free_error(error)
-            raise Trapped(-1)
-        if calls.trap:
-            trap = calls.trap.value or 0
-            calls.trap.value = None
-            code = raw.take_trap(trap)
-            raise Trapped(code)
+        trap = self.calls.trap
+        if trap:
+            address, trap.value = trap.value or 0, None
+            code = raw.take_trap(address)
+        raise Trapped(code)
 
     # --- values out of the page
 

@@ -15,6 +15,7 @@ from wasmtime import _ffi as ffi
 
 _Address = ctypes.c_void_p
 _TYPES = {"i32": wasmtime.ValType.i32, "f32": wasmtime.ValType.f32, "f64": wasmtime.ValType.f64}
+WINCH = 2  # wasmtime's quick compiler, which wasmtime-py has no name for
 SLOT = 16  # bytes a raw value takes
 
 _CALLBACK = ctypes.CFUNCTYPE(_Address, _Address, _Address, _Address, ctypes.c_size_t)
@@ -35,6 +36,12 @@ _trap_code = _function("wasmtime_trap_code", ctypes.c_bool, _Address, _Address)
 _error_delete = _function("wasmtime_error_delete", None, _Address)
 string_at = ctypes.string_at
 memmove = ctypes.memmove
+
+
+def use_quick_compiler(config: wasmtime.Config) -> None:
+    """Compiles five to ten times faster to code that runs at about half the speed."""
+    ffi.wasmtime_config_strategy_set(config.ptr(), WINCH)
+
 
 HostFunction = Callable[[int, int, int, int], int | None]
 

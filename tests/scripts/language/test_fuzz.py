@@ -37,7 +37,7 @@ def try_compile(source: str) -> None:
             assert 0 <= finding.column <= len(lines[finding.line])
             assert finding.message
     else:
-        assert program.wat
+        assert program.wasm
 
 
 @relaxed
