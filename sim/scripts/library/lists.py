@@ -72,9 +72,16 @@ def _chosen(length: int, start: int, end: int) -> list[int]:
 
 @ll
 def llList2ListStrided(script: Script, values: list[Item], start: int, end: int, stride: int) -> list[Item]:
-    """The items from start to end whose position in the list is a multiple of the stride (below 1 it is 1)."""
+    """The items from start to end whose position in the list is a multiple of the stride (below 1 it is 1).
+
+    With start behind end the whole list counts.
+    """
+    first, last = bounds(len(values), start, end)
+    if first > last:
+        first, last = 0, len(values) - 1
     stride = max(stride, 1)
-    return [values[index] for index in _chosen(len(values), start, end) if index % stride == 0]
+    first = max(first, 0)
+    return values[first + -first % stride : max(last + 1, 0) : stride]
 
 
 @ll

@@ -63,7 +63,7 @@ def test_strides():
         f"llList2ListSlice({numbers}, 1, -1, 3, 1)", f"llList2ListSlice({numbers}, 2, -1, 3, -1)",
         f"llList2ListSlice({numbers}, 0, -1, 3, 3)", f"llList2ListSlice({numbers}, 0, -1, -4, 0)",
     ) == [
-        "0, 2, 4, 6", "2, 4, 6", "2, 4, 6", "0, 1, 2", "0, 6", "", "0, 3, 6", "1, 4", "2, 5", "4", "", "0, 1, 2, 3, 4, 5, 6",
+        "0, 2, 4, 6", "2, 4, 6", "2, 4, 6", "0, 1, 2", "0, 3, 6", "", "0, 3, 6", "1, 4", "2, 5", "4", "", "0, 1, 2, 3, 4, 5, 6",
     ]  # fmt: skip
 
 
@@ -147,6 +147,15 @@ def test_parts_make_the_whole(values, start, end, other):
     assert len(replaced) == len(left) + len(other)
     inserted = call("llListInsertList", values, other, start)
     assert len(inserted) == len(values) + len(other)
+
+
+@given(st.integers(0, 12), indices, indices, st.integers(-1, 4))
+def test_strided_items_lie_in_the_range_at_multiples(length, start, end, stride):
+    first, last = (index + length if index < 0 else index for index in (start, end))
+    if first > last:
+        first, last = 0, length - 1
+    wanted = [index for index in range(length) if first <= index <= last and index % max(stride, 1) == 0]
+    assert call("llList2ListStrided", list(range(length)), start, end, stride) == wanted
 
 
 @given(lists, st.integers(-1, 4), st.integers(-5, 5), st.integers(0, 2))
