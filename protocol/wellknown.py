@@ -38,6 +38,8 @@ class Texture:
     SKIN_LOWER = mainland_id("texture/skin-lower")
     IRIS = mainland_id("texture/iris")
     HAIR = mainland_id("texture/hair")
+    FABRIC_SHIRT = mainland_id("texture/fabric-shirt")
+    FABRIC_PANTS = mainland_id("texture/fabric-pants")
 
 
 class Animation:

@@ -1,0 +1,87 @@
+"""``python -m backbone``: the Backbone process. One JSON line on stdout when it accepts requests; logs on stderr."""
+
+from __future__ import annotations
+
+from backbone import green
+
+green.patch()  # before anything imports socket
+
+import argparse  # noqa: E402
+import fcntl  # noqa: E402
+import gc  # noqa: E402
+import json  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import resource  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import IO  # noqa: E402
+
+from backbone.app import build_app  # noqa: E402
+from backbone.services import Config, Services  # noqa: E402
+from backbone.storage.regions import LEASE_SECONDS  # noqa: E402
+
+log = logging.getLogger("backbone")
+MIN_SECRET = 16
+
+
+def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m backbone", description="Mainland's Backbone service")
+    parser.add_argument("--data", type=Path, required=True, help="folder for the database (made if need be)")
+    parser.add_argument("--bind", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=9000, help="port to listen on, 0 for any free one (default: 9000)")
+    parser.add_argument("--secret-file", type=Path, required=True, help="file with the grid secret")
+    parser.add_argument("--grid-name", default="Mainland", help="what people call the grid")
+    parser.add_argument("--database", help="SQLAlchemy URL of another database than SQLite in --data")
+    parser.add_argument("--assets-url", help="address of the asset service")
+    parser.add_argument(
+        "--lease-seconds", type=float, default=LEASE_SECONDS, help="how long a region that went silent counts as up"
+    )
+    return parser.parse_args(arguments)
+
+
+def read_secret(path: Path) -> str:
+    secret = path.read_text(encoding="ascii").strip()
+    if len(secret) < MIN_SECRET:
+        raise SystemExit(f"the grid secret in {path} is shorter than {MIN_SECRET} characters")
+    return secret
+
+
+def lock(data: Path) -> IO[str]:
+    """One Backbone a folder: two would each believe their own memory. Held as long as the file is open."""
+    held = open(data / "backbone.lock", "w")  # noqa: SIM115
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"another Backbone runs on {data}") from None
+    return held
+
+
+def main() -> None:
+    given = read_arguments()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    given.data.mkdir(parents=True, exist_ok=True)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
+    held = lock(given.data)
+    secret = read_secret(given.secret_file)
+    config = Config(given.data, secret, given.grid_name, given.database, given.assets_url, given.lease_seconds)
+    listener = green.listen(given.bind, given.port)  # first: a taken port should not cost a migration
+    services = Services(config)
+    application = build_app(services)
+    services.start_chores()
+    gc.freeze()  # sessions and the application stay: no collection needs to walk them
+    gc.set_threshold(20_000, 20, 50)
+    port = listener.getsockname()[1]
+    print(json.dumps({"ready": True, "port": port, "pid": os.getpid()}), flush=True)
+    log.info("accepting requests on %s port %d", given.bind, port)
+    green.run_until_signal(listener, application, (signal.SIGTERM, signal.SIGINT))
+    services.close()
+    log.info("stopped")
+    held.close()
+    green.leave(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The WSGI application: every resource mounted, every error as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import falcon
+
+from backbone.http.kit import Kit
+from backbone.http.openapi import document
+from backbone.resources import ALL
+from backbone.services import Services
+
+log = logging.getLogger(__name__)
+
+
+def build_app(services: Services) -> falcon.App:
+    app = falcon.App(media_type=falcon.MEDIA_JSON)
+    # Bodies are read by http/kit.py alone; a form must not be drained before it sees the size.
+    app.req_options.auto_parse_form_urlencoded = False
+    app.req_options.strip_url_path_trailing_slash = True
+    app.resp_options.secure_cookies_by_default = True
+    app.set_error_serializer(_as_json)
+
+    def refused(req: falcon.Request, resp: falcon.Response, error: Any, params: Any) -> None:
+        route = req.uri_template or "unknown"
+        services.metrics.requests.labels(_method(req), route, str(error.status_code)).inc()
+        raise error
+
+    def failed(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+        route = req.uri_template or "unknown"
+        services.metrics.errors.labels(route).inc()
+        log.error("%s %s failed", req.method, route, exc_info=error)
+        services.metrics.requests.labels(_method(req), route, "500").inc()
+        raise falcon.HTTPInternalServerError(title="internal error", description="it is logged and counted")
+
+    app.add_error_handler(Exception, failed)
+    app.add_error_handler(falcon.HTTPError, refused)
+    kit = Kit(services.config.secret, services.metrics)
+    made = [cls(services) for cls in ALL]
+    for one in made:
+        kit.mount(app, one)
+    services.openapi = document(made, _version())
+    return app
+
+
+def _method(req: falcon.Request) -> str:
+    """A method name that is safe to count by: strangers must not make labels."""
+    return req.method.lower() if req.method in ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE") else "other"
+
+
+def _as_json(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
+    told = {"title": error.title or "error", "description": error.description or error.status}
+    resp.data = json.dumps(told).encode()
+    resp.content_type = falcon.MEDIA_JSON
+    resp.set_header("Cache-Control", "no-store")
+
+
+def _version() -> str:
+    try:
+        return version("mainland")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,313 @@
+"""Backbone's HTTP face as coroutines: what sims, the launcher, bots and tests call.
+
+One method a route, named after what it does; ids may be ``uuid.UUID`` or text, answers are the JSON
+objects as Backbone's ``/openapi.json`` describes them (ids as lower-case text). A refusal, an
+unreachable Backbone and a timeout all raise BackboneError, so a caller has one thing to handle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+
+Id = UUID | str
+Vector = Sequence[float]
+IDS_A_CALL = 200
+UNREACHABLE = 0  # BackboneError.status when there was no HTTP answer at all
+
+
+class BackboneError(Exception):
+    """Backbone refused (``status`` is its HTTP status) or could not be reached (``status`` 0)."""
+
+    def __init__(self, status: int, title: str, description: str = "") -> None:
+        super().__init__(f"{status} {title}: {description}" if description else f"{status} {title}")
+        self.status = status
+        self.title = title
+        self.description = description
+
+
+class BackboneClient:
+    """Client of one Backbone at ``base_url`` (``http://host:port``, with or without the last slash).
+
+    The aiohttp session belongs to the caller, who closes it. ``secret`` is the grid secret, sent as bearer;
+    None for the public reads. ``timeout`` bounds each call in seconds.
+    """
+
+    def __init__(
+        self, base_url: str, secret: str | None, session: aiohttp.ClientSession, *, timeout: float = 10.0
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._headers = {"Authorization": f"Bearer {secret.strip()}"} if secret else {}
+
+    async def _call(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
+        """One request; the parsed JSON of the answer, None for 204."""
+        headers = self._headers
+        data = None
+        if body is not None:
+            data = json.dumps(body, default=str).encode()
+            headers = {**headers, "Content-Type": "application/json"}
+        params = {key: str(value) for key, value in (query or {}).items() if value is not None}
+        try:
+            async with self._session.request(
+                method, self.base_url + path, data=data, params=params, headers=headers, timeout=self._timeout
+            ) as answer:
+                raw = await answer.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise BackboneError(UNREACHABLE, "backbone unreachable", f"{type(error).__name__}: {error}") from error
+        if answer.status >= 400:
+            raise _refusal(answer.status, answer.reason, raw)
+        if not raw:
+            return None
+        try:
+            return json.loads(raw)
+        except ValueError as error:
+            raise BackboneError(answer.status, "backbone's answer is not JSON", str(error)) from error
+
+    async def _by_ids(self, path: str, ids: Iterable[Id], member: str) -> list[dict[str, Any]]:
+        """A batch read, in as many calls as addresses of bounded length need."""
+        wanted = [str(one) for one in ids]
+        found: list[dict[str, Any]] = []
+        for at in range(0, len(wanted), IDS_A_CALL):
+            some = ",".join(wanted[at : at + IDS_A_CALL])
+            found += (await self._call("GET", path, query={"ids": some}))[member]
+        return found
+
+    # presence -------------------------------------------------------------------------------------
+
+    async def get_presence(self, agent_id: Id) -> dict[str, Any]:
+        """{agent_id, online, region_id|None, region_name|None, since|None}; 404 for an unknown account."""
+        return await self._call("GET", f"/agents/{agent_id}/presence")
+
+    async def get_presences(self, agent_ids: Iterable[Id]) -> list[dict[str, Any]]:
+        """Presence of many agents; unknown ids are left out."""
+        return await self._by_ids("/presence", agent_ids, "agents")
+
+    async def arrive(
+        self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector
+    ) -> dict[str, Any]:
+        """The agent is root in this region now (also its last place). 409: not the current session."""
+        place = _place(region_id, position, look_at)
+        return await self._call("PUT", f"/agents/{agent_id}/presence", {"session_id": session_id, **place})
+
+    async def leave(self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector) -> None:
+        """Logout: the session ends, the last place is kept. Again for an ended session: fine. 409: not current."""
+        place = _place(region_id, position, look_at)
+        await self._call("DELETE", f"/agents/{agent_id}/presence", place, {"session_id": session_id})
+
+    # regions --------------------------------------------------------------------------------------
+
+    async def get_regions(self) -> list[dict[str, Any]]:
+        return (await self._call("GET", "/regions"))["regions"]
+
+    async def get_region(self, region_id: Id) -> dict[str, Any]:
+        return await self._call("GET", f"/regions/{region_id}")
+
+    async def get_region_agents(self, region_id: Id) -> dict[str, Any]:
+        """{region_id, count, agents: [{agent_id, name, since}]}"""
+        return await self._call("GET", f"/regions/{region_id}/agents")
+
+    async def put_region(
+        self,
+        region_id: Id,
+        *,
+        name: str,
+        grid_x: int,
+        grid_y: int,
+        ip: str,
+        port: int,
+        http_url: str,
+        access: str = "M",
+        water_height: float = 20.0,
+        map_image_id: Id | None = None,
+    ) -> dict[str, Any]:
+        """Claim the region: {epoch, lease_seconds}. 409 when another live region holds the square or the name."""
+        region = {
+            "name": name,
+            "grid_x": grid_x,
+            "grid_y": grid_y,
+            "ip": ip,
+            "port": port,
+            "http_url": http_url,
+            "access": access,
+            "water_height": water_height,
+            "map_image_id": map_image_id or UUID(int=0),
+        }
+        return await self._call("PUT", f"/regions/{region_id}", region)
+
+    async def delete_region(self, region_id: Id, epoch: int) -> None:
+        """Give the lease back; the region's agents go offline. 409 for an old epoch."""
+        await self._call("DELETE", f"/regions/{region_id}", query={"epoch": epoch})
+
+    async def heartbeat(self, region_id: Id, epoch: int, agents: Iterable[tuple[Id, Id]]) -> dict[str, Any]:
+        """Renew the lease and confirm the root agents, as (agent_id, session_id) pairs: {lease_seconds, gone}.
+
+        ``gone`` lists agents whose session has ended or been replaced: close them. 409: the epoch is old, stop.
+        """
+        listed = [{"agent_id": str(agent), "session_id": str(session)} for agent, session in agents]
+        return await self._call("PUT", f"/regions/{region_id}/presence", {"epoch": epoch, "agents": listed})
+
+    # people ---------------------------------------------------------------------------------------
+
+    async def create_user(self, first: str, last: str, password: str) -> dict[str, Any]:
+        """{agent_id, first, last, created}; 409 when the name is taken."""
+        return await self._call("POST", "/users", {"first": first, "last": last, "password": password})
+
+    async def get_user(self, agent_id: Id) -> dict[str, Any]:
+        return await self._call("GET", f"/users/{agent_id}")
+
+    async def get_users(self, agent_ids: Iterable[Id]) -> list[dict[str, Any]]:
+        """Users by id; unknown ids are left out."""
+        return await self._by_ids("/users", agent_ids, "users")
+
+    async def find_user(self, name: str) -> dict[str, Any] | None:
+        """The user of that exact name ("First Last", case does not matter), or None."""
+        found = (await self._call("GET", "/users", query={"name": name}))["users"]
+        return found[0] if found else None
+
+    async def search_users(self, text: str) -> list[dict[str, Any]]:
+        """Users whose name contains the text, at most 100."""
+        return (await self._call("GET", "/users", query={"search": text}))["users"]
+
+    async def get_profile(self, agent_id: Id) -> dict[str, Any]:
+        return await self._call("GET", f"/users/{agent_id}/profile")
+
+    async def put_profile(self, agent_id: Id, profile: dict[str, Any]) -> dict[str, Any]:
+        """Change the members given; the rest stay. The whole profile comes back."""
+        return await self._call("PUT", f"/users/{agent_id}/profile", profile)
+
+    async def get_home(self, agent_id: Id) -> dict[str, Any]:
+        """{region_id, region_name|None, position, look_at}; 404 when no home was ever set."""
+        return await self._call("GET", f"/agents/{agent_id}/home")
+
+    async def set_home(self, agent_id: Id, region_id: Id, position: Vector, look_at: Vector) -> dict[str, Any]:
+        return await self._call("PUT", f"/agents/{agent_id}/home", _place(region_id, position, look_at))
+
+    # friends --------------------------------------------------------------------------------------
+
+    async def get_friends(self, agent_id: Id) -> list[dict[str, Any]]:
+        """[{agent_id, name, rights_given, rights_has, online}]"""
+        return (await self._call("GET", f"/agents/{agent_id}/friends"))["friends"]
+
+    async def accept_friend(self, agent_id: Id, other: Id) -> dict[str, Any]:
+        """agent_id accepts what ``other`` offered by an IM of dialog 38. 404: no such offer."""
+        return await self._call("PUT", f"/agents/{agent_id}/friends/{other}")
+
+    async def decline_friend(self, agent_id: Id, offerer: Id) -> None:
+        await self._call("DELETE", f"/agents/{agent_id}/friend-offers/{offerer}")
+
+    async def remove_friend(self, agent_id: Id, other: Id) -> None:
+        await self._call("DELETE", f"/agents/{agent_id}/friends/{other}")
+
+    async def set_friend_rights(self, agent_id: Id, other: Id, rights_given: int) -> dict[str, Any]:
+        """What ``agent_id`` lets ``other`` do: bits 1 see online, 2 see on map, 4 modify objects."""
+        return await self._call("PATCH", f"/agents/{agent_id}/friends/{other}", {"rights_given": rights_given})
+
+    # instant messages -----------------------------------------------------------------------------
+
+    async def send_message(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Route an instant message: {result: "delivered"|"stored"|"dropped", reason?}. 404: no such agent."""
+        return await self._call("POST", "/messages", message)
+
+    async def get_messages(self, agent_id: Id) -> list[dict[str, Any]]:
+        """What waits for the agent, oldest first; each keeps its message_id, offline is 1."""
+        return (await self._call("GET", f"/agents/{agent_id}/messages"))["messages"]
+
+    async def delete_messages(self, agent_id: Id, message_ids: Iterable[Id]) -> None:
+        """The viewer has these: never give them again."""
+        await self._call("DELETE", f"/agents/{agent_id}/messages", {"message_ids": [str(m) for m in message_ids]})
+
+    # inventory (the library is the same under protocol.wellknown.LIBRARY_OWNER) --------------------
+
+    async def get_inventory_skeleton(self, agent_id: Id) -> dict[str, Any]:
+        """{root, folders: [{folder_id, parent_id, name, type, version}]}"""
+        return await self._call("GET", f"/agents/{agent_id}/inventory/skeleton")
+
+    async def fetch_folders(self, agent_id: Id, folders: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        """Contents of folders given as {folder_id, fetch_folders, fetch_items}: {folders, bad_folders}."""
+        return await self._call("POST", f"/agents/{agent_id}/inventory/fetch-folders", {"folders": list(folders)})
+
+    async def fetch_items(self, agent_id: Id, item_ids: Iterable[Id]) -> list[dict[str, Any]]:
+        """The items of these that the agent has."""
+        body = {"item_ids": [str(item) for item in item_ids]}
+        return (await self._call("POST", f"/agents/{agent_id}/inventory/fetch-items", body))["items"]
+
+    async def create_folder(
+        self, agent_id: Id, folder_id: Id, parent_id: Id, name: str, type: int = -1
+    ) -> dict[str, Any]:
+        body = {"folder_id": folder_id, "parent_id": parent_id, "name": name, "type": type}
+        return await self._call("POST", f"/agents/{agent_id}/inventory/folders", body)
+
+    async def update_folder(self, agent_id: Id, folder_id: Id, **changes: Any) -> dict[str, Any]:
+        """Rename (``name``), move (``parent_id``) or retype (``type``) a folder."""
+        return await self._call("PATCH", f"/agents/{agent_id}/inventory/folders/{folder_id}", changes)
+
+    async def delete_folder(self, agent_id: Id, folder_id: Id) -> None:
+        """The folder and all it holds."""
+        await self._call("DELETE", f"/agents/{agent_id}/inventory/folders/{folder_id}")
+
+    async def purge_folder(self, agent_id: Id, folder_id: Id) -> dict[str, Any]:
+        """All the folder holds, not the folder; the emptied folder comes back."""
+        return await self._call("POST", f"/agents/{agent_id}/inventory/folders/{folder_id}/purge")
+
+    async def create_item(self, agent_id: Id, item: dict[str, Any]) -> dict[str, Any]:
+        """Add an item; members left out get sensible values (item_id: a fresh one). The whole item comes back."""
+        return await self._call("POST", f"/agents/{agent_id}/inventory/items", item)
+
+    async def update_item(self, agent_id: Id, item_id: Id, **changes: Any) -> dict[str, Any]:
+        """Change members of an item; ``parent_id`` moves it. The whole item comes back."""
+        return await self._call("PATCH", f"/agents/{agent_id}/inventory/items/{item_id}", changes)
+
+    async def delete_item(self, agent_id: Id, item_id: Id) -> None:
+        await self._call("DELETE", f"/agents/{agent_id}/inventory/items/{item_id}")
+
+    async def copy_item(
+        self, agent_id: Id, item_id: Id, new_folder_id: Id, new_name: str = "", new_item_id: Id | None = None
+    ) -> dict[str, Any]:
+        """Copy one of the agent's own or the library's items into the agent's folder. "" keeps the name.
+
+        With ``new_item_id`` a repeated call makes no second copy. 403: the item may not be copied.
+        """
+        body = {"new_folder_id": new_folder_id, "new_name": new_name}
+        if new_item_id is not None:
+            body["item_id"] = new_item_id
+        return await self._call("POST", f"/agents/{agent_id}/inventory/items/{item_id}/copy", body)
+
+    async def give_item(
+        self, agent_id: Id, item_id: Id, to_agent_id: Id, new_item_id: Id | None = None
+    ) -> dict[str, Any]:
+        """Give an item to another agent, into its folder of that type: {item, moved}.
+
+        A copyable item is copied, any other is moved, in one transaction. 403: it may not be transferred.
+        """
+        body: dict[str, Any] = {"to_agent_id": to_agent_id}
+        if new_item_id is not None:
+            body["item_id"] = new_item_id
+        return await self._call("POST", f"/agents/{agent_id}/inventory/items/{item_id}/give", body)
+
+    # the service itself ---------------------------------------------------------------------------
+
+    async def health(self) -> dict[str, Any]:
+        return await self._call("GET", "/health")
+
+
+def _place(region_id: Id, position: Vector, look_at: Vector) -> dict[str, Any]:
+    """Vectors may be numpy rows or tuples; JSON wants plain floats."""
+    return {
+        "region_id": region_id,
+        "position": [float(x) for x in position],
+        "look_at": [float(x) for x in look_at],
+    }
+
+
+def _refusal(status: int, reason: str | None, raw: bytes) -> BackboneError:
+    try:
+        told = json.loads(raw)
+        return BackboneError(status, str(told["title"]), str(told.get("description", "")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return BackboneError(status, reason or "error", raw[:200].decode("utf-8", "replace"))

@@ -1,0 +1,1 @@
+"""Login: XML-RPC ``login_to_simulator``, from the bytes of the request to the seed capability."""

@@ -1,0 +1,17 @@
+"""The REST resources, one file a family. ALL lists them in the order the API's document shows."""
+
+from __future__ import annotations
+
+from backbone.http.kit import Resource
+from backbone.resources import friends, inventory, login, messages, people, presence, public, regions
+
+ALL: list[type[Resource]] = [
+    *login.RESOURCES,
+    *public.RESOURCES,
+    *presence.RESOURCES,
+    *regions.RESOURCES,
+    *people.RESOURCES,
+    *friends.RESOURCES,
+    *messages.RESOURCES,
+    *inventory.RESOURCES,
+]

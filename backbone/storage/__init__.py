@@ -1,0 +1,1 @@
+"""What Backbone keeps: tables, and per family a module of plain functions that take a SQLAlchemy connection."""

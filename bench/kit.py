@@ -1,0 +1,111 @@
+"""What the benchmarks share: a grid of processes for as long as one runs, figures as rows, tables or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+def mainland(*arguments: str) -> str:
+    """Run the `mainland` command; its output. CalledProcessError when it fails."""
+    command = [sys.executable, "-m", "grid", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+
+
+@dataclass
+class BenchGrid:
+    data: Path
+    login_uri: str
+
+    def add_users(self, first: str, count: int, password: str) -> None:
+        """Accounts `FIRST 1` to `FIRST count`, through Backbone's own API (no process start for each)."""
+        secret = (self.data / "secret").read_text().strip()
+        for number in range(1, count + 1):
+            body = json.dumps({"first": first, "last": str(number), "password": password}).encode()
+            headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+            request = urllib.request.Request(self.login_uri + "users", body, headers, method="POST")
+            with urllib.request.urlopen(request, timeout=30):
+                pass
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(mainland("status", "--json", "--data", str(self.data)))
+
+    def region(self, name: str) -> dict[str, Any]:
+        """A region's own figures: GET /services/status."""
+        port = next(process["port"] for process in self.status()["processes"] if process["name"] == name)
+        secret = (self.data / "secret").read_text().strip()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/services/status", headers={"Authorization": f"Bearer {secret}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return json.load(reply)
+
+
+@contextmanager
+def running_grid(regions: str) -> Iterator[BenchGrid]:
+    """A fresh grid on free ports, gone again afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        up = ("up", "--detach", "--json", "--regions", regions, "--http-port", "0", "--data", folder)
+        facts = json.loads(mainland(*up))
+        try:
+            yield BenchGrid(Path(folder), facts["login_uri"])
+        finally:
+            mainland("down", "--data", folder)
+
+
+def milliseconds(seconds: Sequence[float]) -> dict[str, Any]:
+    """Samples in seconds as columns: how many, median, 95 %, 99 %, largest, in milliseconds."""
+    ordered = sorted(seconds)
+
+    def at(share: float) -> float:
+        return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+    return {"samples": len(ordered), "p50 ms": at(0.5), "p95 ms": at(0.95), "p99 ms": at(0.99), "max ms": at(1.0)}
+
+
+def machine() -> dict[str, Any]:
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "load": round(os.getloadavg()[0], 2)}
+
+
+def show(title: str, rows: list[dict[str, Any]], as_json: bool, **extra: Any) -> None:
+    """Print the rows as a table, or everything as one JSON object."""
+    if as_json:
+        print(json.dumps({"benchmark": title, "machine": machine(), "rows": rows, **extra}))
+        return
+    print(f"{title}   ({', '.join(f'{key} {value}' for key, value in machine().items())})")
+    if not rows:
+        return
+    columns = list(rows[0])
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(column), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]
+    print("  ".join(column.rjust(width) for column, width in zip(columns, widths, strict=True)))
+    for row in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+    for key, value in extra.items():
+        print(f"{key}: {value}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return "-" if value is None else str(value)
+
+
+def arguments(doc: str | None, **defaults: Any) -> argparse.Namespace:
+    """`--json` and an option for each default, of its type."""
+    parser = argparse.ArgumentParser(description=(doc or "").strip().split("\n")[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, help=f"default {default}")
+    return parser.parse_args()

@@ -1,0 +1,296 @@
+"""The `mainland` command: what can be typed, its help, and errors that say what to do."""
+
+import functools
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from grid import settings as declared
+from grid.errors import NOT_RUNNING, GridError
+from grid.layout import Layout, default_dir
+
+app = typer.Typer(
+    help="Mainland: run a virtual world that Second Life-protocol viewers walk in.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+user = typer.Typer(help="Make and list accounts.", no_args_is_help=True)
+app.add_typer(user, name="user")
+
+Data = Annotated[
+    Path, typer.Option("--data", metavar="DIR", help="The grid's folder: all its state.", default_factory=default_dir)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text for people.")]
+
+
+def readable(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Exit with the returned code; a GridError becomes two lines on stderr and its code, never a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except GridError as error:
+            console = Console(stderr=True, soft_wrap=True, highlight=False)
+            console.print(f"[red]Error:[/] {escape(error.problem)}")
+            if error.hint:
+                console.print(f"  [dim]what to do:[/] {escape(error.hint)}")
+            raise typer.Exit(error.code) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(130) from error
+        except BrokenPipeError as error:  # `mainland logs | head`
+            sys.stderr.close()
+            raise typer.Exit(0) from error
+        raise typer.Exit(code or 0)
+
+    return run
+
+
+def _help(name: str) -> str:
+    setting = declared.BY_NAME[name]
+    allowed = setting.describe_range()
+    default = "" if setting.default is None else f" Default: {setting.default}."
+    return f"{setting.reason[0].upper()}{setting.reason[1:]}.{default}" + (
+        f" Range: {allowed}." if allowed and setting.type is not str else ""
+    )
+
+
+@app.command()
+@readable
+def up(
+    data: Data,
+    regions: Annotated[str | None, typer.Option(metavar="WxH", help=_help("regions"))] = None,
+    http_port: Annotated[int | None, typer.Option(metavar="PORT", help=_help("http_port"))] = None,
+    bind: Annotated[str | None, typer.Option(metavar="IP", help=_help("bind"))] = None,
+    advertise: Annotated[str | None, typer.Option(metavar="HOST", help=_help("advertise"))] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help=_help("name"))] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once logins are accepted; run on behind.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Start a grid and stay with it; Ctrl-C ends all of it. A second run on the same DIR is the same grid."""
+    from grid.up import up as start
+
+    layout = Layout(data)
+    asked = declared.load(
+        layout.settings, regions=regions, http_port=http_port, bind=bind, advertise=advertise, name=name
+    )
+    return start(layout, asked, detach, _print_json if as_json else lambda facts: _welcome(facts, detach))
+
+
+def _print_json(facts: Any) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+def _welcome(facts: dict[str, Any], detached: bool) -> None:
+    """The address, the accounts and what to try next."""
+    console = Console(highlight=False, soft_wrap=True)
+    uri, me = facts["login_uri"], _command()
+    where = "" if facts["data"] == str(Layout(default_dir()).root) else f" --data {shlex.quote(facts['data'])}"
+    names = ", ".join(region["name"] for region in facts["regions"])
+    console.print(f"\n[bold]{escape(facts['name'])} is up[/] in {facts['seconds']:.1f} s: {names}\n")
+    console.print(f"  Login address   [bold]{uri}[/]")
+    for number, account in enumerate(facts["accounts"]):
+        label = "Accounts" if number == 0 else ""
+        console.print(f"  {label:<15} {account['first']} {account['last']}   password {account['password']}")
+    console.print("\nWhat to try next")
+    console.print("  Walk in       Firestorm: Preferences > OpenSim > Grid Manager, add the login address, log in")
+    console.print(f"  Company       {me} bot --count 5{where}")
+    console.print(f"  Who is where  curl {uri}regions")
+    console.print(f"  An account    {me} user add First Last{where}")
+    console.print(f"  Look inside   {me} status{where}")
+    console.print(f"  Stop          {f'{me} down{where}' if detached else 'Ctrl-C'}\n")
+    sys.stdout.flush()
+
+
+def _command() -> str:
+    """How this very command can be typed again from where the user stands."""
+    here = Path(sys.argv[0])
+    if here.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m grid"
+    found = shutil.which("mainland")
+    if found and Path(found).resolve() == here.resolve():
+        return "mainland"
+    try:
+        return str(here.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(here.absolute())
+
+
+@app.command()
+@readable
+def down(data: Data) -> None:
+    """End a grid, detached or not, and wait until it has. Fine to repeat."""
+    from grid.down import down as end
+
+    layout = Layout(data)
+    ended = end(layout, declared.load(layout.settings))
+    print(f"the grid of {layout.root} has ended" if ended else f"no grid was running on {layout.root}")
+
+
+@app.command()
+@readable
+def status(data: Data, as_json: AsJson = False) -> int:
+    """Show processes (pid, memory, CPU, health) and regions (agents, frames, dilation). Exit code 3: not running."""
+    from grid.status import collect, show
+
+    facts = collect(Layout(data))
+    if as_json:
+        _print_json(facts)
+    elif facts["running"]:
+        show(facts, Console())
+    else:
+        print(f"no grid is running on {facts['data']}; start it: {_command()} up")
+    return 0 if facts["running"] else NOT_RUNNING
+
+
+@user.command("add")
+@readable
+def user_add(
+    data: Data,
+    first: Annotated[str, typer.Argument(help="First name.")],
+    last: Annotated[str, typer.Argument(help="Last name.")],
+    password: Annotated[str | None, typer.Option(metavar="PW", help="Asked for at the terminal when left out.")] = None,
+) -> None:
+    """Make an account; works whether the grid is up or not."""
+    from grid import accounts
+
+    if password is None:
+        if not sys.stdin.isatty():
+            raise GridError("no password given", "add --password PW (there is no terminal to ask at)")
+        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    layout = Layout(data)
+    agent_id = accounts.add(layout, _running_uri(layout), first, last, password)
+    print(f"{first} {last} can log in ({agent_id})")
+
+
+@user.command("list")
+@readable
+def user_list(
+    data: Data,
+    search: Annotated[str, typer.Argument(help="Only names that contain this.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the accounts of a running grid."""
+    from grid import accounts
+
+    layout = Layout(data)
+    found = accounts.search(_needs_running(layout), layout.read_secret(), search)
+    if as_json:
+        _print_json(found)
+        return
+    table = Table("name", "agent id", "since", box=None)
+    for account in found:
+        table.add_row(f"{account['first']} {account['last']}", account["agent_id"], str(account.get("created", "")))
+    Console().print(table)
+
+
+def _running_uri(layout: Layout) -> str | None:
+    from grid.status import running
+
+    found = running(layout)
+    return None if found is None else found.get("inner_uri")
+
+
+def _needs_running(layout: Layout) -> str:
+    uri = _running_uri(layout)
+    if uri is None:
+        raise GridError(f"no grid is running on {layout.root}", f"start it: {_command()} up", NOT_RUNNING)
+    return uri
+
+
+@app.command()
+@readable
+def bot(
+    data: Data,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 1,
+    seconds: Annotated[float | None, typer.Option(min=0, help="How long; left out: until Ctrl-C.")] = None,
+    login: Annotated[str | None, typer.Option(metavar="URI", help="A grid elsewhere, instead of --data's.")] = None,
+    password: Annotated[str | None, typer.Option(metavar="PW", help="With --login: of its Walker accounts.")] = None,
+    over_borders: Annotated[bool, typer.Option("--over-borders", help="Let them stray into neighbours.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Walkers that log in, stroll and chat. On --data's grid their accounts (Walker 1, 2, ...) are made if need be.
+
+    With --login the accounts must be there already, all with the same --password.
+    """
+    import asyncio
+
+    from grid import bots
+
+    if login is None:
+        layout = Layout(data)
+        login = _needs_running(layout) + "/"
+        asyncio.run(bots.ensure(layout, login.rstrip("/"), count))
+        password = bots.password(layout)
+    elif password is None:
+        raise GridError("--login needs --password", "the password of that grid's accounts Walker 1, Walker 2, ...")
+    report = bots.walk(login, count, seconds, password, over_borders)
+    if report is not None and as_json:
+        _print_json(report)
+    elif report is not None:
+        seen = report["move_to_seen_ms"]["p50"]
+        print(f"{report['walks']} walks, {report['chats_heard']} lines of chat heard, sessions lost: ", end="")
+        print(f"{report['lost_sessions']}; a step is seen by others after {seen or '-'} ms (median)")
+
+
+@app.command()
+@readable
+def logs(
+    data: Data,
+    name: Annotated[str | None, typer.Argument(help="supervisor, backbone, assets, sims or a region's name.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 40,
+) -> None:
+    """Show the last lines of one log, or of all of them."""
+    from grid import logs as files
+
+    layout = Layout(data)
+    there = {file.stem: file for file in sorted(layout.logs.glob("*.log"))}
+    if name is not None and name not in there:
+        raise GridError(f"there is no log {name!r}", f"there are: {', '.join(there) or 'none yet'}")
+    chosen = [there[name]] if name else list(there.values())
+    for file in chosen:
+        for line in files.last_lines(file, lines):
+            print(line if name else f"{file.stem}: {line}")
+    if follow:
+        for file, line in files.follow(chosen):
+            print(line if name else f"{file.stem}: {line}", flush=True)
+
+
+@app.command("settings")
+@readable
+def show_settings(data: Data, as_json: AsJson = False) -> None:
+    """List every setting: value in force, range, default and why it exists. DIR/mainland.toml sets them."""
+    layout = Layout(data)
+    now = declared.load(layout.settings)
+    if as_json:
+        rows = [(s.name, now.values[s.name], s.default, s.describe_range(), s.reason) for s in declared.SETTINGS]
+        _print_json([dict(zip(("name", "value", "default", "range", "why"), row, strict=True)) for row in rows])
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[dim]set in {layout.settings}[/]\n")
+    for setting in declared.SETTINGS:
+        value = now.values[setting.name]
+        default = "not set" if setting.default is None else setting.default
+        allowed = f", {setting.describe_range()}" if setting.describe_range() else ""
+        console.print(f"[bold]{setting.name}[/] = {'not set' if value is None else value}", end="")
+        console.print(f"  [dim](default {default}{allowed})[/]\n    {setting.reason}")
+
+
+@app.command()
+@readable
+def version() -> None:
+    """Print the version."""
+    print(f"mainland {metadata.version('mainland')}")

@@ -1,0 +1,206 @@
+"""The grid as it is saved: its name, addresses, ports and regions. `grid.json` holds it, so a second run is the same
+grid: regions keep their ids, names and places for good, and their ports when nobody else has taken them."""
+
+import dataclasses
+import ipaddress
+import re
+import socket
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from grid import names, ports
+from grid.errors import GridError
+from grid.layout import Layout, read_json, write_json
+from grid.settings import Settings
+
+FORMAT = 1
+CORNER = 1000
+"""Grid coordinates of the south-west region, in regions: far enough from 0 to grow in every direction."""
+MOST_REGIONS = 256
+
+
+@dataclass
+class Region:
+    """One 256 m x 256 m square. `port` serves UDP and HTTP; 0 until one is chosen."""
+
+    region_id: str
+    name: str
+    grid_x: int
+    grid_y: int
+    port: int = 0
+
+
+@dataclass
+class Grid:
+    """Everything `mainland up` must know to start the same grid again."""
+
+    name: str
+    bind: str
+    advertise: str | None
+    http_port: int
+    assets_port: int
+    database: str | None
+    regions: list[Region] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """The IPv4 address viewers are told."""
+        if self.advertise:
+            return resolve(self.advertise)
+        return own_address() if self.bind == "0.0.0.0" else self.bind
+
+    @property
+    def inner(self) -> str:
+        """The address the grid's own processes use among themselves."""
+        return "127.0.0.1" if self.bind == "0.0.0.0" else self.bind
+
+    @property
+    def login_uri(self) -> str:
+        return f"http://{self.advertise or self.address}:{self.http_port}/"
+
+    @property
+    def inner_uri(self) -> str:
+        return f"http://{self.inner}:{self.http_port}"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """"3x2" -> (3, 2): columns and rows."""
+    match = re.fullmatch(r"(\d{1,2})[xX](\d{1,2})", text)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not match or width < 1 or height < 1 or width * height > MOST_REGIONS:
+        raise GridError(
+            f"--regions {text!r} is not a size", f"use COLUMNSxROWS, such as 1x1, 2x2 or 3x2; {MOST_REGIONS} at most"
+        )
+    return width, height
+
+
+def load(layout: Layout) -> Grid | None:
+    """The saved grid, None when there is none. GridError when the file is not ours or damaged."""
+    saved = read_json(layout.saved)
+    if saved is None:
+        return None
+    try:
+        if saved["format"] != FORMAT:
+            raise GridError(
+                f"{layout.saved} has format {saved['format']!r}; this version of Mainland reads format {FORMAT}",
+                "use the version that wrote it, or choose another --data",
+            )
+        regions = [_region(entry) for entry in saved["regions"]]
+        known = {f.name for f in dataclasses.fields(Grid)} - {"regions"}
+        return Grid(**{name: saved[name] for name in known}, regions=regions)
+    except (KeyError, TypeError, ValueError) as error:
+        raise GridError(
+            f"{layout.saved} is damaged: {error!r}", "put back a copy of it, or choose another --data"
+        ) from error
+
+
+def _region(entry: dict[str, Any]) -> Region:
+    return Region(
+        str(uuid.UUID(entry["region_id"])),
+        str(entry["name"]),
+        int(entry["grid_x"]),
+        int(entry["grid_y"]),
+        int(entry["port"]),
+    )
+
+
+def save(layout: Layout, grid: Grid) -> None:
+    write_json(layout.saved, {"format": FORMAT, **dataclasses.asdict(grid)})
+
+
+def decide(saved: Grid | None, settings: Settings) -> Grid:
+    """The grid to run: the saved one with what the user asked for now, or a new one. Ports are chosen later."""
+    wanted = saved or Grid(settings.name, settings.bind, None, 0, 0, None)
+    for name in ("name", "bind", "advertise", "database"):
+        if saved is None or name in settings.given:
+            setattr(wanted, name, getattr(settings, name))
+    if saved is None or "regions" in settings.given:
+        wanted.regions = lay_out(wanted.regions, *parse_size(settings.regions))
+    return wanted
+
+
+def lay_out(existing: list[Region], width: int, height: int) -> list[Region]:
+    """`existing` regions as they are, and new ones for the empty squares of a width x height grid.
+
+    Raises GridError when a region lies outside: taking one away would lose what people built there, so `up` never does.
+    """
+    squares = [(CORNER + x, CORNER + y) for y in range(height) for x in range(width)]
+    outside = [region for region in existing if (region.grid_x, region.grid_y) not in squares]
+    if outside:
+        columns = max(region.grid_x for region in existing) - CORNER + 1
+        rows = max(region.grid_y for region in existing) - CORNER + 1
+        raise GridError(
+            f"this grid is {columns}x{rows}; {width}x{height} would lose {', '.join(r.name for r in outside)}",
+            f"leave --regions away to run it as it is, ask for {columns}x{rows} or more, or use another --data",
+        )
+    held = {(region.grid_x, region.grid_y) for region in existing}
+    fresh = names.fresh([region.name for region in existing])
+    return existing + [Region(str(uuid.uuid4()), next(fresh), x, y) for x, y in squares if (x, y) not in held]
+
+
+def choose_ports(grid: Grid, settings: Settings, claims: ports.Ports) -> list[str]:
+    """Claim all ports and write them into the grid. Returns what the user should be told about changes.
+
+    GridError when the login port was asked for by the user and is taken.
+    """
+    notes: list[str] = []
+    saved, asked = grid.http_port, "http_port" in settings.given
+    grid.http_port = _login_port(grid, settings, claims)
+    if not asked and saved and saved != grid.http_port:
+        notes.append(f"port {saved} is taken{ports.user_of(saved)}: this grid's login port is now {grid.http_port}")
+    elif not asked and not saved and grid.http_port != settings.http_port:
+        default = settings.http_port
+        notes.append(f"port {default} is taken{ports.user_of(default)}: using {grid.http_port} instead")
+    near = grid.http_port
+    grid.assets_port = claims.take_preferred([grid.assets_port, near + ports.ASSETS])
+    for index, region in enumerate(grid.regions):
+        before = region.port
+        region.port = claims.take_preferred([before, near + ports.REGIONS + index], udp=True)
+        if before and before != region.port:
+            notes.append(f"port {before} is taken: region {region.name} is now on {region.port}")
+    return notes
+
+
+def _login_port(grid: Grid, settings: Settings, claims: ports.Ports) -> int:
+    wanted = settings.http_port
+    if "http_port" in settings.given and wanted:
+        if not claims.take(wanted):
+            raise GridError(
+                f"login port {wanted} on {grid.bind} is taken{ports.user_of(wanted)}",
+                "choose another with --http-port, or leave it away to get the next free one",
+            )
+        return wanted
+    if grid.http_port and claims.take(grid.http_port):
+        return grid.http_port
+    if grid.http_port == 0 and "http_port" not in settings.given and claims.take(wanted):
+        return wanted
+    # A whole free block gives the other ports their usual places too.
+    for first in range(wanted or 10000, 32000, ports.BLOCK):
+        if claims.take_block(first, len(grid.regions)):
+            return first
+    return claims.take_any()
+
+
+def resolve(host: str) -> str:
+    """An IPv4 address for a host name: the protocol carries addresses, not names."""
+    try:
+        return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        pass
+    try:
+        return socket.gethostbyname(host)
+    except OSError as error:
+        raise GridError(
+            f"--advertise {host}: no IPv4 address found for that name", "give the address itself, or fix the name"
+        ) from error
+
+
+def own_address() -> str:
+    """The address this machine uses towards others. Connecting a UDP socket sends nothing; it only asks the routes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"

@@ -1,0 +1,76 @@
+"""Which processes make a grid, and the command line of each. Adding a service to the grid is one row here.
+
+    supervisor (mainland up)
+     +-- backbone        login, presence, people, messages      HTTP, the port people type
+     +-- assets          textures, animations, bodies           HTTP
+     +-- sims            warms imports and kernels once, then forks
+          +-- one process a region                              UDP and HTTP on one port
+
+Each prints JSON lines on stdout: `{"ready": true, ...}` for a service, `{"event": "ready", "region": ...}` for a
+region. Logs go to stderr.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from grid.layout import Layout, write_json
+from grid.plan import Grid
+
+# -P: the folder the user happens to stand in is not a place to import from; it may hold an `assets/` of its own.
+_PYTHON = (sys.executable, "-P", "-m")
+
+
+@dataclass(frozen=True)
+class Command:
+    """How to start one service. `hosts_regions`: it reports regions, not itself, as ready, and has no port."""
+
+    argv: tuple[str, ...]
+    port: int = 0
+    hosts_regions: bool = False
+
+
+Table = Callable[[Grid, Layout], Mapping[str, Command]]
+"""What the supervisor is given: tests pass tables of small fakes."""
+
+
+def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
+    """The grid's processes in the order they are stopped: sims first, while Backbone can still hear them say goodbye.
+
+    They start together: addresses are known before, and each waits for the others by itself.
+    """
+    common = ("--bind", grid.bind, "--secret-file", str(layout.secret))
+    assets_url = f"http://{grid.address}:{grid.assets_port}"
+    write_json(layout.sims, sims_config(grid, layout), durable=False)
+    database = ("--database", grid.database) if grid.database else ()
+    return {
+        "sims": Command((*_PYTHON, "sim", "--config", str(layout.sims)), hosts_regions=True),
+        "backbone": Command(
+            (*_PYTHON, "backbone", "--data", str(layout.backbone), *common, "--port", str(grid.http_port),
+             "--grid-name", grid.name, "--assets-url", assets_url, *database),
+            grid.http_port,
+        ),
+        "assets": Command(
+            (*_PYTHON, "assets", "--data", str(layout.assets), *common, "--port", str(grid.assets_port)),
+            grid.assets_port,
+        ),
+    }  # fmt: skip
+
+
+def sims_config(grid: Grid, layout: Layout) -> dict[str, object]:
+    """What the sim host reads. `advertise` is the address written into what viewers are told, against `bind`."""
+    return {
+        "bind": grid.bind,
+        "advertise": grid.address,
+        "backbone_url": f"http://{grid.inner}:{grid.http_port}",
+        "assets_url": f"http://{grid.inner}:{grid.assets_port}",
+        "public_assets_url": f"http://{grid.address}:{grid.assets_port}",
+        "secret_file": str(layout.secret),
+        "data": str(layout.regions),
+        "log_dir": str(layout.logs),
+        "grid_name": grid.name,
+        "regions": [
+            {"region_id": r.region_id, "name": r.name, "grid_x": r.grid_x, "grid_y": r.grid_y, "port": r.port}
+            for r in grid.regions
+        ],
+    }

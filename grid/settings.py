@@ -1,0 +1,143 @@
+"""Every setting of the launcher, declared once: name, type, range, default and the reason it exists.
+
+The help of `mainland up`, `mainland settings`, the check of `mainland.toml` and the values the supervisor uses all come
+from the table below. What is asked wins in this order: command line, `DIR/mainland.toml`, the saved grid, the default.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grid.errors import GridError
+
+Value = str | int | float
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. `low` and `high` bound numbers (inclusive) and the length of text; `default` None = not set."""
+
+    name: str
+    type: type
+    default: Value | None
+    reason: str
+    low: float | None = None
+    high: float | None = None
+
+    def describe_range(self) -> str:
+        if self.low is None and self.high is None:
+            return ""
+        unit = " characters" if self.type is str else ""
+        return f"{self.low:g} to {self.high:g}{unit}"
+
+    def check(self, value: Any, where: str) -> Value:
+        """The value in its declared type, or GridError naming the setting, where it was given and what is allowed."""
+        # bool is an int to Python; nobody who writes `http_port = true` means port 1.
+        fits = isinstance(value, (int, float) if self.type is float else self.type) and not isinstance(value, bool)
+        if not fits:
+            raise GridError(
+                f"{where}: {self.name} must be {_NAMES[self.type]}, not {value!r}",
+                f"for example: {self.name} = {_example(self)}",
+            )
+        size = len(value) if isinstance(value, str) else value
+        low, high = self.low, self.high
+        if (low is not None and size < low) or (high is not None and size > high) or size != size:
+            raise GridError(
+                f"{where}: {self.name} = {value!r} is out of range", f"allowed: {self.describe_range()}"
+            )
+        return self.type(value)
+
+
+_NAMES = {str: "text", int: "a whole number", float: "a number"}
+
+
+def _example(setting: Setting) -> str:
+    value = setting.default if setting.default is not None else {str: "text", int: 9000, float: 1.0}[setting.type]
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+SETTINGS = (
+    Setting("name", str, "Mainland", "what viewers show as the grid's name", 1, 63),
+    Setting("regions", str, "2x2", "columns x rows of 256 m regions; a saved grid can grow, never shrink", 1, 9),
+    Setting("http_port", int, 9000, "the login port, the only one people type; 0 = any free one", 0, 65535),
+    Setting("bind", str, "127.0.0.1", "IPv4 address to listen on; this machine only unless asked otherwise", 1, 63),
+    Setting("advertise", str, None, "address viewers are told to come to, when it is not the one bound", 1, 253),
+    Setting("database", str, None, "SQLAlchemy URL of Backbone's database; default: SQLite under DIR/backbone", 1, 500),
+    Setting("start_seconds", float, 180.0, "how long a start may take; the first one compiles kernels", 5, 3600),
+    Setting("stop_seconds", float, 10.0, "how long a process may take to end after TERM before KILL", 0.5, 600),
+    Setting("restart_first_seconds", float, 0.5, "pause before a crashed service's first restart; doubles", 0.05, 60),
+    Setting("restart_most_seconds", float, 30.0, "longest pause between restarts of one that keeps dying", 0.1, 3600),
+    Setting("health_seconds", float, 5.0, "how often each service is asked for its health", 0.2, 600),
+    Setting("stuck_seconds", float, 60.0, "silent for this long = stuck: killed, started again; 0 = never", 0, 86400),
+    Setting("log_megabytes", float, 10.0, "size at which a log is put aside", 0.01, 10000),
+    Setting("log_files", int, 3, "how many put-aside logs are kept beside the live one", 1, 100),
+)
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. `given` holds the names that a user asked for, against those that are defaults."""
+
+    values: dict[str, Value | None]
+    given: frozenset[str]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def load(file: Path | None = None, **command_line: Value | None) -> Settings:
+    """Settings from the defaults, a TOML file (may be absent) and the command line, later ones winning.
+
+    A command line value of None means "not given". Raises GridError for an unknown key (naming the nearest), a wrong
+    type, a value out of range or a file that is not TOML.
+    """
+    values: dict[str, Value | None] = {setting.name: setting.default for setting in SETTINGS}
+    given = set()
+    for name, value in _read(file).items():
+        values[name] = _declared(name, str(file)).check(value, str(file))
+        given.add(name)
+    for name, value in command_line.items():
+        if value is not None:
+            values[name] = BY_NAME[name].check(value, f"--{name.replace('_', '-')}")
+            given.add(name)
+    values["bind"] = _address(str(values["bind"]))
+    return Settings(values, frozenset(given))
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    if file is None or not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GridError(f"{file} is not a TOML file: {error}", 'it holds lines like: http_port = 9000') from error
+
+
+def _declared(name: str, where: str) -> Setting:
+    if name in BY_NAME:
+        return BY_NAME[name]
+    nearest = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.0)[0]
+    raise GridError(
+        f"{where}: there is no setting {name!r}", f"did you mean {nearest!r}? `mainland settings` lists all of them"
+    )
+
+
+def _address(text: str) -> str:
+    """The protocol carries IPv4 only, so a name or an IPv6 address to bind to is a mistake worth naming early."""
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise GridError(
+            f"bind: {text!r} is not an IPv4 address",
+            "use 127.0.0.1 (this machine only), 0.0.0.0 (all networks) or one address of this machine",
+        ) from None

@@ -1,0 +1,190 @@
+"""The region's HTTP face: capabilities for viewers, services for the rest of the grid, metrics for operators.
+
+    /caps/<uuid>[/tail]   one agent's one capability; unknown or ended: 404
+    /services/...         other parts of the grid, with the grid's secret (`sim/neighbours/services.py`)
+    /health /metrics      anybody
+
+It runs on the frame's thread between frames. Sizes are capped before a body is read, rates an agent and capability.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from aiohttp import web
+
+from protocol import llsd
+from protocol.errors import ProtocolError
+from sim import caps
+from sim.caps import Capability, CapRequest, Refused
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+    from sim.world.agent import Agent
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 4 << 20  # the largest any capability may ask for
+
+
+@dataclass(slots=True, eq=False)
+class Grant:
+    """One URL: a capability as one agent holds it. `once` URLs (uploaders) are gone after use."""
+
+    agent: Agent
+    capability: Capability
+    tokens: float
+    updated: float
+    once: bool = False
+
+
+class CapServer:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self._grants: dict[UUID, Grant] = {}
+        self._app = web.Application(client_max_size=BODY_LIMIT)
+        self._app.router.add_route("*", "/caps/{id}", self._serve)
+        self._app.router.add_route("*", "/caps/{id}/{tail:.*}", self._serve)
+        self._app.router.add_get("/health", self._health)
+        self._app.router.add_get("/metrics", self._metrics)
+        sim.neighbours.add_routes(self._app)
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=75.0)
+
+    async def open(self, address: str, port: int) -> None:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, address, port, backlog=1024).start()
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
+
+    # --- who may
+
+    def grant(self, agent: Agent) -> None:
+        """Give the agent its seed. The other URLs are made when the seed is asked for them."""
+        agent.seed = self._new(agent, caps.TABLE["Seed"])
+
+    def url(self, agent: Agent, name: str) -> str | None:
+        """The agent's URL of a capability, the same each time; None when there is no such capability."""
+        if name in caps.ELSEWHERE:
+            return caps.ELSEWHERE[name](self.sim)
+        capability = caps.TABLE.get(name)
+        if capability is None or name == "Seed":
+            return None
+        if name not in agent.capabilities:
+            agent.capabilities[name] = self._new(agent, capability)
+        return self._address(agent.capabilities[name])
+
+    def seed_url(self, agent: Agent) -> str:
+        return self._address(agent.seed)
+
+    def once(self, agent: Agent, capability: Capability) -> str:
+        """A URL that works one time, for the second step of an upload."""
+        grant_id = self._new(agent, capability, once=True)
+        self.sim.after(600.0, lambda: self._drop(grant_id))
+        return self._address(grant_id)
+
+    def revoke(self, agent: Agent) -> None:
+        """End every URL of the agent."""
+        for grant_id in [grant_id for grant_id, grant in self._grants.items() if grant.agent is agent]:
+            del self._grants[grant_id]
+        agent.capabilities.clear()
+
+    def _new(self, agent: Agent, capability: Capability, once: bool = False) -> UUID:
+        grant_id = uuid4()
+        self._grants[grant_id] = Grant(agent, capability, capability.burst, self.sim.clock.now(), once)
+        return grant_id
+
+    def _drop(self, grant_id: UUID) -> None:
+        self._grants.pop(grant_id, None)
+
+    def _address(self, grant_id: UUID) -> str:
+        return f"{self.sim.http_url}/caps/{grant_id}"
+
+    # --- serving
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except Refused as refusal:
+            self.sim.metrics.count("capability_refused", label=str(refusal.status))
+            return web.Response(status=refusal.status, text=refusal.text)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        grant_id, grant = self._find(request)
+        capability = grant.capability
+        if request.method not in capability.methods:
+            raise Refused(405, f"{capability.name} takes {', '.join(capability.methods)}")
+        self._spend(grant)
+        body = await self._body(request, capability.body_limit)
+        if grant.once:
+            self._drop(grant_id)
+        self.sim.metrics.count("capability_requests", label=capability.name)
+        asked = CapRequest(
+            request.method, request.query, body, request.content_type, request.match_info.get("tail", ""), request.headers
+        )
+        try:
+            answer = await capability.function(self.sim, grant.agent, asked)
+        except (Refused, web.HTTPException):
+            raise
+        except Exception as error:
+            log.exception("capability %s failed for %s", capability.name, grant.agent.name)
+            self.sim.metrics.count("handler_errors", label=capability.name)
+            raise Refused(500, f"{capability.name} failed") from error
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        return llsd_response(answer)
+
+    def _find(self, request: web.Request) -> tuple[UUID, Grant]:
+        try:
+            grant_id = UUID(request.match_info["id"])
+        except ValueError:
+            raise Refused(404, "no such capability") from None
+        grant = self._grants.get(grant_id)
+        if grant is None:
+            raise Refused(404, "no such capability, or it has ended")
+        return grant_id, grant
+
+    def _spend(self, grant: Grant) -> None:
+        now = self.sim.clock.now()
+        capability = grant.capability
+        grant.tokens = min(grant.tokens + (now - grant.updated) * capability.per_second, capability.burst)
+        grant.updated = now
+        if grant.tokens < 1:
+            raise Refused(429, f"{capability.name}: too many requests")
+        grant.tokens -= 1
+
+    @staticmethod
+    async def _body(request: web.Request, limit: int) -> bytes:
+        if request.content_length is not None and request.content_length > limit:
+            raise Refused(413, f"at most {limit} bytes")
+        body = bytearray()
+        async for chunk in request.content.iter_chunked(1 << 16):
+            body += chunk
+            if len(body) > limit:
+                raise Refused(413, f"at most {limit} bytes")
+        return bytes(body)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "region": self.sim.world.facts.name})
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        gauges = self.sim.metrics.gauges
+        gauges["frames_per_second"], gauges["steps_per_second"] = self.sim.frame.rates()
+        gauges["dilation"] = self.sim.world.dilation
+        gauges["root_agents"] = sum(1 for _ in self.sim.world.roots())
+        gauges["child_agents"] = sum(1 for _ in self.sim.world.children())
+        gauges["circuits"] = len(self.sim.circuits.by_key)
+        gauges["unacked_bytes"] = sum(circuit.unacked_bytes for circuit in self.sim.circuits.by_key.values())
+        return web.Response(body=self.sim.metrics.exposition(), content_type="text/plain", charset="utf-8")
+
+
+def llsd_response(value: Any, status: int = 200) -> web.Response:
+    """An LLSD value as a reply."""
+    try:
+        body = llsd.format_xml(value)
+    except ProtocolError as error:
+        raise Refused(500, f"unspeakable answer: {error}") from error
+    return web.Response(body=body, status=status, content_type="application/llsd+xml")

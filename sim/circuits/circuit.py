@@ -1,0 +1,170 @@
+"""One viewer's circuit: sequence numbers, acknowledgements, resends, duplicates.
+
+Pure bookkeeping over a `Circuits` table that owns the socket; the frame's stages call `Circuits`, never this.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from protocol import packet
+from protocol.message import Message, encode
+from sim.circuits.throttle import CATEGORIES, DEFAULT, ThrottledQueue
+
+if TYPE_CHECKING:
+    from sim.circuits.circuits import Circuits
+    from sim.world.agent import Agent
+
+# Reliable numbers remembered, to process each once (SURFACE 3.3: at least the last 1000).
+SEEN_LIMIT = 4096
+# Bytes of reliable data a silent client may hold here before its circuit is given up.
+UNACKED_LIMIT = 8 << 20
+# A viewer may collect acks for up to two seconds, a library sends them at once: the round trip decides within these.
+MIN_RESEND, MAX_RESEND = 0.6, 4.0
+
+
+@dataclass(slots=True)
+class Pending:
+    """A reliable packet in flight."""
+
+    body: bytes
+    flags: int
+    sent_at: float
+    due: float
+    tries: int = 1
+    on_ack: Callable[[], None] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Circuit:
+    circuits: Circuits
+    key: int  # the client's address
+    slot: int  # its row in the table's arrays
+    agent: Agent
+    opened_at: float
+    heard_at: float
+    unacked: dict[int, Pending] = field(default_factory=dict)
+    unacked_bytes: int = 0
+    acks_due: list[int] = field(default_factory=list)
+    seen: OrderedDict[int, None] = field(default_factory=OrderedDict)
+    round_trip: float = 0.0  # smoothed, seconds; 0 until measured
+    round_trip_deviation: float = 0.0
+    next_ping: float = 0.0
+    ping_id: int = 0
+    ping_sent_at: float = 0.0
+    next_resend: float = float("inf")
+    buckets: dict[str, list[float]] = field(default_factory=dict)  # handler rate class -> [tokens, updated]
+    queues: dict[str, ThrottledQueue[tuple[bytes, bool, Callable[[], None] | None]]] = field(default_factory=dict)
+    closed: bool = False
+
+    def send(
+        self,
+        message: Message,
+        *,
+        reliable: bool = True,
+        category: str | None = None,
+        on_ack: Callable[[], None] | None = None,
+    ) -> None:
+        """Send a message: it leaves at the end of this frame, or when its category's throttle allows."""
+        self.send_body(encode(message), reliable=reliable, category=category, on_ack=on_ack, zerocode=message.spec.zerocoded)
+
+    def send_body(
+        self,
+        body: bytes,
+        *,
+        reliable: bool = True,
+        category: str | None = None,
+        on_ack: Callable[[], None] | None = None,
+        zerocode: bool = False,
+    ) -> None:
+        """As `send`, for a message encoded already (one broadcast to many)."""
+        if self.closed:
+            return
+        if category is not None:
+            queue = self.queues.get(category)
+            if queue is None:
+                rate = DEFAULT[CATEGORIES.index(category)]
+                queue = self.queues[category] = ThrottledQueue(rate, self.circuits.clock.now())
+            queue.put(len(body) + 6, (body, reliable, on_ack))
+            self.circuits.throttled.add(self)
+            return
+        self.transmit(body, reliable, on_ack, zerocode)
+
+    def transmit(self, body: bytes, reliable: bool, on_ack: Callable[[], None] | None, zerocode: bool = True) -> None:
+        sequence = self.circuits.next_sequence(self.slot)
+        flags = (packet.RELIABLE if reliable else 0) | (packet.ZEROCODED if zerocode else 0)
+        if reliable:
+            now = self.circuits.clock.now()
+            due = now + self.resend_after
+            self.unacked[sequence] = Pending(body, flags, now, due, 1, on_ack)
+            self.unacked_bytes += len(body)
+            self.next_resend = min(self.next_resend, due)
+        self.circuits.queue(self.key, packet.build(body, sequence, flags))
+
+    def set_throttles(self, rates: tuple[float, ...]) -> None:
+        """Bits a second in the order of CATEGORIES."""
+        now = self.circuits.clock.now()
+        for category, rate in zip(CATEGORIES, rates, strict=True):
+            queue = self.queues.get(category)
+            if queue is None:
+                self.queues[category] = ThrottledQueue(rate, now)
+            else:
+                queue.set_rate(rate)
+
+    # --- receiving
+
+    def first_time(self, sequence: int) -> bool:
+        """Remember a reliable packet; False when it is a duplicate, which is acknowledged again but not processed."""
+        if sequence in self.seen:
+            return False
+        self.seen[sequence] = None
+        if len(self.seen) > SEEN_LIMIT:
+            self.seen.popitem(last=False)
+        return True
+
+    def acknowledged(self, sequence: int, now: float) -> None:
+        pending = self.unacked.pop(sequence, None)
+        if pending is None:
+            return
+        self.unacked_bytes -= len(pending.body)
+        if pending.tries == 1:  # Karn: the ack of a resent packet says nothing about the round trip
+            self.measured(now - pending.sent_at)
+        if pending.on_ack is not None:
+            pending.on_ack()
+
+    def measured(self, sample: float) -> None:
+        """RFC 6298 smoothing."""
+        if self.round_trip == 0.0:
+            self.round_trip, self.round_trip_deviation = sample, sample / 2
+        else:
+            self.round_trip_deviation += 0.25 * (abs(self.round_trip - sample) - self.round_trip_deviation)
+            self.round_trip += 0.125 * (sample - self.round_trip)
+
+    @property
+    def resend_after(self) -> float:
+        if self.round_trip == 0.0:
+            return 1.0
+        return min(max(self.round_trip + 4 * self.round_trip_deviation, MIN_RESEND), MAX_RESEND)
+
+    # --- keeping
+
+    def resend(self, now: float) -> int:
+        """Send again what is overdue; returns how many."""
+        count = 0
+        soonest = float("inf")
+        for sequence, pending in self.unacked.items():
+            if pending.due <= now:
+                pending.tries += 1
+                pending.due = now + min(self.resend_after * 1.5 ** (pending.tries - 1), MAX_RESEND)
+                self.circuits.queue(self.key, packet.build(pending.body, sequence, pending.flags | packet.RESENT))
+                count += 1
+            soonest = min(soonest, pending.due)
+        self.next_resend = soonest
+        return count
+
+    @property
+    def oldest_unacked(self) -> int:
+        return next(iter(self.unacked), int(self.circuits.sequences[self.slot]))

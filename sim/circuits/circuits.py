@@ -1,0 +1,282 @@
+"""All circuits of a region: datagrams to messages, messages to datagrams.
+
+Stages of the frame that live here: `receive` (datagrams -> handlers), `keep` (acks, resends, pings, time-outs,
+throttled queues) and `flush` (everything queued leaves in one batch).
+
+The circuit of a client is found by its address alone, and is opened by UseCircuitCode naming a code, session and
+agent that a service announced (SURFACE 2). Anything else from an unknown address is counted and dropped unanswered.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from protocol import packet
+from protocol.errors import ProtocolError
+from protocol.message import Message, decode, encode
+from sim import handlers
+from sim.circuits.circuit import UNACKED_LIMIT, Circuit
+from sim.circuits.datagrams import DatagramSocket, address_of
+from sim.world.agent import Agent
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+PING_INTERVAL = 5.0
+SILENCE_LIMIT = 60.0  # seconds without a single datagram before a client counts as gone
+SEQUENCE_MASK = 0xFFFFFF  # full viewers wrap at 2^24
+
+
+class Circuits:
+    def __init__(self, sim: Simulator, socket: DatagramSocket) -> None:
+        self.sim = sim
+        self.clock = sim.clock
+        self.metrics = sim.metrics
+        self.socket = socket
+        self.by_key: dict[int, Circuit] = {}
+        self.throttled: set[Circuit] = set()
+        # Kernels that pack packets for many viewers number them here.
+        self.sequences = np.zeros(64, np.uint32)
+        self.keys = np.zeros(64, np.uint64)
+        self._free = list(range(63, -1, -1))
+        self._ack_due: set[Circuit] = set()
+        self._outbox: list[tuple[int, bytes]] = []
+        self._next_keep = 0.0
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody is connected, and nothing is left to be sent."""
+        return not (self.by_key or self._outbox or self.socket.outgoing.count)
+
+    # --- frame stages
+
+    def receive(self) -> None:
+        """Take in every datagram that has arrived and run its handler."""
+        now = self.clock.now()
+        for key, data in self.socket.receive():
+            self.metrics.plain["packets_in"] += 1
+            if data is None:
+                self.metrics.count("packets_dropped", label="oversized")
+                continue
+            self.metrics.plain["bytes_in"] += len(data)
+            try:
+                received = packet.parse(data)
+                self._heard(key, received, now)
+            except ProtocolError:
+                self.metrics.count("packets_dropped", label="malformed")
+
+    def keep(self) -> None:
+        """Acks at once, so that no client waits; the slower chores a few times a second."""
+        now = self.clock.now()
+        for circuit in self._ack_due:
+            self._send_acks(circuit)
+        self._ack_due.clear()
+        for circuit in list(self.throttled):
+            self._let_out(circuit, now)
+        if now < self._next_keep:
+            return
+        self._next_keep = now + 0.1
+        for circuit in list(self.by_key.values()):
+            if now - circuit.heard_at > SILENCE_LIMIT or circuit.unacked_bytes > UNACKED_LIMIT:
+                self.sim.agent_lost(circuit.agent, "silent" if circuit.unacked_bytes <= UNACKED_LIMIT else "unresponsive")
+                continue
+            if circuit.next_resend <= now:
+                self.metrics.count("resends", circuit.resend(now))
+            if circuit.next_ping <= now:
+                circuit.next_ping = now + PING_INTERVAL
+                circuit.ping_id = (circuit.ping_id + 1) & 0xFF
+                circuit.ping_sent_at = now
+                ping = {"PingID": circuit.ping_id, "OldestUnacked": circuit.oldest_unacked}
+                circuit.send(Message("StartPingCheck", PingID=ping), reliable=False)
+
+    def flush(self) -> None:
+        """Everything queued this frame leaves: acks first, since clients act on them before anything else."""
+        for key, datagram in self._outbox:
+            self.socket.outgoing.queue(key, datagram)
+        self._outbox.clear()
+        count, size, refused = self.socket.flush()
+        if count:
+            self.metrics.plain["packets_out"] += count
+            self.metrics.plain["bytes_out"] += size
+            if refused:
+                self.metrics.count("send_failures", refused)
+
+    # --- sending
+
+    def queue(self, key: int, datagram: bytes) -> None:
+        self._outbox.append((key, datagram))
+
+    def next_sequence(self, slot: int) -> int:
+        sequence = (int(self.sequences[slot]) + 1) & SEQUENCE_MASK
+        self.sequences[slot] = sequence
+        return sequence
+
+    def _send_acks(self, circuit: Circuit) -> None:
+        due, circuit.acks_due = circuit.acks_due, []
+        for start in range(0, len(due), 255):
+            blocks = [{"ID": sequence} for sequence in due[start : start + 255]]
+            body = Message("PacketAck", Packets=blocks)
+            # Straight into the socket's buffer: an ack goes out ahead of this frame's other packets.
+            self.socket.outgoing.queue(circuit.key, packet.build(encode(body), self.next_sequence(circuit.slot)))
+
+    def _let_out(self, circuit: Circuit, now: float) -> None:
+        waiting = False
+        for queue in circuit.queues.values():
+            for body, reliable, on_ack in queue.take(now):
+                circuit.transmit(body, reliable, on_ack)
+            waiting = waiting or bool(queue.items)
+        if not waiting:
+            self.throttled.discard(circuit)
+
+    # --- receiving
+
+    def _heard(self, key: int, received: packet.Packet, now: float) -> None:
+        circuit = self.by_key.get(key)
+        if circuit is None:
+            self._stranger(key, received, now)
+            return
+        circuit.heard_at = now
+        for sequence in received.acks:
+            circuit.acknowledged(sequence, now)
+        if received.flags & packet.RELIABLE:
+            # Acknowledged before it is understood: what we cannot read would otherwise be resent for ever.
+            circuit.acks_due.append(received.sequence)
+            self._ack_due.add(circuit)
+        message = decode(received.body)
+        if message.name == "UseCircuitCode":
+            self._reopened(circuit, message, received, now)
+            return
+        if received.flags & packet.RELIABLE and not circuit.first_time(received.sequence):
+            self.metrics.count("packets_dropped", label="duplicate")
+            return
+        if message.name == "PacketAck":
+            for block in message["Packets"]:
+                circuit.acknowledged(block["ID"], now)
+        elif message.name == "StartPingCheck":
+            circuit.send(Message("CompletePingCheck", PingID={"PingID": message["PingID"]["PingID"]}), reliable=False)
+        elif message.name == "CompletePingCheck":
+            if message["PingID"]["PingID"] == circuit.ping_id and circuit.ping_sent_at:
+                circuit.measured(now - circuit.ping_sent_at)
+                circuit.ping_sent_at = 0.0
+        else:
+            self.dispatch(circuit, message, now)
+
+    def dispatch(self, circuit: Circuit, message: Message, now: float) -> None:
+        """Run a message's handler if its circuit, its claims and its rate allow."""
+        row = handlers.TABLE.get(message.name)
+        agent = circuit.agent
+        if row is None:
+            self.metrics.count("messages_unhandled", label=message.name)
+            return
+        if row.state is handlers.State.ROOT and agent.child:
+            self.metrics.count("messages_dropped", label="not root")
+            return
+        claims = message.get("AgentData")
+        if isinstance(claims, dict) and (
+            claims.get("AgentID", agent.agent_id) != agent.agent_id
+            or claims.get("SessionID", agent.session_id) != agent.session_id
+        ):
+            self.metrics.count("messages_dropped", label="wrong session")
+            return
+        if not self._within_rate(circuit, row.rate, now):
+            self.metrics.count("messages_dropped", label=f"rate {row.rate.name}")
+            return
+        try:
+            row.function(self.sim, agent, message)
+        except Exception:
+            self.metrics.count("handler_errors", label=message.name)
+            log.exception("handler of %s failed for %s", message.name, agent.name)
+
+    @staticmethod
+    def _within_rate(circuit: Circuit, rate: handlers.Rate, now: float) -> bool:
+        bucket = circuit.buckets.get(rate.name)
+        if bucket is None:
+            circuit.buckets[rate.name] = [rate.burst - 1, now]
+            return True
+        tokens = min(bucket[0] + (now - bucket[1]) * rate.per_second, rate.burst)
+        bucket[1] = now
+        if tokens < 1:
+            bucket[0] = tokens
+            return False
+        bucket[0] = tokens - 1
+        return True
+
+    # --- opening and closing
+
+    def _stranger(self, key: int, received: packet.Packet, now: float) -> None:
+        message = decode(received.body)
+        if message.name != "UseCircuitCode":
+            self.metrics.count("packets_dropped", label="stranger")
+            return
+        agent = self._announced(message)
+        if agent is None:
+            self.metrics.count("packets_dropped", label="wrong circuit code")
+            return
+        if agent.circuit is not None:  # the same session from a new port: the client began anew
+            self.close(agent.circuit, "reopened")
+        if not self._free:
+            old = len(self.sequences)
+            self.sequences = np.resize(self.sequences, 2 * old)
+            self.keys = np.resize(self.keys, 2 * old)
+            self._free = list(range(2 * old - 1, old - 1, -1))
+        slot = self._free.pop()
+        self.sequences[slot] = 0
+        self.keys[slot] = key
+        circuit = Circuit(self, key, slot, agent, opened_at=now, heard_at=now, next_ping=now + PING_INTERVAL)
+        agent.circuit = circuit
+        self.by_key[key] = circuit
+        self._acknowledge_opening(circuit, received)
+        log.info("circuit of %s opened from %s:%d", agent.name, *address_of(key))
+        self.sim.circuit_opened(agent)
+
+    def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet, now: float) -> None:
+        """UseCircuitCode again on the same address: a resend, or a client that starts counting anew (SURFACE 3.3)."""
+        agent = self._announced(message)
+        if agent is None:
+            self.metrics.count("packets_dropped", label="wrong circuit code")
+            return
+        if agent is not circuit.agent:  # another account from the same port: the old circuit is over
+            self.close(circuit, "replaced")
+            self._stranger(circuit.key, received, circuit.heard_at)
+            return
+        if received.flags & packet.RESENT and received.sequence in circuit.seen:
+            return  # our ack was lost: it goes out again, and nothing else changes
+        if not self._within_rate(circuit, handlers.OPENING, now):
+            self.metrics.count("messages_dropped", label="rate opening")
+            return
+        if not received.flags & packet.RESENT:
+            circuit.seen.clear()
+        self._acknowledge_opening(circuit, received)
+        self.sim.circuit_opened(agent)
+
+    def _acknowledge_opening(self, circuit: Circuit, received: packet.Packet) -> None:
+        circuit.first_time(received.sequence)
+        if received.flags & packet.RELIABLE and received.sequence not in circuit.acks_due:
+            circuit.acks_due.append(received.sequence)
+            self._ack_due.add(circuit)
+
+    def _announced(self, message: Message) -> Agent | None:
+        code = message["CircuitCode"]
+        agent = self.sim.world.agents.get(code["ID"])
+        if agent is None or code["Code"] != agent.circuit_code or code["SessionID"] != agent.session_id:
+            return None
+        return agent
+
+    def close(self, circuit: Circuit, reason: str) -> None:
+        """Forget a circuit. What is queued for it in this frame still leaves."""
+        if circuit.closed:
+            return
+        self._send_acks(circuit)
+        circuit.closed = True
+        self.metrics.count("circuits_closed", label=reason)
+        self.by_key.pop(circuit.key, None)
+        self.throttled.discard(circuit)
+        self._ack_due.discard(circuit)
+        self._free.append(circuit.slot)
+        if circuit.agent.circuit is circuit:
+            circuit.agent.circuit = None

@@ -1,0 +1,182 @@
+"""The frame: 45 times a second, these stages in this order. Read this file first.
+
+    receive     datagrams -> circuits -> handlers -> world
+    timers      what was put off until now
+    step        the world moves on by 1/45 s, as often as the budget allows
+    interest    what changed -> who must hear -> messages
+    keep        acks, resends, pings, time-outs, throttled queues
+    flush       datagrams out, in one batch
+
+Between frames the same thread serves HTTP, neighbours and services on asyncio; a kernel timer in the same loop says when
+the next frame is due (`clock.Metronome`).
+
+The outer frame keeps its 45 a second even when the world cannot: a frame that has no budget left for a world step runs
+without one, so that viewers are heard and answered on time while the world slows. World time passed over real time
+passed is the time dilation, measured over the last second and never scaled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sim.clock import FRAMES_PER_SECOND, STEP, Metronome
+from sim.physics.avatars import step_avatars
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+# Missed frames are made up for, but not more than a second of them.
+CATCH_UP = 45
+GIVE_UP = 1.0  # seconds of lateness after which the beat is counted from now
+SLOW_FRAME = 0.05
+
+
+class Frame:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.clock = sim.clock
+        self.running = True
+        self._ended: asyncio.Future[None] | None = None
+        self._behind = 0  # frames due and not run yet
+        self._due = 0.0  # real time at which the newest of them was due
+        self._collect_at = 0.0
+        self.number = 0
+        self.lateness: deque[float] = deque(maxlen=45 * 60)  # seconds each frame began late, the last minute
+        self.durations: deque[float] = deque(maxlen=45 * 60)
+        self.stages: dict[str, float] = {}  # seconds each stage of the last frame took
+        self._debt = 0.0  # world time owed, seconds
+        self._credit = STEP  # real time the world may still use: earned by time passing, spent by steps
+        self._history: deque[tuple[float, int, int]] = deque()  # (real time, frames, steps) once a frame, last seconds
+        self._steps = 0
+        self._last = 0.0
+
+    async def run(self) -> None:
+        """Frames until `stop`."""
+        self._ended = asyncio.get_running_loop().create_future()
+        metronome = Metronome(self._beat)
+        self._due = self.clock.now()
+        try:
+            await self._ended
+        finally:
+            metronome.close()
+
+    def stop(self) -> None:
+        self.running = False
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _beat(self, beats: int) -> None:
+        """So many frames fell due. One runs now; those missed follow one by one, HTTP having its turn in between."""
+        waiting = self._behind > 0
+        self._behind = min(self._behind + beats, CATCH_UP)
+        now = self.clock.now()
+        self._due += beats * STEP
+        if abs(now - self._due) > GIVE_UP:  # the machine slept, or the loop was held up: begin counting anew
+            self._due = now
+        if not waiting:
+            self._run_due()
+
+    def _run_due(self) -> None:
+        if not self.running:
+            return
+        start = self.clock.now()
+        late = max(start - self._due + (self._behind - 1) * STEP, 0.0)
+        self.lateness.append(late)
+        if late > 0.001:
+            self.sim.metrics.plain["frames_late"] += 1
+        self.once(start)
+        self.durations.append(self.clock.now() - start)
+        self._behind -= 1
+        if self._behind > 0:
+            asyncio.get_running_loop().call_soon(self._run_due)
+        elif start > self._collect_at:
+            # Never in the middle of a frame that is late already; what survived start-up is frozen and costs nothing.
+            self._collect_at = start + 10.0
+            gc.collect(1)
+
+    def once(self, now: float) -> None:
+        """One frame. Also what tests call, with a manual clock."""
+        sim = self.sim
+        self._last = now
+        self._stage("receive", sim.circuits.receive)
+        self._stage("timers", sim.run_timers)
+        self._stage("step", lambda: self._run_steps(now))
+        if sim.circuits.quiet and self.number % FRAMES_PER_SECOND:
+            # Nobody looks: there is no one to tell, to keep or to send to. Marks are cleared once a second.
+            self._count(now)
+            return
+        self._stage("interest", sim.interest.update)
+        self._stage("keep", sim.circuits.keep)
+        self._stage("flush", sim.circuits.flush)
+        self._count(now)
+
+    def _count(self, now: float) -> None:
+        self.number += 1
+        self.sim.metrics.plain["frames"] += 1
+        total = self._last - now
+        if total > SLOW_FRAME:
+            slowest = max(self.stages, key=self.stages.__getitem__)
+            log.warning("slow frame: %.0f ms, %.0f of them in %s", total * 1e3, self.stages[slowest] * 1e3, slowest)
+
+    def _stage(self, name: str, run: Callable[[], None]) -> None:
+        """Run and time one stage. A bug in it is logged and counted; the region and everyone in it live on."""
+        try:
+            run()
+        except Exception:
+            self.sim.metrics.count("stage_errors", label=name)
+            log.exception("stage %s failed", name)
+        now = self.clock.now()
+        self.stages[name] = now - self._last
+        self.sim.metrics.stage_seconds[name] += now - self._last
+        self._last = now
+
+    # --- world time
+
+    def _run_steps(self, now: float) -> None:
+        """As many world steps as are owed and affordable.
+
+        What is owed grows with real time. What may be spent grows by one frame's length a frame, late or not: steps
+        that cost more than that are left out now and then, and the frames keep their rate.
+        """
+        elapsed = now - self._history[-1][0] if self._history else STEP
+        self._debt = min(self._debt + elapsed, 2 * STEP)
+        self._credit = min(self._credit + STEP, STEP)
+        steps = 0
+        while self._debt >= STEP * 0.999 and self._credit > 0 and steps < 2:
+            began = self.clock.now()
+            self.step()
+            self._credit -= self.clock.now() - began
+            self._debt -= STEP
+            steps += 1
+        self._debt = max(self._debt, 0.0)
+        self._steps += steps
+        self.sim.metrics.plain["steps"] += steps
+        self._history.append((now, self.number, self._steps))
+        while now - self._history[0][0] > 1.0 and len(self._history) > 2:
+            self._history.popleft()
+        first = self._history[0]
+        if now - first[0] > 0.2:
+            span = now - first[0]
+            self.sim.world.dilation = min((self._steps - first[2]) * STEP / span, 1.0)
+
+    def step(self) -> None:
+        """Move the world on by 1/45 s of its own time."""
+        world = self.sim.world
+        world.time += STEP
+        step_avatars(world, STEP)
+
+    def rates(self) -> tuple[float, float]:
+        """Frames and world steps a second over the last second, as measured."""
+        if len(self._history) < 2:
+            return 0.0, 0.0
+        (t0, f0, s0), (t1, f1, s1) = self._history[0], self._history[-1]
+        if t1 <= t0:
+            return 0.0, 0.0
+        return (f1 - f0) / (t1 - t0), (s1 - s0) / (t1 - t0)

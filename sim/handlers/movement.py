@@ -1,0 +1,123 @@
+"""What the user's keys, mouse and camera say. The physics step moves the avatar by it.
+
+AgentUpdate carries the *state* of the keys, not presses: movement goes on while the latest one has the bit. A few bits
+are presses all the same (sit down, stand up, a tap on jump): two AgentUpdates may arrive between two steps of the
+world, and what the first of them pressed must not be lost.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from protocol.message import Message
+from sim.handlers import CONTROL, OPEN, ROOT, handles
+from sim.handlers.replies import alert
+from sim.world.agent import MINIMUM_DRAW_DISTANCE, Vector
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+    from sim.world.agent import Agent
+
+UP = 0x10
+FLY = 0x2000
+STAND_UP = 0x10000
+SIT_ON_GROUND = 0x20000
+NUDGES = 0x80000 | 0x100000 | 0x200000 | 0x400000 | 0x800000 | 0x1000000
+PRESSES = UP | STAND_UP | SIT_ON_GROUND | NUDGES
+
+MAXIMUM_DRAW_DISTANCE = 1024.0
+# A camera further out than this from the region is a fault or a lie; viewers tether it to the avatar.
+CAMERA_LIMIT = 8192.0
+
+
+@handles("AgentUpdate", state=OPEN, rate=CONTROL)
+def agent_update(sim: Simulator, agent: Agent, message: Message) -> None:
+    update = message["AgentData"]
+    agent.updates_seen += 1
+    sim.metrics.plain["agent_updates"] += 1
+    _move_camera(agent, update)
+    if agent.child:
+        return
+    world = sim.world
+    row = world.row(agent)
+    controls = update["ControlFlags"]
+    if agent.extras.get("controls_time") == world.time:  # no step has seen the last one yet
+        controls = _keep_presses(int(row["controls"]), controls)
+    agent.extras["controls_time"] = world.time
+    row["controls"] = controls
+    flying = bool(controls & FLY)
+    if not row["sitting"]:
+        row["flying"] = flying
+        row["rotation"] = update["BodyRotation"] if flying else upright(update["BodyRotation"])
+
+
+def _keep_presses(before: int, now: int) -> int:
+    kept = before & PRESSES
+    if now & STAND_UP:
+        kept &= ~SIT_ON_GROUND
+    if now & SIT_ON_GROUND:
+        kept &= ~STAND_UP
+    return now | kept
+
+
+def upright(rotation: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The turn about the vertical that is in a rotation (x y z w): on the ground an avatar does not lean."""
+    _, _, z, w = rotation
+    length = math.hypot(z, w)
+    if length < 1e-6:  # on its head: no direction to keep
+        return 0.0, 0.0, 0.0, 1.0
+    return 0.0, 0.0, z / length, w / length
+
+
+def _move_camera(agent: Agent, update: dict[str, Any]) -> None:
+    camera = agent.camera
+    center: Vector = update["CameraCenter"]
+    # A client that never sets its camera sends the origin; its avatar is the better guess of where it looks from.
+    if center != (0.0, 0.0, 0.0) and all(abs(part) < CAMERA_LIMIT for part in center):
+        camera.center = center
+        camera.at = update["CameraAtAxis"]
+        camera.left = update["CameraLeftAxis"]
+        camera.up = update["CameraUpAxis"]
+    camera.far = min(max(update["Far"], MINIMUM_DRAW_DISTANCE), MAXIMUM_DRAW_DISTANCE)
+
+
+@handles("SetAlwaysRun", state=ROOT, rate=CONTROL)
+def set_always_run(sim: Simulator, agent: Agent, message: Message) -> None:
+    sim.world.row(agent)["running"] = message["AgentData"]["AlwaysRun"]
+
+
+@handles("AgentRequestSit", state=ROOT, rate=CONTROL)
+def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
+    """Sit on a thing. Whatever the viewer thinks it saw, this region holds no such thing."""
+    sim.metrics.count("messages_dropped", label="no such object")
+    alert(agent, "There is nothing to sit on: the object is not here any more.")
+
+
+@handles("AgentSit", state=ROOT, rate=CONTROL)
+def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
+    """The second half of sitting on a thing, sent at once after the request; that has been answered already."""
+
+
+@handles("AgentFOV", state=OPEN, rate=CONTROL)
+def agent_fov(sim: Simulator, agent: Agent, message: Message) -> None:
+    angle = message["FOVBlock"]["VerticalAngle"]
+    if 0.0 < angle < math.pi:
+        agent.extras["field_of_view"] = angle
+
+
+@handles("AgentHeightWidth", state=OPEN, rate=CONTROL)
+def agent_height_width(sim: Simulator, agent: Agent, message: Message) -> None:
+    block = message["HeightWidthBlock"]
+    agent.extras["window"] = (block["Width"], block["Height"])
+
+
+@handles("AgentPause", state=OPEN, rate=CONTROL)
+def agent_pause(sim: Simulator, agent: Agent, message: Message) -> None:
+    """The viewer is busy (a file dialog, a slow start) and will not draw for a while; its circuit stays."""
+    agent.extras["paused"] = True
+
+
+@handles("AgentResume", state=OPEN, rate=CONTROL)
+def agent_resume(sim: Simulator, agent: Agent, message: Message) -> None:
+    agent.extras["paused"] = False

@@ -1,0 +1,40 @@
+"""What an arriving agent is told unasked, whether it logged in, teleported or walked over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from protocol.events import event
+from protocol.message import Message
+from sim.handlers.avatar import agent_data_update
+from sim.handlers.friends import tell_online_friends
+from sim.handlers.parcels import tell_parcel
+from sim.handlers.replies import send, start
+from sim.handlers.wearables import load_wearables
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+    from sim.world.agent import Agent
+
+FULL_HEALTH = 100.0
+
+
+def welcome(sim: Simulator, agent: Agent, arrival: dict[str, Any]) -> None:
+    """Called as the avatar appears; the words follow in the next frame, after AgentMovementComplete."""
+    sim.names.learn(agent.agent_id, agent.first, agent.last)
+    agent.extras.pop("parcel", None)
+    sim.after(0.0, lambda: _greet(sim, agent, arrival["reason"]))
+
+
+def _greet(sim: Simulator, agent: Agent, reason: str) -> None:
+    if agent.child or sim.world.agents.get(agent.agent_id) is not agent:
+        return
+    send(agent, agent_data_update(agent))
+    send(agent, Message("HealthMessage", HealthData={"Health": FULL_HEALTH}))
+    if agent.events is not None:
+        groups = Message("AgentGroupDataUpdate", AgentData={"AgentID": agent.agent_id}, GroupData=[], NewGroupData=[])
+        agent.events.post(event(groups))
+    tell_parcel(sim, agent)
+    start(sim, agent, "wearables", load_wearables(sim, agent), order="wearables")
+    if reason == "login":
+        start(sim, agent, "friends", tell_online_friends(sim, agent))

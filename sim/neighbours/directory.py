@@ -1,0 +1,156 @@
+"""This region's entry in Backbone's directory, and its picture of the others.
+
+The entry is a lease: claimed at start, renewed by a heartbeat that lists who is here, given back at the end. When
+Backbone is away the region goes on with the picture it has and claims again when it can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import aiohttp
+
+from backbone.client import BackboneError
+from protocol.wellknown import grid_of_handle
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+ACCESS_LETTERS = {13: "PG", 21: "M", 42: "A"}
+ACCESS_NUMBERS = {letters: number for number, letters in ACCESS_LETTERS.items()}
+RETRY = 1.0
+# Regions of a grid start together: look often at first, then now and then.
+EAGER_SECONDS, EAGER_INTERVAL, INTERVAL = 20.0, 0.5, 3.0
+
+
+class Directory:
+    """`regions` maps grid squares to what Backbone says of the region there (the REGION object of its API)."""
+
+    def __init__(self, sim: Simulator, changed: Callable[[set[tuple[int, int]], set[tuple[int, int]]], None]) -> None:
+        self.sim = sim
+        self.regions: dict[tuple[int, int], dict[str, Any]] = {}
+        self.epoch = 0
+        self._changed = changed  # called with the squares that came up and those that went away
+        self._lease = 15.0
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def open(self) -> None:
+        """Claim the region (as long as it takes), then keep the lease and the picture."""
+        await self._claim()
+        await self._look()
+        self._tasks = [
+            self.sim.spawn(self._beat_forever(), "heartbeat"),
+            self.sim.spawn(self._look_forever(), "directory"),
+        ]
+
+    def rest(self) -> None:
+        """No more heartbeats and looks round: the region is closing, and only what ends by itself is waited for."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        self.rest()
+        try:
+            await asyncio.wait_for(self.sim.backbone.delete_region(self.sim.world.facts.region_id, self.epoch), 2.0)
+        except (BackboneError, TimeoutError) as error:
+            log.warning("could not give the region's lease back: %s", error)
+
+    # --- asking
+
+    def at(self, grid_x: int, grid_y: int) -> dict[str, Any] | None:
+        return self.regions.get((grid_x, grid_y))
+
+    def of_handle(self, handle: int) -> dict[str, Any] | None:
+        """The live region of a handle, which may name any point inside it; None when there is none."""
+        return self.regions.get(grid_of_handle(handle))
+
+    def of_id(self, region_id: UUID) -> dict[str, Any] | None:
+        wanted = str(region_id)
+        return next((region for region in self.regions.values() if region["region_id"] == wanted), None)
+
+    def adjacent(self) -> list[dict[str, Any]]:
+        """The live regions around this one, at most eight."""
+        facts = self.sim.world.facts
+        squares = [(facts.grid_x + dx, facts.grid_y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dx or dy]
+        return [self.regions[square] for square in squares if square in self.regions]
+
+    # --- keeping
+
+    async def _claim(self) -> None:
+        facts, settings = self.sim.world.facts, self.sim.settings
+        while True:
+            try:
+                lease = await self.sim.backbone.put_region(
+                    facts.region_id,
+                    name=facts.name,
+                    grid_x=facts.grid_x,
+                    grid_y=facts.grid_y,
+                    ip=self.sim.address,
+                    port=self.sim.port,
+                    http_url=self.sim.http_url,
+                    access=ACCESS_LETTERS.get(facts.access, "PG"),
+                    water_height=facts.water_height,
+                    map_image_id=facts.map_image_id,
+                )
+            except BackboneError as error:
+                self.sim.metrics.count("service_errors", label="backbone")
+                log.warning("%s cannot claim its square yet: %s", settings.name, error)
+                await asyncio.sleep(RETRY)
+                continue
+            self.epoch = int(lease["epoch"])
+            self._lease = float(lease["lease_seconds"])
+            return
+
+    async def _beat_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            try:
+                await self.beat()
+            except BackboneError as error:
+                self.sim.metrics.count("service_errors", label="backbone")
+                if error.status in (404, 409):
+                    log.warning("the region's lease was lost: %s", error)
+                    await self._claim()
+
+    async def beat(self) -> None:
+        """Renew the lease with everyone who is here; whoever Backbone no longer knows by this session must go."""
+        world = self.sim.world
+        here = [(agent.agent_id, agent.session_id) for agent in world.roots()]
+        answer = await self.sim.backbone.heartbeat(world.facts.region_id, self.epoch, here)
+        listed = dict(here)
+        for gone in answer.get("gone", []):
+            agent = world.agents.get(UUID(gone))
+            if agent is not None and agent.root and listed.get(agent.agent_id) == agent.session_id:
+                self.sim.sessions.kick(agent, "Your session has ended elsewhere.")
+
+    async def _look_forever(self) -> None:
+        started = self.sim.clock.now()
+        while True:
+            eager = self.sim.clock.now() - started < EAGER_SECONDS
+            await asyncio.sleep(EAGER_INTERVAL if eager else INTERVAL)
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            listed = await self.sim.backbone.get_regions()
+        except (BackboneError, aiohttp.ClientError):
+            self.sim.metrics.count("service_errors", label="backbone")
+            return  # the old picture is better than none
+        fresh = {(region["grid_x"], region["grid_y"]): region for region in listed if region.get("online", True)}
+        old, self.regions = self.regions, fresh
+        came = {square for square in fresh if square not in old or old[square]["epoch"] != fresh[square]["epoch"]}
+        went = {square for square in old if square not in fresh}
+        if came or went:
+            self._changed(came, went)
+
+
+def access_number(region: dict[str, Any]) -> int:
+    """A REGION's access as the protocol's number: 13, 21 or 42."""
+    access = region.get("access", "PG")
+    return access if isinstance(access, int) else ACCESS_NUMBERS.get(access, 13)

@@ -1,0 +1,220 @@
+"""This region among the others: who lies around it, who looks in, who walks or teleports over.
+
+The parts are files: `directory` (Backbone's list and our lease), `children`, `crossing`, `teleport`, `services` (what
+others may ask of us) and `peers` (what we ask of them). This class is where the rest of the sim meets them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from aiohttp import web
+
+from backbone.client import BackboneError
+from protocol.wellknown import REGION_SIZE
+from sim.handlers.welcome import welcome
+from sim.neighbours.children import Children
+from sim.neighbours.crossing import Crossing
+from sim.neighbours.directory import Directory
+from sim.neighbours.peers import PeerError, Peers
+from sim.neighbours.services import Services
+from sim.neighbours.teleport import Teleports
+from sim.world.agent import Agent, Vector
+from sim.world.world import Chat
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+HEARING = 100.0  # metres: the farthest a shout carries, so the strip along a border that neighbours must hear
+
+
+class Neighbours:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.peers = Peers(sim)
+        self.directory = Directory(sim, self._directory_changed)
+        self.children = Children(sim, self)
+        self.crossing = Crossing(sim, self)
+        self.teleports = Teleports(sim, self)
+        self._services = Services(sim)
+
+    @property
+    def regions(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """All live regions of the grid by grid square."""
+        return self.directory.regions
+
+    def add_routes(self, app: web.Application) -> None:
+        self._services.add_routes(app)
+
+    async def open(self) -> None:
+        await self.directory.open()
+
+    async def close(self) -> None:
+        await self.directory.close()
+
+    def _directory_changed(self, came: set[tuple[int, int]], went: set[tuple[int, int]]) -> None:
+        facts = self.sim.world.facts
+        for dx in (-1, 0, 1):
+            for dy in (-1, 0, 1):
+                here = bool(dx or dy) and (facts.grid_x + dx, facts.grid_y + dy) in self.regions
+                self.sim.world.open_sides[dy + 1, dx + 1] = here
+        self.children.gone({self.regions[square]["region_id"] for square in came})
+        live = {region["region_id"] for region in self.regions.values()}
+        for agent in list(self.sim.world.roots()):
+            for region_id in [region_id for region_id in Children.of(agent) if region_id not in live]:
+                Children.of(agent).pop(region_id)
+            self.sim.spawn(self.children.refresh(agent), "children")
+
+    # --- agents
+
+    def safe_position(self, position: Vector, height: float) -> Vector:
+        """The position, inside the region and not under its ground."""
+        x = min(max(position[0], 0.0), REGION_SIZE - 0.01)
+        y = min(max(position[1], 0.0), REGION_SIZE - 0.01)
+        floor = self.sim.world.terrain.height(x, y) + height / 2
+        return x, y, min(max(position[2], floor), 4096.0)
+
+    def arrived(self, agent: Agent, arrival: dict[str, Any]) -> None:
+        """An avatar appeared here: the grid's records, the region it left, its neighbours and its viewer must know."""
+        agent.extras["lures"] = arrival.get("lures", {})
+        agent.extras["children"] = dict(arrival.get("children", {}))
+        self.sim.spawn(self.report_arrival(agent), "presence")
+        origin = arrival.get("origin")
+        if isinstance(origin, dict):
+            self.sim.spawn(self._tell_origin(agent, str(origin.get("http_url", ""))), "departed")
+            self.sim.metrics.count("teleports", label="arrived")
+        if arrival["reason"] == "crossing":
+            self.sim.metrics.count("crossings", label="arrived")
+        self.sim.spawn(self.children.refresh(agent), "children")
+        welcome(self.sim, agent, arrival)
+
+    async def report_arrival(self, agent: Agent) -> None:
+        """Presence: this region holds the agent now. An ended session is sent away; an absent Backbone asked again."""
+        facts = self.sim.world.facts
+        for attempt in range(5):
+            if not agent.root:
+                return
+            position = self.sim.world.position(agent)
+            try:
+                await self.sim.backbone.arrive(
+                    agent.agent_id, agent.session_id, facts.region_id, position, agent.arrival_look_at
+                )
+                agent.extras.setdefault("present", asyncio.Event()).set()
+                return
+            except BackboneError as error:
+                if error.status == 409:
+                    self.sim.sessions.kick(agent, "Your session has ended elsewhere.")
+                    return
+                self.sim.metrics.count("service_errors", label="backbone")
+                log.warning("presence of %s not recorded yet: %s", agent.name, error)
+            await asyncio.sleep(0.5 * 2**attempt)
+
+    async def _tell_origin(self, agent: Agent, http_url: str) -> None:
+        for attempt in range(5):
+            if not agent.root:
+                return  # it went on, perhaps back to where this would take its avatar away
+            try:
+                await self.peers.departed(http_url, agent.agent_id, agent.session_id, self.sim.world.facts.region_id)
+                return
+            except PeerError as error:
+                log.warning("%s does not hear that %s arrived: %s", http_url, agent.name, error)
+            await asyncio.sleep(0.3 * 2**attempt)
+
+    def leaving(self, agent: Agent) -> None:
+        """The agent ends here for good: the views from around go too."""
+        if agent.child and agent.arrival is not None and agent.arrival["reason"] == "crossing":
+            agent.extras["children"] = dict(agent.arrival.get("children", {}))  # ours since it was handed to us
+        elif agent.child:
+            return
+        if Children.of(agent):
+            self.sim.spawn(self.children.close_all(agent), "children")
+
+    def logged_out(self, agent: Agent) -> None:
+        """The session ends, by its own will or because its client is gone."""
+        region_id = self.sim.world.facts.region_id
+        position = self.sim.world.position(agent) if agent.root else agent.arrival_position
+        look_at = agent.arrival_look_at
+        if agent.root:
+            look_at = facing(self.sim, agent)
+        elif agent.arrival is None and "gone to" in agent.extras:
+            region, position = agent.extras["gone to"]
+            region_id = UUID(region["region_id"])
+            self.sim.spawn(self.children.end(agent, region, "You have logged out."), "children")
+        self.leaving(agent)
+        self.sim.spawn(self._report_leaving(agent, region_id, position, look_at), "presence")
+
+    async def _report_leaving(self, agent: Agent, region_id: UUID, position: Vector, look_at: Vector) -> None:
+        for attempt in range(4):
+            try:
+                await self.sim.backbone.leave(agent.agent_id, agent.session_id, region_id, position, look_at)
+                return
+            except BackboneError as error:
+                if error.status in (404, 409):
+                    return  # the session was replaced or ended before us
+                self.sim.metrics.count("service_errors", label="backbone")
+            await asyncio.sleep(0.5 * 2**attempt)
+
+    def over_the_border(self, agents: list[Agent]) -> None:
+        for agent in agents:
+            if agent.root:
+                self.crossing.begin(agent)
+
+    # --- words
+
+    def relay_chat(self, said: Chat) -> None:
+        """What is said near a border is heard beyond it."""
+        if said.from_neighbour:
+            return
+        facts = self.sim.world.facts
+        x, y, z = said.position
+        for region in self.directory.adjacent():
+            dx, dy = region["grid_x"] - facts.grid_x, region["grid_y"] - facts.grid_y
+            there = (x - dx * REGION_SIZE, y - dy * REGION_SIZE, z)
+            if all(-HEARING <= part <= REGION_SIZE + HEARING for part in there[:2]):
+                body = {
+                    "text": said.text,
+                    "kind": said.kind,
+                    "source_type": said.source_type,
+                    "source_id": str(said.source_id),
+                    "owner_id": str(said.owner_id),
+                    "name": said.name,
+                    "position": list(there),
+                }
+                self.sim.spawn(self._send_chat(region, body), "chat")
+
+    async def _send_chat(self, region: dict[str, Any], body: dict[str, Any]) -> None:
+        try:
+            await self.peers.chat(region, body)
+        except PeerError as error:
+            log.warning("%s does not hear our border: %s", region["name"], error)
+
+    async def send_message(self, agent: Agent, fields: dict[str, Any], bucket: bytes = b"") -> dict[str, Any]:
+        """Route an instant message from an agent; what Backbone answers, or {"result": "failed"}."""
+        message = {
+            "from_agent_id": str(agent.agent_id),
+            "from_name": agent.name,
+            "binary_bucket": base64.b64encode(bucket).decode(),
+            "timestamp": int(self.sim.clock.unix()),
+            "from_group": False,
+            "parent_estate_id": 1,
+            **fields,
+        }
+        try:
+            return await self.sim.backbone.send_message(message)
+        except BackboneError as error:
+            self.sim.metrics.count("service_errors", label="backbone")
+            return {"result": "failed", "status": error.status}
+
+
+def facing(sim: Simulator, agent: Agent) -> Vector:
+    """The direction a root agent's avatar faces, horizontal."""
+    x, y, z, w = sim.world.row(agent)["rotation"].tolist()
+    return 1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 0.0
+
+

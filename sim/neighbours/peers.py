@@ -1,0 +1,55 @@
+"""Calls from one sim to another: a thin client of `services.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+Region = dict[str, Any]
+
+
+class PeerError(Exception):
+    """A neighbour refused (status) or could not be reached (status 0)."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Peers:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+
+    async def announce(self, region: Region, state: dict[str, Any]) -> dict[str, Any]:
+        """Ask a region to expect an agent: {seed_capability, position, look_at}."""
+        return await self._call("POST", region["http_url"], "/services/agents", json=state, timeout=6.0)
+
+    async def close_agent(self, region: Region, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
+        """Tell a region that the agent no longer looks in from there; with a reason, that its session is over."""
+        params = {"session_id": str(session_id), "reason": reason}
+        await self._call("DELETE", region["http_url"], f"/services/agents/{agent_id}", params=params)
+
+    async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, region_id: UUID) -> None:
+        """Tell the region an agent came from that it has arrived here."""
+        body = {"session_id": str(session_id), "region_id": str(region_id)}
+        await self._call("POST", http_url, f"/services/agents/{agent_id}/departed", json=body)
+
+    async def chat(self, region: Region, said: dict[str, Any]) -> None:
+        await self._call("POST", region["http_url"], "/services/chat", json=said)
+
+    async def _call(self, method: str, http_url: str, path: str, *, timeout: float = 5.0, **kwargs: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.sim.settings.secret}"}
+        limit = aiohttp.ClientTimeout(total=timeout)
+        try:
+            async with self.sim.http.request(method, http_url + path, headers=headers, timeout=limit, **kwargs) as reply:
+                if reply.status >= 400:
+                    raise PeerError(reply.status, (await reply.text())[:300])
+                return await reply.json() if reply.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            self.sim.metrics.count("service_errors", label="neighbour")
+            raise PeerError(0, f"{http_url} does not answer: {error or type(error).__name__}") from error

@@ -1,0 +1,188 @@
+"""What the rest of the grid may ask of this region: HTTP with the grid's secret.
+
+    POST   /services/agents                  expect an agent (login, child, teleport, crossing)
+    DELETE /services/agents/{id}             end one; a child's end, or a kick with a reason
+    POST   /services/agents/{id}/departed    one that teleported from here has arrived elsewhere
+    POST   /services/messages                an instant message for somebody here
+    POST   /services/notifications           friends came, went, ended, changed
+    POST   /services/chat                    said near the border on the other side
+    GET    /services/status                  figures of the region
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from aiohttp import web
+
+from protocol.errors import ProtocolError
+from protocol.message import Message
+from sim.handlers.friends import deliver_notification
+from sim.handlers.messages import deliver_message
+from sim.interest.chat import RANGES
+from sim.neighbours.state import parse_state, vector
+from sim.world.world import Chat
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Services:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/services/agents", self._guarded(self.announce))
+        app.router.add_delete("/services/agents/{id}", self._guarded(self.end))
+        app.router.add_post("/services/agents/{id}/departed", self._guarded(self.departed))
+        app.router.add_post("/services/messages", self._guarded(self.message))
+        app.router.add_post("/services/notifications", self._guarded(self.notification))
+        app.router.add_post("/services/chat", self._guarded(self.chat))
+        app.router.add_get("/services/status", self._guarded(self.status))
+
+    def _guarded(self, function: Handler) -> Handler:
+        """Only with the grid's secret; a malformed body is 400 and says what is wrong."""
+        expected = f"Bearer {self.sim.settings.secret}".encode()
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+                return _error(401, "unauthorized", "the grid's secret is missing or wrong")
+            try:
+                return await function(request)
+            except (ProtocolError, json.JSONDecodeError, UnicodeDecodeError) as error:
+                return _error(400, "malformed request", str(error))
+
+        return serve
+
+    async def announce(self, request: web.Request) -> web.Response:
+        state = parse_state(await request.json())
+        sim = self.sim
+        known = sim.world.agents.get(state["agent_id"])
+        full = sum(1 for _ in sim.world.roots()) >= sim.world.facts.max_agents
+        if full and state["reason"] != "child" and (known is None or known.child):
+            return _error(503, "region full", f"{sim.world.facts.name} is full")
+        agent = sim.sessions.announce(state)
+        if state["reason"] == "login":
+            sim.metrics.count("logins")
+        if state["reason"] == "crossing":
+            sim.sessions.take_over(agent)
+        position = sim.world.position(agent) if agent.root else agent.arrival_position
+        return web.json_response(
+            {
+                "seed_capability": sim.cap_server.seed_url(agent),
+                "position": list(position),
+                "look_at": list(agent.arrival_look_at),
+            }
+        )
+
+    async def end(self, request: web.Request) -> web.Response:
+        agent = self.sim.world.agents.get(_id(request))
+        if agent is not None and str(agent.session_id) == request.query.get("session_id"):
+            reason = request.query.get("reason", "")
+            if not reason:
+                # Its view from here ends. Where it teleported to may say so before it says that it has arrived.
+                self.sim.neighbours.teleports.departed(agent)
+            if agent.child and not reason and agent.circuit is not None:
+                agent.circuit.send(Message("DisableSimulator"))
+                self.sim.circuits.flush()
+            if agent.root and not reason:
+                # Whoever handed it over took it back, for want of our answer: what stands here is nobody.
+                self.sim.sessions.remove(agent, "taken back")
+            else:
+                self.sim.sessions.kick(agent, reason)
+        return web.Response(status=204)
+
+    async def departed(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        agent = self.sim.world.agents.get(_id(request))
+        if agent is not None and str(agent.session_id) == body.get("session_id"):
+            self.sim.neighbours.teleports.departed(agent)
+        return web.Response(status=204)
+
+    async def message(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        try:
+            target = UUID(str(body.get("to_agent_id")))
+        except ValueError:
+            raise ProtocolError("to_agent_id must be a uuid") from None
+        agent = self.sim.world.agents.get(target)
+        if agent is None or agent.child or agent.circuit is None:
+            return _error(404, "not here", "no such agent in this region")
+        self.sim.neighbours.teleports.note_lure(agent, body)
+        deliver_message(self.sim, agent, body)
+        return web.json_response({"delivered": True})
+
+    async def notification(self, request: web.Request) -> web.Response:
+        deliver_notification(self.sim, await _object(request))
+        return web.Response(status=204)
+
+    async def chat(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        try:
+            said = Chat(
+                text=str(body["text"])[:1023],
+                kind=int(body["kind"]),
+                source_type=int(body["source_type"]),
+                source_id=UUID(body["source_id"]),
+                owner_id=UUID(body["owner_id"]),
+                name=str(body["name"])[:255],
+                position=vector(body["position"], 3, 8192.0),  # type: ignore[arg-type]
+                from_neighbour=True,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(f"not a chat message: {error}") from error
+        if said.kind not in RANGES:
+            raise ProtocolError(f"chat of kind {said.kind} does not carry over a border")
+        self.sim.world.marks.chat.append(said)
+        return web.Response(status=204)
+
+    async def status(self, request: web.Request) -> web.Response:
+        sim = self.sim
+        fps, steps = sim.frame.rates()
+        lateness = sorted(sim.frame.lateness)
+        durations = sorted(sim.frame.durations)
+
+        def percentile(values: list[float], share: float) -> float:
+            return round(values[min(int(len(values) * share), len(values) - 1)] * 1e3, 3) if values else 0.0
+
+        return web.json_response(
+            {
+                "region": sim.world.facts.name,
+                "region_id": str(sim.world.facts.region_id),
+                "agents": sum(1 for _ in sim.world.roots()),
+                "children": sum(1 for _ in sim.world.children()),
+                "fps": round(fps, 2),
+                "steps": round(steps, 2),
+                "dilation": round(sim.world.dilation, 4),
+                "frame_ms": {"p50": percentile(durations, 0.5), "p99": percentile(durations, 0.99), "max": percentile(durations, 1.0)},
+                "late_ms": {"p50": percentile(lateness, 0.5), "p99": percentile(lateness, 0.99), "max": percentile(lateness, 1.0)},
+                "neighbours": [region["name"] for region in sim.neighbours.directory.adjacent()],
+            }
+        )
+
+
+def _id(request: web.Request) -> UUID:
+    try:
+        return UUID(request.match_info["id"])
+    except ValueError:
+        raise ProtocolError("the path must hold a uuid") from None
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
+    body = await request.json()
+    if not isinstance(body, dict):
+        raise ProtocolError("expected a JSON object")
+    return body
+
+
+def _error(status: int, title: str, description: str) -> web.Response:
+    return web.json_response({"title": title, "description": description}, status=status)

@@ -1,0 +1,331 @@
+"""Avatars move: keys in, one step of 1/45 s, position and velocity out.
+
+A capsule on a heightfield. The keys (AgentUpdate.ControlFlags) say which way along the body's axes; the body's rotation
+says where those axes point; speeds are those of Second Life (SURFACE 14.2). On the ground the capsule's foot follows
+the land, so slopes need no contact solving; in the air gravity pulls, in flight nothing does.
+
+The kernel also decides what must be told: a row is marked `dirty` when viewers, extrapolating from what they were last
+sent, would draw it in the wrong place.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from sim.world.avatars import AVATAR_DTYPE, Motion
+from sim.world.terrain import height_at
+
+if TYPE_CHECKING:
+    from sim.world.world import World
+
+WALK, RUN, CROUCH, FLY, FLY_SLOW = 3.2, 5.13, 1.6, 16.0, 6.0  # metres a second
+GRAVITY = 9.8
+JUMP_SPEED = 5.6  # rises about 1.6 m
+TERMINAL = 54.0
+PRE_JUMP_TIME, LANDING_TIME, STANDING_UP_TIME = 0.22, 0.4, 0.9  # seconds of world time
+HARD_LANDING = 4.0  # metres a second of fall that make a landing worth an animation
+CEILING = 4096.0
+STEP_DOWN = 0.6  # metres of drop a walker follows instead of falling
+
+# ControlFlags (SURFACE 14.1)
+AT_POS, AT_NEG, LEFT_POS, LEFT_NEG, UP_POS, UP_NEG = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
+FAST_AT, FAST_LEFT, FAST_UP, FLYING, STOP = 0x400, 0x800, 0x1000, 0x2000, 0x4000
+STAND_UP, SIT_ON_GROUND = 0x10000, 0x20000
+NUDGE_AT_POS, NUDGE_AT_NEG, NUDGE_LEFT_POS, NUDGE_LEFT_NEG = 0x80000, 0x100000, 0x200000, 0x400000
+NUDGE_UP_POS, NUDGE_UP_NEG = 0x800000, 0x1000000
+TURN_LEFT, TURN_RIGHT = 0x2000000, 0x4000000
+
+# When extrapolation is off by more than this, viewers are told.
+POSITION_TOLERANCE = 0.08  # metres
+VELOCITY_TOLERANCE = 0.15  # metres a second
+ROTATION_TOLERANCE = 0.9998  # cosine of half the angle: about 2 degrees
+MOVING_INTERVAL = 0.2  # seconds between updates of anything that moves, for viewers that do not extrapolate
+REPEAT_AFTER = 0.3  # a stop is said again after so long, since the datagram that said it may be lost
+
+_STANDING, _WALKING, _RUNNING = int(Motion.STANDING), int(Motion.WALKING), int(Motion.RUNNING)
+_CROUCHING, _CROUCH_WALKING = int(Motion.CROUCHING), int(Motion.CROUCH_WALKING)
+_TURNING_LEFT, _TURNING_RIGHT = int(Motion.TURNING_LEFT), int(Motion.TURNING_RIGHT)
+_PRE_JUMP, _JUMPING, _FALLING, _LANDING = int(Motion.PRE_JUMP), int(Motion.JUMPING), int(Motion.FALLING), int(Motion.LANDING)
+_FLYING, _HOVERING, _HOVERING_UP = int(Motion.FLYING), int(Motion.HOVERING), int(Motion.HOVERING_UP)
+_HOVERING_DOWN, _SITTING, _STANDING_UP = int(Motion.HOVERING_DOWN), int(Motion.SITTING_GROUND), int(Motion.STANDING_UP)
+
+
+@njit(cache=True, nogil=True)
+def _axis(controls, positive, negative):  # pragma: no cover - compiled
+    value = 0.0
+    if controls & positive:
+        value += 1.0
+    if controls & negative:
+        value -= 1.0
+    return value
+
+
+@njit(cache=True, nogil=True)
+def _wish(row):  # pragma: no cover - compiled
+    """Where the keys point, region axes, length 0..1 (x, y, z)."""
+    controls = row.controls
+    at = _axis(controls, AT_POS | NUDGE_AT_POS, AT_NEG | NUDGE_AT_NEG)
+    left = _axis(controls, LEFT_POS | NUDGE_LEFT_POS, LEFT_NEG | NUDGE_LEFT_NEG)
+    up = _axis(controls, UP_POS | NUDGE_UP_POS, UP_NEG | NUDGE_UP_NEG)
+    qx, qy, qz, qw = row.rotation[0], row.rotation[1], row.rotation[2], row.rotation[3]
+    # First two columns of the rotation matrix: the body's forward and left.
+    fx, fy, fz = 1 - 2 * (qy * qy + qz * qz), 2 * (qx * qy + qw * qz), 2 * (qx * qz - qw * qy)
+    lx, ly, lz = 2 * (qx * qy - qw * qz), 1 - 2 * (qx * qx + qz * qz), 2 * (qy * qz + qw * qx)
+    x, y = at * fx + left * lx, at * fy + left * ly
+    z = up
+    if row.flying:
+        z += at * fz + left * lz
+    else:  # on foot the pitch of the body must not slow the walk
+        flat = math.sqrt(x * x + y * y)
+        if flat > 1e-6 and (at != 0.0 or left != 0.0):
+            x, y = x / flat, y / flat
+    length = math.sqrt(x * x + y * y + (z * z if row.flying else 0.0))
+    if length > 1.0:
+        x, y = x / length, y / length
+        if row.flying:
+            z /= length
+    return x, y, z
+
+
+@njit(cache=True, nogil=True)
+def _sit(row, floor):  # pragma: no cover - compiled
+    row.velocity[:] = 0
+    row.position[2] = floor - 0.15
+    row.motion = _SITTING
+    row.on_ground = 1
+
+
+@njit(cache=True, nogil=True)
+def _fly(row, x, y, z, floor, dt):  # pragma: no cover - compiled
+    fast = row.controls & (FAST_AT | FAST_LEFT | FAST_UP)
+    speed = FLY if fast else FLY_SLOW
+    blend = 1.0 if row.controls & STOP else min(1.0, dt * 6.0)
+    for axis, wish in ((0, x), (1, y), (2, z)):
+        gap = wish * speed - row.velocity[axis]
+        row.velocity[axis] += gap * blend
+        if abs(gap) < 0.05:
+            row.velocity[axis] = wish * speed
+    for axis in range(3):
+        row.position[axis] += row.velocity[axis] * dt
+    if row.position[2] < floor:
+        row.position[2] = floor
+        row.velocity[2] = max(row.velocity[2], np.float32(0.0))
+    elif row.position[2] > CEILING:
+        row.position[2] = CEILING
+        row.velocity[2] = min(row.velocity[2], np.float32(0.0))
+    row.on_ground = 0
+    row.fall_speed = 0
+    level = math.sqrt(row.velocity[0] ** 2 + row.velocity[1] ** 2)
+    if level > 1.0:
+        row.motion = _FLYING
+    elif z > 0.5:
+        row.motion = _HOVERING_UP
+    elif z < -0.5:
+        row.motion = _HOVERING_DOWN
+    else:
+        row.motion = _HOVERING
+
+
+@njit(cache=True, nogil=True)
+def _on_foot(row, x, y, z, heights, dt):  # pragma: no cover - compiled
+    """Standing, walking, crouching and the moment before a jump."""
+    crouching = z < -0.5
+    speed = CROUCH if crouching else (RUN if row.running else WALK)
+    if row.timer > 0:
+        row.timer -= dt
+    landing = row.motion == _LANDING and row.timer > 0
+    rising = row.motion == _STANDING_UP and row.timer > 0
+    if landing or rising:
+        speed *= 0.5
+    blend = min(1.0, dt * 12.0)
+    for axis, wish in ((0, x), (1, y)):
+        gap = wish * speed - row.velocity[axis]
+        row.velocity[axis] += gap * blend
+        if abs(gap) < 0.05:
+            row.velocity[axis] = wish * speed
+        row.position[axis] += row.velocity[axis] * dt
+    floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
+    drop = row.position[2] - floor
+    if drop > STEP_DOWN:
+        row.on_ground = 0
+        row.velocity[2] = 0
+        return
+    moving = row.velocity[0] != 0 or row.velocity[1] != 0
+    row.velocity[2] = (floor - row.position[2]) / dt if moving and abs(drop) < 0.5 else 0.0
+    row.position[2] = floor
+    if row.motion == _PRE_JUMP:
+        if row.timer <= 0:
+            row.velocity[2] = JUMP_SPEED
+            row.on_ground = 0
+            row.motion = _JUMPING
+        return
+    if z > 0.5:
+        row.motion = _PRE_JUMP
+        row.timer = PRE_JUMP_TIME
+    elif crouching:
+        row.motion = _CROUCH_WALKING if moving else _CROUCHING
+    elif moving and (x != 0.0 or y != 0.0):
+        row.motion = _RUNNING if row.running else _WALKING
+    elif landing or rising:
+        pass
+    elif row.controls & TURN_LEFT:
+        row.motion = _TURNING_LEFT
+    elif row.controls & TURN_RIGHT:
+        row.motion = _TURNING_RIGHT
+    else:
+        row.motion = _STANDING
+
+
+@njit(cache=True, nogil=True)
+def _in_air(row, x, y, heights, dt):  # pragma: no cover - compiled
+    blend = min(1.0, dt * 1.5)  # little steering while falling
+    speed = RUN if row.running else WALK
+    if x != 0.0 or y != 0.0:
+        row.velocity[0] += (x * speed - row.velocity[0]) * blend
+        row.velocity[1] += (y * speed - row.velocity[1]) * blend
+    row.velocity[2] = max(row.velocity[2] - np.float32(GRAVITY * dt), np.float32(-TERMINAL))
+    for axis in range(3):
+        row.position[axis] += row.velocity[axis] * dt
+    row.fall_speed = -row.velocity[2]
+    floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
+    if row.position[2] <= floor:
+        row.position[2] = floor
+        row.velocity[2] = 0
+        row.on_ground = 1
+        if row.fall_speed > HARD_LANDING:
+            row.motion = _LANDING
+            row.timer = LANDING_TIME
+        else:
+            row.motion = _STANDING
+        row.fall_speed = 0
+    elif row.velocity[2] > 0 and row.motion == _JUMPING:
+        pass
+    elif row.fall_speed > 2.0:
+        row.motion = _FALLING
+
+
+@njit(cache=True, nogil=True)
+def _keep_inside(row, open_sides):  # pragma: no cover - compiled
+    """1 when the avatar is over a border that has a region behind it; at any other border it stops."""
+    dx = -1 if row.position[0] < 0 else (1 if row.position[0] >= 256 else 0)
+    dy = -1 if row.position[1] < 0 else (1 if row.position[1] >= 256 else 0)
+    if dx == 0 and dy == 0:
+        return 0
+    if open_sides[dy + 1, dx + 1]:
+        return 1
+    # Slide along the edge rather than stick to it.
+    if dx != 0 and not open_sides[1, dx + 1]:
+        row.position[0] = 0.05 if dx < 0 else 255.95
+        row.velocity[0] = 0
+    if dy != 0 and not open_sides[dy + 1, 1]:
+        row.position[1] = 0.05 if dy < 0 else 255.95
+        row.velocity[1] = 0
+    if dx != 0 and dy != 0 and open_sides[1, dx + 1] and open_sides[dy + 1, 1]:  # two neighbours, but none at the corner
+        row.position[1] = 0.05 if dy < 0 else 255.95
+        row.velocity[1] = 0
+    return 1 if row.position[0] < 0 or row.position[0] >= 256 or row.position[1] < 0 or row.position[1] >= 256 else 0
+
+
+@njit(cache=True, nogil=True)
+def _must_tell(row, dt):  # pragma: no cover - compiled
+    """Mark the row when what viewers extrapolate is wrong, or old while it moves, or a stop may have been lost."""
+    row.sent_age += dt
+    age = row.sent_age
+    off = 0.0
+    change = 0.0
+    moving = False
+    was_moving = False
+    turn = 0.0
+    for k in range(3):
+        guess = row.sent_position[k] + row.sent_velocity[k] * age + 0.5 * row.sent_acceleration[k] * age * age
+        off += (row.position[k] - guess) ** 2
+        change += (row.velocity[k] - row.sent_velocity[k]) ** 2
+        moving = moving or row.velocity[k] != 0
+        was_moving = was_moving or row.sent_velocity[k] != 0
+    for k in range(4):
+        turn += row.rotation[k] * row.sent_rotation[k]
+    if moving != was_moving:
+        row.dirty = 1
+        row.repeats = 0 if moving else 2
+    elif (
+        off > POSITION_TOLERANCE**2
+        or (change > VELOCITY_TOLERANCE**2 and age > 0.04)
+        or abs(turn) < ROTATION_TOLERANCE
+        or (moving and age > MOVING_INTERVAL)
+    ):
+        row.dirty = 1
+    elif row.repeats > 0 and age > REPEAT_AFTER:
+        row.dirty = 1
+        row.repeats -= 1
+
+
+@njit(cache=True, nogil=True)
+def _step(rows, heights, open_sides, dt):  # pragma: no cover - compiled
+    """One step of all rows; returns how many changed their motion and how many are over a border."""
+    motions = 0
+    outside = 0
+    for i in range(len(rows)):
+        row = rows[i]
+        if not row.active or row.held:
+            continue
+        before = row.motion
+        controls = row.controls
+        floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
+        if row.sitting:
+            if controls & STAND_UP or controls & FLYING:
+                row.sitting = 0
+                row.motion = _STANDING_UP
+                row.timer = STANDING_UP_TIME
+                row.position[2] = floor
+        elif controls & SIT_ON_GROUND and not controls & STAND_UP and row.on_ground:
+            row.sitting = 1
+        if row.sitting:
+            _sit(row, floor)
+        else:
+            x, y, z = _wish(row)
+            if row.flying:
+                _fly(row, x, y, z, floor, dt)
+            elif row.on_ground:
+                _on_foot(row, x, y, z, heights, dt)
+            else:
+                _in_air(row, x, y, heights, dt)
+        row.acceleration[2] = 0 if (row.on_ground or row.flying) else -GRAVITY
+        if row.motion != before:
+            row.motion_changed = 1
+            motions += 1
+        outside += _keep_inside(row, open_sides)
+        _must_tell(row, dt)
+    return motions, outside
+
+
+def step_avatars(world: World, dt: float) -> None:
+    """Move every avatar by `dt` seconds of world time; marks animations and border crossers in `world.marks`."""
+    avatars = world.avatars
+    if not avatars.count:
+        return
+    rows = avatars.rows[: avatars.count]
+    motions, outside = _step(rows, world.terrain.heights, world.open_sides, dt)
+    if motions:
+        for index in np.flatnonzero(rows["motion_changed"]).tolist():
+            rows[index]["motion_changed"] = 0
+            agent = world.agent_of_row.get(index)
+            if agent is not None:
+                world.marks.animations.add(agent.agent_id)
+    if outside:
+        position = rows["position"]
+        over = (position[:, :2] < 0) | (position[:, :2] >= 256)
+        active = (rows["active"] == 1) & (rows["held"] == 0)
+        world.marks.outside.extend(np.flatnonzero(over.any(axis=1) & active).tolist())
+
+
+def warm() -> None:
+    """Compile, or load from the cache, before the region opens."""
+    rows = np.zeros(1, AVATAR_DTYPE)
+    rows["active"] = 1
+    rows["height"] = 1.9
+    rows["rotation"][:, 3] = 1.0
+    _step(rows, np.zeros((257, 257), np.float32), np.zeros((3, 3), np.uint8), 1 / 45)

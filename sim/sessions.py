@@ -1,0 +1,296 @@
+"""The life of an agent in one region.
+
+    announced   a service (login, teleport, a neighbour) says who may come; capabilities are live at once
+    opened      UseCircuitCode came from a client
+    ready       RegionHandshakeReply came: updates may flow to it
+    root        CompleteAgentMovement made its avatar appear; only an agent announced as arriving may
+    gone        logged out, lost, kicked, or walked on to where this region is out of sight
+
+Every transition is idempotent, since each rests on a datagram that may come twice or on a call that may be repeated.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from protocol.appearance import DEFAULT_VISUAL_PARAMS, default_texture_entry
+from protocol.message import Message
+from sim.caps.event_queue import EventQueue
+from sim.world.agent import Agent, Vector
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+# The libraries acknowledge a RegionHandshake that overtakes the ack of UseCircuitCode without reading it (SURFACE 2).
+CHILD_HANDSHAKE_DELAY = 0.08
+HANDSHAKE_RETRY = 3.0
+HANDSHAKE_TRIES = 8
+# An announced agent that never shows up is forgotten; viewers try for about a minute.
+ANNOUNCED_LIMIT = 90.0
+ARRIVAL_LIMIT = 80.0
+# Where it came from gives a teleport up a little later: until then it must not come here any more.
+TELEPORT_LIMIT = 60.0
+
+
+def look_rotation(look_at: Vector) -> tuple[float, float, float, float]:
+    """The rotation about z that faces along `look_at` (x y z w)."""
+    yaw = math.atan2(look_at[1], look_at[0])
+    return 0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2)
+
+
+class Sessions:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+
+    # --- announced
+
+    def announce(self, state: dict[str, Any]) -> Agent:
+        """Expect an agent, as root or child. `state` is validated by the caller (`neighbours/state.py`)."""
+        sim = self.sim
+        agent_id: UUID = state["agent_id"]
+        agent = sim.world.agents.get(agent_id)
+        if agent is not None and agent.session_id != state["session_id"]:
+            self.kick(agent, "You have logged in from another place.")
+            agent = None
+        if agent is not None and agent.root and state["reason"] in ("teleport", "crossing"):
+            # Whoever hands it over has the avatar, and what stands here is what it left behind: the word of its
+            # departure is still on the way.
+            self.demote(agent)
+        if agent is None:
+            agent = Agent(
+                agent_id,
+                state["session_id"],
+                state["secure_session_id"],
+                state["circuit_code"],
+                state["first"],
+                state["last"],
+                created_at=sim.clock.now(),
+            )
+            agent.events = EventQueue()
+            sim.cap_server.grant(agent)
+            sim.world.agents[agent_id] = agent
+            sim.after(ANNOUNCED_LIMIT, lambda: self._forget_if_unseen(agent))
+        elif agent.events is None or agent.events.closed:
+            agent.events = EventQueue()
+        if state["reason"] != "child" and agent.child:
+            agent.arrival = state
+            agent.arrival_position = sim.neighbours.safe_position(state["position"], agent.appearance.size[2])
+            agent.arrival_look_at = state["look_at"]
+            limit = TELEPORT_LIMIT if state["reason"] == "teleport" else ARRIVAL_LIMIT
+            sim.after(limit, lambda: self._arrival_expires(agent, state))
+        elif agent.child and agent.arrival is None:
+            agent.camera.center = state["position"]
+        self._take_appearance(agent, state)
+        if not agent.appearance.texture_entry:
+            # Many clients never say how they look: others would see a cloud.
+            agent.appearance.texture_entry = default_texture_entry()
+            agent.appearance.visual_params = DEFAULT_VISUAL_PARAMS
+        return agent
+
+    def _take_appearance(self, agent: Agent, state: dict[str, Any]) -> None:
+        look = state.get("appearance")
+        if not isinstance(look, dict):
+            return
+        try:
+            agent.appearance.texture_entry = base64.b64decode(look.get("texture_entry", ""), validate=True)
+            agent.appearance.visual_params = base64.b64decode(look.get("visual_params", ""), validate=True)
+        except (binascii.Error, TypeError):
+            log.warning("unreadable appearance handed over for %s", agent.name)
+        size = look.get("size")
+        if size is not None:
+            agent.appearance.size = tuple(size)
+        agent.appearance.serial = int(look.get("serial", 0))
+        agent.wearables = list(state.get("wearables", []))
+
+    def _forget_if_unseen(self, agent: Agent) -> None:
+        if agent.circuit is None and self.sim.world.agents.get(agent.agent_id) is agent:
+            self.lost(agent, "never came")
+
+    def _arrival_expires(self, agent: Agent, state: dict[str, Any]) -> None:
+        """Announced as arriving, but it never moved in: after a crossing nobody else has it, so its session ends."""
+        if agent.arrival is not state or self.sim.world.agents.get(agent.agent_id) is not agent:
+            return
+        if state["reason"] == "teleport" and agent.circuit is not None:
+            agent.arrival = None  # it may look in; its avatar is still where it came from
+        else:
+            self.lost(agent, "never arrived")
+
+    # --- opened
+
+    def circuit_opened(self, agent: Agent) -> None:
+        """UseCircuitCode was accepted, now or again: a handshake follows, for who is about to arrive with its movement.
+
+        A root agent gets one here too: over a bad line UseCircuitCode may come after the CompleteAgentMovement behind it.
+        """
+        agent.ready = False
+        self.sim.interest.forget_viewer(agent)
+        if agent.arrival is None:
+            self.sim.after(CHILD_HANDSHAKE_DELAY, lambda: self._handshake(agent, HANDSHAKE_TRIES))
+
+    def _handshake(self, agent: Agent, tries: int) -> None:
+        """RegionHandshake, again until the reply: a viewer that missed it stands in the dark."""
+        circuit = agent.circuit
+        if agent.ready or circuit is None or circuit.closed or tries == 0:
+            return
+        facts = self.sim.world.facts
+        low, grass, mountain, rock = self.sim.world.texture_layers
+        corners = ("00", "01", "10", "11")
+        circuit.send(
+            Message(
+                "RegionHandshake",
+                RegionInfo={
+                    "RegionFlags": facts.flags,
+                    "SimAccess": facts.access,
+                    "SimName": facts.name,
+                    "SimOwner": facts.owner_id,
+                    "IsEstateManager": False,
+                    "WaterHeight": facts.water_height,
+                    "BillableFactor": 1.0,
+                    "CacheID": facts.cache_id,
+                    "TerrainDetail0": low,
+                    "TerrainDetail1": grass,
+                    "TerrainDetail2": mountain,
+                    "TerrainDetail3": rock,
+                    **{f"TerrainStartHeight{corner}": 18.0 for corner in corners},
+                    **{f"TerrainHeightRange{corner}": 30.0 for corner in corners},
+                },
+                RegionInfo2={"RegionID": facts.region_id},
+                RegionInfo3={
+                    "CPUClassID": 1,
+                    "CPURatio": 1,
+                    "ColoName": "mainland",
+                    "ProductSKU": "mainland",
+                    "ProductName": "Mainland",
+                },
+                RegionInfo4=[{"RegionFlagsExtended": facts.flags, "RegionProtocols": 0}],
+            )
+        )
+        self.sim.after(HANDSHAKE_RETRY, lambda: self._handshake(agent, tries - 1))
+
+    # --- ready
+
+    def handshake_replied(self, agent: Agent, flags: int) -> None:
+        agent.handshake_flags = flags
+        if not agent.ready:
+            agent.ready = True
+            self.sim.interest.begin_viewer(agent)
+
+    # --- root
+
+    def movement_completed(self, agent: Agent) -> None:
+        """CompleteAgentMovement: the avatar appears where it was announced to."""
+        sim = self.sim
+        if agent.circuit is None:
+            return
+        if agent.child:
+            if agent.arrival is None:
+                sim.metrics.count("messages_dropped", label="not announced")
+                return
+            self._embody(agent, agent.arrival)
+        position = sim.world.position(agent)
+        agent.circuit.send(
+            Message(
+                "AgentMovementComplete",
+                AgentData={"AgentID": agent.agent_id, "SessionID": agent.session_id},
+                Data={
+                    "Position": position,
+                    "LookAt": agent.arrival_look_at,
+                    "RegionHandle": sim.world.facts.handle,
+                    "Timestamp": int(sim.clock.unix()),
+                },
+                SimData={"ChannelVersion": "Mainland 0.1"},
+            )
+        )
+        if not agent.ready:
+            self._handshake(agent, HANDSHAKE_TRIES)
+
+    def take_over(self, agent: Agent) -> None:
+        """An avatar walked in: it is ours from now on. It appears at once if its viewer looks in already."""
+        if agent.child and agent.arrival is not None and agent.circuit is not None and agent.ready:
+            self._embody(agent, agent.arrival)
+
+    def _embody(self, agent: Agent, arrival: dict[str, Any]) -> None:
+        sim = self.sim
+        agent.arrival = None
+        agent.extras.pop("gone to", None)
+        agent.arrived_at = sim.clock.now()
+        sim.world.embody(agent, agent.arrival_position)
+        row = sim.world.row(agent)
+        row["velocity"] = arrival.get("velocity", (0.0, 0.0, 0.0))
+        row["rotation"] = arrival.get("rotation") or look_rotation(agent.arrival_look_at)
+        row["controls"] = arrival.get("controls", 0)
+        row["flying"] = bool(arrival.get("flying", False))
+        row["running"] = bool(arrival.get("running", False))
+        for animation in arrival.get("animations", []):
+            agent.animation_sequence += 1
+            agent.animations[animation] = agent.animation_sequence
+        log.info("%s arrived (%s)", agent.name, arrival["reason"])
+        sim.neighbours.arrived(agent, arrival)
+
+    # --- gone
+
+    def logged_out(self, agent: Agent) -> None:
+        """The viewer leaves the grid.
+
+        It may say so before its avatar appeared, or where its avatar was until a moment ago: a client that has not
+        read of the crossing, or cannot cross, still speaks to the region behind it.
+        """
+        if agent.child and agent.arrival is None and "gone to" not in agent.extras:
+            self.sim.metrics.count("messages_dropped", label="not root")
+            return
+        if agent.circuit is not None:
+            agent.circuit.send(
+                Message(
+                    "LogoutReply",
+                    AgentData={"AgentID": agent.agent_id, "SessionID": agent.session_id},
+                    InventoryData=[{"ItemID": UUID(int=0)}],
+                )
+            )
+        self._leave_grid(agent, "logout")
+
+    def lost(self, agent: Agent, reason: str) -> None:
+        """The client vanished: for a root agent that ends the session, for a child only its view from here."""
+        log.info("%s lost: %s", agent.name, reason)
+        if agent.root or (agent.arrival is not None and agent.arrival["reason"] != "teleport"):
+            self._leave_grid(agent, reason)
+        else:
+            self.remove(agent, reason)
+
+    def kick(self, agent: Agent, reason: str) -> None:
+        """End an agent here and tell its client why. The caller, or nobody, answers for the grid's records."""
+        if agent.circuit is not None and reason:
+            target = {"TargetIP": "0.0.0.0", "TargetPort": 0}
+            user = {"AgentID": agent.agent_id, "SessionID": agent.session_id, "Reason": reason}
+            agent.circuit.send(Message("KickUser", TargetBlock=target, UserInfo=user))
+        self.sim.neighbours.leaving(agent)
+        self.remove(agent, "kicked")
+
+    def _leave_grid(self, agent: Agent, reason: str) -> None:
+        self.sim.neighbours.logged_out(agent)
+        self.remove(agent, reason)
+
+    def demote(self, agent: Agent) -> None:
+        """The avatar went to another region; the agent goes on looking in from there."""
+        for journey in ("teleport", "crossing", "children"):
+            agent.extras.pop(journey, None)
+        self.sim.world.disembody(agent)
+        agent.animations.clear()
+
+    def remove(self, agent: Agent, reason: str) -> None:
+        """Forget an agent here: avatar, circuit, capabilities, event queue."""
+        sim = self.sim
+        sim.interest.forget_viewer(agent)
+        sim.world.remove(agent)
+        if agent.circuit is not None:
+            sim.circuits.close(agent.circuit, reason)
+        sim.cap_server.revoke(agent)
+        if agent.events is not None:
+            agent.events.close()
+            agent.events = None

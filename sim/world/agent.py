@@ -1,0 +1,85 @@
+"""An agent: one person's session as this region knows it.
+
+A *root* agent has its avatar here; a *child* agent only looks in from a neighbouring region: it has a circuit and
+capabilities and hears about land and people, but has no row among the avatars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from protocol.wellknown import NULL
+
+if TYPE_CHECKING:
+    from sim.caps.event_queue import EventQueue
+    from sim.circuits.circuit import Circuit
+
+Vector = tuple[float, float, float]
+
+# Far 0 from a client that has not set its camera must not mean "show nothing" (SURFACE 14.1).
+MINIMUM_DRAW_DISTANCE = 64.0
+
+
+@dataclass(slots=True)
+class Appearance:
+    """How others draw the avatar. Bytes are kept as the viewer sent them and echoed."""
+
+    texture_entry: bytes = b""
+    visual_params: bytes = b""
+    size: Vector = (0.45, 0.6, 1.9)
+    serial: int = 0
+    hover: float = 0.0
+
+
+@dataclass(slots=True)
+class Camera:
+    center: Vector = (0.0, 0.0, 0.0)
+    at: Vector = (1.0, 0.0, 0.0)
+    left: Vector = (0.0, 1.0, 0.0)
+    up: Vector = (0.0, 0.0, 1.0)
+    far: float = MINIMUM_DRAW_DISTANCE
+
+
+@dataclass(slots=True, eq=False)
+class Agent:
+    agent_id: UUID
+    session_id: UUID
+    secure_session_id: UUID
+    circuit_code: int
+    first: str
+    last: str
+    child: bool = True  # until CompleteAgentMovement makes it root
+    # Where it will stand when it arrives, prepared by login, teleport or the neighbour it walks in from.
+    arrival_position: Vector = (128.0, 128.0, 25.0)
+    arrival_look_at: Vector = (1.0, 0.0, 0.0)
+    arrival: dict[str, Any] | None = None  # the rest of the hand-off: velocity, controls, flying, ...; None when not expected as root
+    circuit: Circuit | None = None
+    events: EventQueue | None = None
+    capabilities: dict[str, UUID] = field(default_factory=dict)
+    seed: UUID = NULL
+    row: int = -1  # in world.avatars, -1 for a child
+    local_id: int = 0
+    appearance: Appearance = field(default_factory=Appearance)
+    wearables: list[tuple[UUID, UUID, int]] = field(default_factory=list)  # item, asset, kind
+    camera: Camera = field(default_factory=Camera)
+    animations: dict[UUID, int] = field(default_factory=dict)  # playing: animation -> sequence id
+    animation_sequence: int = 0
+    group_title: str = ""
+    ready: bool = False  # RegionHandshakeReply came: updates may flow
+    handshake_flags: int = 0
+    updates_seen: int = 0  # AgentUpdates received; land and people wait for the first, for a short while
+    arrived_at: float = 0.0  # real time of becoming root
+    created_at: float = 0.0
+    parcel_sequence: int = 0  # grows with each unasked ParcelProperties
+    throttle_generation: int = -1
+    extras: dict[str, Any] = field(default_factory=dict)  # a family's own per-agent state, keyed by family name
+
+    @property
+    def name(self) -> str:
+        return f"{self.first} {self.last}"
+
+    @property
+    def root(self) -> bool:
+        return not self.child

@@ -1,0 +1,348 @@
+"""Backbone and the asset store in memory, for tests of a region without either.
+
+Each call is recorded; `down` makes every call fail as an unreachable service does. What they hold is plain dicts in the
+shapes of the real clients, whose methods and parameters these have (a test holds that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+from assets.client import AssetError
+from backbone.client import UNREACHABLE, BackboneError, Id, Vector
+from protocol.wellknown import DEFAULT_WEARABLES, FOLDER_NAMES, AssetType, Folder, InventoryType
+
+NO_ID = str(UUID(int=0))
+
+
+class FakeBackbone:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.down = False
+        self.users: dict[str, dict[str, Any]] = {}
+        self.profiles: dict[str, dict[str, Any]] = {}
+        self.presence: dict[str, str | None] = {}  # agent id -> region id
+        self.friends: dict[str, list[dict[str, Any]]] = {}
+        self.offers: set[tuple[str, str]] = set()  # from, to
+        self.fates: dict[str, dict[str, Any]] = {}  # by recipient; {"result": "stored"} when absent
+        self.messages: dict[str, list[dict[str, Any]]] = {}
+        self.folders: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> folder id -> folder
+        self.items: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> item id -> item
+        self.homes: dict[str, dict[str, Any]] = {}
+
+    def called(self, name: str) -> list[tuple[Any, ...]]:
+        """The arguments of every call of that method."""
+        return [arguments for called, arguments in self.calls if called == name]
+
+    def _note(self, name: str, *arguments: Any) -> None:
+        self.calls.append((name, arguments))
+        if self.down:
+            raise BackboneError(UNREACHABLE, "backbone unreachable")
+
+    # --- what tests set up
+
+    def add_user(self, agent_id: Id, first: str, last: str) -> None:
+        self.users[str(agent_id)] = {"agent_id": str(agent_id), "first": first, "last": last, "created": 1_700_000_000}
+
+    def add_inventory(self, owner: Id) -> dict[int, str]:
+        """All system folders and a dressed Current Outfit; folder ids by type."""
+        by_type = {int(kind): str(uuid4()) for kind in FOLDER_NAMES}
+        owner = str(owner)
+        for kind, name in FOLDER_NAMES.items():
+            parent = NO_ID if kind is Folder.ROOT else by_type[Folder.ROOT]
+            self.add_folder(owner, by_type[kind], parent, name, int(kind))
+        for wearable, asset in DEFAULT_WEARABLES.items():
+            item = self.add_item(
+                owner,
+                by_type[Folder.BODY_PARTS],
+                name=wearable.name,
+                asset_id=str(asset),
+                type=int(AssetType.BODY_PART),
+                inv_type=int(InventoryType.WEARABLE),
+                flags=int(wearable),
+            )
+            self.add_item(
+                owner,
+                by_type[Folder.CURRENT_OUTFIT],
+                name=wearable.name,
+                asset_id=item["item_id"],
+                type=int(AssetType.LINK),
+                inv_type=int(InventoryType.WEARABLE),
+                flags=int(wearable),
+            )
+        return by_type
+
+    def add_folder(self, owner: Id, folder_id: Id, parent_id: Id, name: str, kind: int) -> dict[str, Any]:
+        folder = {"folder_id": str(folder_id), "parent_id": str(parent_id), "name": name, "type": kind, "version": 1}
+        self.folders.setdefault(str(owner), {})[str(folder_id)] = folder
+        return folder
+
+    def add_item(self, owner: Id, parent_id: Id, **given: Any) -> dict[str, Any]:
+        item = {
+            "item_id": str(uuid4()),
+            "parent_id": str(parent_id),
+            "asset_id": NO_ID,
+            "name": "Thing",
+            "desc": "",
+            "type": 7,
+            "inv_type": 7,
+            "flags": 0,
+            "created_at": 1_700_000_000,
+            "creator_id": str(owner),
+            "owner_id": str(owner),
+            "last_owner_id": str(owner),
+            "group_id": NO_ID,
+            "is_owner_group": False,
+            "base_mask": 0x7FFFFFFF,
+            "owner_mask": 0x7FFFFFFF,
+            "group_mask": 0,
+            "everyone_mask": 0,
+            "next_owner_mask": 0x7FFFFFFF,
+            "sale_price": 0,
+            "sale_type": 0,
+            **given,
+        }
+        self.items.setdefault(str(owner), {})[item["item_id"]] = item
+        return item
+
+    # --- presence and people
+
+    async def get_presence(self, agent_id: Id) -> dict[str, Any]:
+        self._note("get_presence", agent_id)
+        region = self.presence.get(str(agent_id))
+        return {"agent_id": str(agent_id), "online": region is not None, "region_id": region}
+
+    async def arrive(
+        self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector
+    ) -> dict[str, Any]:
+        self._note("arrive", agent_id, session_id, region_id, position, look_at)
+        self.presence[str(agent_id)] = str(region_id)
+        return {}
+
+    async def leave(self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector) -> None:
+        self._note("leave", agent_id, session_id, region_id, position, look_at)
+        self.presence[str(agent_id)] = None
+
+    async def get_region_agents(self, region_id: Id) -> dict[str, Any]:
+        self._note("get_region_agents", region_id)
+        here = [{"agent_id": one} for one, where in self.presence.items() if where == str(region_id)]
+        return {"region_id": str(region_id), "count": len(here), "agents": here}
+
+    async def get_users(self, agent_ids: Iterable[Id]) -> list[dict[str, Any]]:
+        wanted = [str(one) for one in agent_ids]
+        self._note("get_users", wanted)
+        return [self.users[one] for one in wanted if one in self.users]
+
+    async def find_user(self, name: str) -> dict[str, Any] | None:
+        self._note("find_user", name)
+        matches = (u for u in self.users.values() if f"{u['first']} {u['last']}".lower() == name.lower())
+        return next(matches, None)
+
+    async def search_users(self, text: str) -> list[dict[str, Any]]:
+        self._note("search_users", text)
+        return [user for user in self.users.values() if text.lower() in f"{user['first']} {user['last']}".lower()]
+
+    async def get_profile(self, agent_id: Id) -> dict[str, Any]:
+        self._note("get_profile", agent_id)
+        if str(agent_id) not in self.users:
+            raise BackboneError(404, "no such user")
+        empty = {
+            "about": "",
+            "first_life_about": "",
+            "image_id": NO_ID,
+            "first_life_image_id": NO_ID,
+            "profile_url": "",
+            "partner_id": NO_ID,
+            "born_on": "2026-02-01",
+            "allow_publish": True,
+            "mature_publish": False,
+            "interests": {"want_mask": 0, "want_text": "", "skills_mask": 0, "skills_text": "", "languages": ""},
+        }
+        return {"agent_id": str(agent_id), **empty, **self.profiles.get(str(agent_id), {})}
+
+    async def put_profile(self, agent_id: Id, profile: dict[str, Any]) -> dict[str, Any]:
+        self._note("put_profile", agent_id, profile)
+        self.profiles.setdefault(str(agent_id), {}).update(profile)
+        return await self.get_profile(agent_id)
+
+    async def get_home(self, agent_id: Id) -> dict[str, Any]:
+        self._note("get_home", agent_id)
+        if str(agent_id) not in self.homes:
+            raise BackboneError(404, "no home")
+        return {"region_name": None, "look_at": [1.0, 0.0, 0.0], **self.homes[str(agent_id)]}
+
+    async def set_home(self, agent_id: Id, region_id: Id, position: Vector, look_at: Vector) -> dict[str, Any]:
+        self._note("set_home", agent_id, region_id, position, look_at)
+        self.homes[str(agent_id)] = {"region_id": str(region_id), "position": list(position)}
+        return self.homes[str(agent_id)]
+
+    # --- friends
+
+    def befriend(self, one: Id, other: Id, name: str, rights_has: int = 1) -> None:
+        friend = {"agent_id": str(other), "name": name, "rights_given": 1, "rights_has": rights_has, "online": False}
+        self.friends.setdefault(str(one), []).append(friend)
+
+    async def get_friends(self, agent_id: Id) -> list[dict[str, Any]]:
+        self._note("get_friends", agent_id)
+        listed = self.friends.get(str(agent_id), [])
+        return [{**f, "online": self.presence.get(f["agent_id"]) is not None} for f in listed]
+
+    async def accept_friend(self, agent_id: Id, other: Id) -> dict[str, Any]:
+        self._note("accept_friend", agent_id, other)
+        if (str(other), str(agent_id)) not in self.offers:
+            raise BackboneError(404, "no such offer")
+        self.offers.discard((str(other), str(agent_id)))
+        return {}
+
+    async def decline_friend(self, agent_id: Id, offerer: Id) -> None:
+        self._note("decline_friend", agent_id, offerer)
+        if (str(offerer), str(agent_id)) not in self.offers:
+            raise BackboneError(404, "no such offer")
+
+    async def remove_friend(self, agent_id: Id, other: Id) -> None:
+        self._note("remove_friend", agent_id, other)
+
+    async def set_friend_rights(self, agent_id: Id, other: Id, rights_given: int) -> dict[str, Any]:
+        self._note("set_friend_rights", agent_id, other, rights_given)
+        if not any(friend["agent_id"] == str(other) for friend in self.friends.get(str(agent_id), [])):
+            raise BackboneError(404, "no such friend")
+        return {}
+
+    # --- messages
+
+    async def send_message(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._note("send_message", message)
+        if message["to_agent_id"] not in self.users:
+            raise BackboneError(404, "no such agent")
+        return self.fates.get(message["to_agent_id"], {"result": "stored"})
+
+    async def get_messages(self, agent_id: Id) -> list[dict[str, Any]]:
+        self._note("get_messages", agent_id)
+        return list(self.messages.get(str(agent_id), []))
+
+    async def delete_messages(self, agent_id: Id, message_ids: Iterable[Id]) -> None:
+        gone = {str(one) for one in message_ids}
+        self._note("delete_messages", agent_id, gone)
+        left = [message for message in self.messages.get(str(agent_id), []) if message["message_id"] not in gone]
+        self.messages[str(agent_id)] = left
+
+    # --- inventory
+
+    async def get_inventory_skeleton(self, agent_id: Id) -> dict[str, Any]:
+        self._note("get_inventory_skeleton", agent_id)
+        folders = list(self.folders.get(str(agent_id), {}).values())
+        return {"root": folders[0]["folder_id"] if folders else NO_ID, "folders": folders}
+
+    async def fetch_folders(self, agent_id: Id, folders: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        owner, asked = str(agent_id), list(folders)
+        self._note("fetch_folders", agent_id, asked)
+        answers, bad = [], []
+        for one in asked:
+            folder = self.folders.get(owner, {}).get(one["folder_id"])
+            if folder is None:
+                bad.append(one["folder_id"])
+                continue
+            inner = [f for f in self.folders[owner].values() if f["parent_id"] == one["folder_id"]]
+            items = [i for i in self.items.get(owner, {}).values() if i["parent_id"] == one["folder_id"]]
+            answers.append(
+                {
+                    "folder_id": one["folder_id"],
+                    "owner_id": owner,
+                    "version": folder["version"],
+                    "descendents": len(inner) + len(items),
+                    "categories": inner if one["fetch_folders"] else [],
+                    "items": items if one["fetch_items"] else [],
+                }
+            )
+        return {"folders": answers, "bad_folders": bad}
+
+    async def fetch_items(self, agent_id: Id, item_ids: Iterable[Id]) -> list[dict[str, Any]]:
+        wanted = [str(one) for one in item_ids]
+        self._note("fetch_items", agent_id, wanted)
+        mine = self.items.get(str(agent_id), {})
+        return [mine[one] for one in wanted if one in mine]
+
+    def _folder(self, agent_id: Id, folder_id: Id) -> dict[str, Any]:
+        try:
+            return self.folders[str(agent_id)][str(folder_id)]
+        except KeyError:
+            raise BackboneError(404, "no such folder") from None
+
+    def _item(self, agent_id: Id, item_id: Id) -> dict[str, Any]:
+        try:
+            return self.items[str(agent_id)][str(item_id)]
+        except KeyError:
+            raise BackboneError(404, "no such item") from None
+
+    async def create_folder(
+        self, agent_id: Id, folder_id: Id, parent_id: Id, name: str, type: int = -1
+    ) -> dict[str, Any]:
+        self._note("create_folder", agent_id, folder_id, parent_id, name, type)
+        self._folder(agent_id, parent_id)
+        return self.add_folder(agent_id, folder_id, parent_id, name, type)
+
+    async def update_folder(self, agent_id: Id, folder_id: Id, **changes: Any) -> dict[str, Any]:
+        self._note("update_folder", agent_id, folder_id, changes)
+        folder = self._folder(agent_id, folder_id)
+        folder.update(changes)
+        return folder
+
+    async def delete_folder(self, agent_id: Id, folder_id: Id) -> None:
+        self._note("delete_folder", agent_id, folder_id)
+        self._folder(agent_id, folder_id)
+        del self.folders[str(agent_id)][str(folder_id)]
+
+    async def purge_folder(self, agent_id: Id, folder_id: Id) -> dict[str, Any]:
+        self._note("purge_folder", agent_id, folder_id)
+        folder = self._folder(agent_id, folder_id)
+        mine = self.items.get(str(agent_id), {})
+        for item_id in [key for key, item in mine.items() if item["parent_id"] == str(folder_id)]:
+            del mine[item_id]
+        return folder
+
+    async def create_item(self, agent_id: Id, item: dict[str, Any]) -> dict[str, Any]:
+        self._note("create_item", agent_id, item)
+        self._folder(agent_id, item["parent_id"])
+        given = {key: value for key, value in item.items() if key != "parent_id"}
+        return self.add_item(agent_id, item["parent_id"], **given)
+
+    async def update_item(self, agent_id: Id, item_id: Id, **changes: Any) -> dict[str, Any]:
+        self._note("update_item", agent_id, item_id, changes)
+        item = self._item(agent_id, item_id)
+        item.update(changes)
+        return item
+
+    async def delete_item(self, agent_id: Id, item_id: Id) -> None:
+        self._note("delete_item", agent_id, item_id)
+        self._item(agent_id, item_id)
+        del self.items[str(agent_id)][str(item_id)]
+
+    async def copy_item(
+        self, agent_id: Id, item_id: Id, new_folder_id: Id, new_name: str = "", new_item_id: Id | None = None
+    ) -> dict[str, Any]:
+        self._note("copy_item", agent_id, item_id, new_folder_id, new_name, new_item_id)
+        original = self._item(agent_id, item_id)
+        given = {key: value for key, value in original.items() if key not in ("parent_id", "item_id")}
+        given["name"] = new_name or original["name"]
+        return self.add_item(agent_id, new_folder_id, **given)
+
+
+class FakeAssets:
+    def __init__(self) -> None:
+        self.stored: dict[UUID, tuple[bytes, int]] = {}
+        self.down = False
+
+    async def get(self, asset_id: UUID) -> bytes | None:
+        self._check()
+        return self.stored[asset_id][0] if asset_id in self.stored else None
+
+    async def put(self, asset_id: UUID, data: bytes, type: int) -> bool:
+        self._check()
+        self.stored[asset_id] = (data, int(type))
+        return True
+
+    def _check(self) -> None:
+        if self.down:
+            raise AssetError(0, "asset service unreachable")

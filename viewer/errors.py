@@ -1,0 +1,48 @@
+"""What can go wrong for somebody who uses the client library. Everything raised on purpose is a ``ViewerError``."""
+
+from __future__ import annotations
+
+
+class ViewerError(Exception):
+    """Root of every error the library raises by itself."""
+
+
+class LoginRefused(ViewerError):
+    """The login service answered, and said no.
+
+    ``reason`` is the protocol's word (``key``, ``presence``, ``connect``...), ``message`` the text meant for a person.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+class LoginFailed(ViewerError):
+    """The login service could not be reached, or what came back was not an answer."""
+
+
+class ConnectionLost(ViewerError):
+    """The region is gone for us: kicked, silent for too long, or never answered. Also: the client was closed."""
+
+
+class WaitTimeout(ViewerError, TimeoutError):
+    """What was waited for did not happen in the time given."""
+
+
+class TeleportRefused(ViewerError):
+    """The grid refused a teleport. The agent is where it was."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class WalkBlocked(ViewerError):
+    """The avatar stopped getting nearer to its goal. ``position`` is where it stands (region-local metres)."""
+
+    def __init__(self, position: tuple[float, float, float], goal: tuple[float, float]) -> None:
+        super().__init__(f"stuck at {tuple(round(v, 2) for v in position)} on the way to {goal}")
+        self.position = position
+        self.goal = goal

@@ -1,0 +1,285 @@
+"""Moving the own avatar: the state of the keys, sent as AgentUpdate, and walks built on it (SURFACE section 14).
+
+AgentUpdate carries which keys are down *now*; the simulator moves the avatar for as long as the last one says so. So
+pressing and releasing are separate messages, and the last of them is sent twice. It also tells where the camera is: ten a
+second while the avatar moves, one a second while it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+from uuid import UUID
+
+from protocol.message import Message, encode
+from protocol.wellknown import Animation
+
+from .core import Heard, hears
+from .errors import WaitTimeout, WalkBlocked
+from .events import answered
+from .model import Quaternion, Vector
+from .regions import Region
+from .sight import Sight
+
+AT_POS, AT_NEG, LEFT_POS, LEFT_NEG, UP_POS, UP_NEG = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
+FAST_AT, FAST_LEFT, FAST_UP = 0x400, 0x800, 0x1000
+FLY, STOP, FINISH_ANIM, STAND_UP, SIT_ON_GROUND = 0x2000, 0x4000, 0x8000, 0x10000, 0x20000
+AWAY = 0x8000000
+_ONE_SHOT = STAND_UP | SIT_ON_GROUND | FINISH_ANIM
+FORWARD = AT_POS | FAST_AT  # what the arrow key sends
+
+_SITTING = {Animation.SIT, Animation.SIT_GROUND}
+_TURN = 0.03  # radians of heading error worth a new AgentUpdate
+
+
+class Movement(Sight):
+    """Keys, walks, flying, sitting."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        look = self.session.look_at
+        self.yaw = math.atan2(look[1], look[0])  # radians, 0 = east, counter-clockwise
+        self.keys = 0  # control flags that are held
+        self._shots = 0  # control flags that go out once
+        self._changed = True
+        self._repeat = False
+        self.keys_sent_at = 0.0  # when the keys held now were first told to the region
+        self._keys_sent = 0
+        self._last_update = -1e9
+        self._next_child_update = 0.0
+
+    # -- keys -------------------------------------------------------------------------------------------------------
+
+    @property
+    def body_rotation(self) -> Quaternion:
+        return (0.0, 0.0, math.sin(self.yaw / 2), math.cos(self.yaw / 2))
+
+    @property
+    def flying(self) -> bool:
+        """Whether the fly key is held; the server decides whether we really fly."""
+        return bool(self.keys & FLY)
+
+    def press(self, flags: int) -> None:
+        """Hold these control flags until ``release``. Goes out at once, at most ten changes a second."""
+        self.hold(self.keys | flags)
+
+    def release(self, flags: int) -> None:
+        """Let go of these control flags."""
+        self.hold(self.keys & ~flags)
+
+    def hold(self, flags: int) -> None:
+        """Hold exactly these control flags."""
+        if flags != self.keys:
+            self.keys = flags
+            self._change()
+
+    def face(self, yaw: float) -> None:
+        """Turn the body to ``yaw`` (radians, 0 = east, counter-clockwise)."""
+        if yaw != self.yaw:
+            self.yaw = yaw
+            self._change()
+
+    def face_towards(self, x: float, y: float) -> None:
+        """Turn to a point of this region (metres)."""
+        here = self.position
+        self.face(math.atan2(y - here[1], x - here[0]))
+
+    def _change(self) -> None:
+        self._changed = True
+        now = self.clock()
+        if now - self._last_update >= self.habits.agent_update_gap:
+            self._send_update(now)
+
+    def _shoot(self, flags: int) -> None:
+        """Send flags that mean an act rather than a held key; reliably, because they are not repeated."""
+        self._shots |= flags
+        self._send_update(self.clock(), reliable=True)
+
+    def _move_tick(self, now: float) -> None:
+        since = now - self._last_update
+        slack = 0.2 * self.habits.tick  # a tick that comes a hair early must not cost a whole further one
+        if self._changed or self._repeat or self._camera_moves():
+            if since >= self.habits.agent_update_gap - slack:
+                self._send_update(now)
+        elif since >= self.habits.agent_update_idle - slack:
+            self._send_update(now)
+
+    def _camera_moves(self) -> bool:
+        """The camera follows the avatar, so all the way of a walk something changes: ten updates a second."""
+        vx, vy, vz = self.velocity
+        return vx * vx + vy * vy + vz * vz > 0.01
+
+    def _send_update(self, now: float, reliable: bool = False) -> None:
+        if self.closed or self.region is None:
+            return
+        self._repeat, self._changed = self._changed, False
+        self._last_update = now
+        if self.keys != self._keys_sent:
+            self._keys_sent, self.keys_sent_at = self.keys, now
+        self._update_to(self.region, now, reliable)
+        # Neighbours hear from us now and then; the region we are about to enter hears everything.
+        children = now >= self._next_child_update
+        if children:
+            self._next_child_update = now + self.habits.agent_update_idle
+        for region in list(self.regions.values()):
+            if region is not self.region and region.handshaken and (children or region is self._travel_region):
+                self._update_to(region, now, False)
+        self._shots = 0
+
+    def _update_to(self, region: Region, now: float, reliable: bool) -> None:
+        region.circuit.send_body(self._update_body(region), now, reliable, zerocode=True)
+
+    def _update_body(self, region: Region) -> bytes:
+        here = self.region
+        x, y, z = self.position
+        if here is not None and region is not here and here.handle and region.handle:
+            x, y = x + here.west - region.west, y + here.south - region.south
+        cos, sin = math.cos(self.yaw), math.sin(self.yaw)
+        turned = self.body_rotation
+        data = {
+            **self.agent_block,
+            "BodyRotation": turned,
+            "HeadRotation": turned,
+            "State": 0,
+            "CameraCenter": (x - 3.0 * cos, y - 3.0 * sin, z + 1.0),
+            "CameraAtAxis": (cos, sin, 0.0),
+            "CameraLeftAxis": (-sin, cos, 0.0),
+            "CameraUpAxis": (0.0, 0.0, 1.0),
+            "Far": self.habits.draw_distance,
+            "ControlFlags": self.keys | self._shots,
+            "Flags": 0,
+        }
+        return encode(Message("AgentUpdate", AgentData=data))
+
+    def _greet(self, region: Region) -> None:
+        """The first AgentUpdate to a region is reliable: it is what objects and land wait for."""
+        self._update_to(region, self.clock(), reliable=True)
+
+    # -- walking ----------------------------------------------------------------------------------------------------
+
+    async def walk_to(self, point: tuple[float, ...], tolerance: float = 1.0, timeout: float | None = None) -> Vector:
+        """Walk (or fly, when flying) straight to ``(x, y)`` or ``(x, y, z)``, metres in the region we stand in now.
+
+        Points outside 0..256 lie in neighbours: the walk goes on over the border. ``z`` counts only when flying.
+        Returns the position reached, within ``tolerance`` metres (0.5 at least is sensible), in the region then stood
+        in. Raises ``WalkBlocked`` when the avatar gets no nearer for six seconds, ``WaitTimeout`` after ``timeout``
+        (default: four times what the walk should take), ``ConnectionLost``.
+        """
+        goal = (point[0] + self.root.west, point[1] + self.root.south, point[2] if len(point) > 2 else 0.0)
+        far = math.dist(self.global_position[:2], goal[:2])
+        end = self.clock() + (timeout if timeout is not None else 20.0 + 4.0 * far / 3.2)
+        while True:
+            try:
+                await self._approach(goal, self.flying and len(point) > 2, tolerance, end)
+            finally:
+                self.release(FORWARD | UP_POS | UP_NEG)
+            await self._stand_still(2.0)
+            # Over a bad line the released key may arrive late, and the avatar walk past: then go back.
+            if math.dist(self.global_position[:2], goal[:2]) <= tolerance + 1.0:
+                return self.position
+
+    async def _approach(self, goal: Vector, climbing: bool, tolerance: float, end: float) -> None:
+        """Steer until within ``tolerance`` of a global goal, at ``end`` (clock) at the latest."""
+        best, nearer_at = math.inf, self.clock()
+        while True:
+            x, y, z = self.global_position
+            distance = math.hypot(goal[0] - x, goal[1] - y)
+            climb = goal[2] - z if climbing else 0.0
+            if distance <= tolerance and abs(climb) <= max(tolerance, 0.5):
+                return
+            now = self.clock()
+            if now > end:
+                raise WaitTimeout(f"still {distance:.1f} m away")
+            if distance + abs(climb) < best - 0.2 or self.travelling:
+                best, nearer_at = distance + abs(climb), now
+            elif now - nearer_at > self.habits.stuck_after:
+                raise WalkBlocked(self.position, (goal[0] - self.root.west, goal[1] - self.root.south))
+            self._steer(goal[0] - x, goal[1] - y, distance > tolerance, climb)
+            await asyncio.sleep(self.habits.agent_update_gap)
+
+    def _steer(self, dx: float, dy: float, ahead: bool, climb: float) -> None:
+        """Press what leads along (dx, dy) and up or down; one change at most."""
+        keys = self.keys & ~(FORWARD | UP_POS | UP_NEG)
+        if ahead:
+            keys |= FORWARD
+            heading = math.atan2(dy, dx)
+            if abs(math.remainder(heading - self.yaw, math.tau)) > _TURN:
+                self.yaw, self._changed = heading, True
+        if abs(climb) > 0.5:
+            keys |= UP_POS if climb > 0 else UP_NEG
+        if keys != self.keys:
+            self.hold(keys)
+        elif self._changed:
+            self._change()
+
+    async def _stand_still(self, patience: float) -> None:
+        """Until the region shows us at rest; not for ever: a slope may slide us on."""
+        until = self.clock() + patience
+        while not self.closed and self.clock() < until and math.hypot(*self.velocity) > 0.1:
+            await asyncio.sleep(0.05)
+
+    async def jump(self, hold: float = 0.5) -> None:
+        """Press up for ``hold`` seconds and let go."""
+        self.press(UP_POS)
+        try:
+            await asyncio.sleep(hold)
+        finally:
+            self.release(UP_POS)
+
+    def fly(self, on: bool = True) -> None:
+        """Start or stop flying."""
+        if on:
+            self.press(FLY)
+        else:
+            self.release(FLY | UP_POS | UP_NEG)
+
+    def run(self, on: bool = True) -> None:
+        """Run instead of walk from now on (SetAlwaysRun)."""
+        block = {**self.agent_block, "AlwaysRun": on}
+        self.send(Message("SetAlwaysRun", AgentData=block))
+
+    # -- sitting ----------------------------------------------------------------------------------------------------
+
+    async def sit_ground(self, timeout: float = 10.0) -> None:
+        """Sit down where we are; returns when our avatar plays the animation. ``WaitTimeout`` otherwise."""
+        if Animation.SIT_GROUND not in self.animations:
+            await self._until_playing(lambda playing: Animation.SIT_GROUND in playing, SIT_ON_GROUND, timeout)
+
+    async def stand(self, timeout: float = 10.0) -> None:
+        """Stand up from ground or seat; returns when our avatar no longer sits."""
+        if self.animations & _SITTING or (self.avatar is not None and self.avatar.parent_id):
+            await self._until_playing(lambda playing: not playing & _SITTING, STAND_UP, timeout)
+        else:
+            self._shoot(STAND_UP)
+
+    async def _until_playing(self, accept: Any, flags: int, timeout: float) -> None:
+        shown = self.events.expect("animations", lambda a: a[0] == self.agent_id and accept(a[1]))
+        self._shoot(flags)
+        await answered(shown, timeout, "animation of our avatar")
+
+    async def sit_on(self, object_id: UUID, offset: Vector = (0.0, 0.0, 0.0), timeout: float = 10.0) -> None:
+        """Sit on an object (full id). Returns when the region accepted. ``WaitTimeout`` if it does not."""
+        accepted = self.events.expect("AvatarSitResponse", lambda heard: heard["SitObject"]["ID"] == object_id)
+        target = {"TargetID": object_id, "Offset": offset}
+        self.send(Message("AgentRequestSit", AgentData=self.agent_block, TargetObject=target))
+        await answered(accepted, timeout, "AvatarSitResponse")
+
+    @hears("AvatarSitResponse")
+    def _sit_accepted(self, heard: Heard) -> None:
+        if heard.region is self.region:
+            self.send(Message("AgentSit", AgentData=self.agent_block))
+
+    # -- animations -------------------------------------------------------------------------------------------------
+
+    def play(self, *animations: UUID) -> None:
+        """Start animations on our avatar, for everybody to see."""
+        self._animate(animations, True)
+
+    def stop_playing(self, *animations: UUID) -> None:
+        """End animations we started."""
+        self._animate(animations, False)
+
+    def _animate(self, animations: tuple[UUID, ...], start: bool) -> None:
+        blocks = [{"AnimID": animation, "StartAnim": start} for animation in animations]
+        self.send(Message("AgentAnimation", AgentData=self.agent_block, AnimationList=blocks))

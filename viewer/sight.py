@@ -1,0 +1,248 @@
+"""What there is to see: objects and avatars, their motions and animations, land, and the region's own figures."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+from uuid import UUID
+
+from protocol import objects
+from protocol.errors import ProtocolError
+from protocol.message import Message, text
+
+from .core import Heard, hears
+from .model import Entity, Vector, name_values
+from .regions import Region
+from .travel import Travel
+
+_LAND = ord("L")
+_TERSE_HEAD = struct.Struct("<BQHB")  # message number, region handle, time dilation, number of blocks
+_LOCAL_ID = struct.Struct("<I")
+_ASK_AGAIN = 5.0  # seconds before an undescribed local id is asked for again
+_MAX_UNDESCRIBED = 4096
+_MAX_COARSE = 2000  # also of animations: avatars of a region we may not see in full
+
+
+class Sight(Travel):
+    """Fills ``Region.entities``, ``avatars``, ``animations``, ``coarse``, land and stats."""
+
+    @property
+    def avatar(self) -> Entity | None:
+        """Our own avatar as the region we stand in shows it; None until it does."""
+        return self.region.avatars.get(self.agent_id) if self.region is not None else None
+
+    @property
+    def avatars(self) -> dict[UUID, Entity]:
+        """Every avatar in view, our own too. Whoever two regions show (in a crossing) appears once, the fresher one."""
+        found: dict[UUID, Entity] = {}
+        for region in self.regions.values():
+            for agent_id, entity in region.avatars.items():
+                known = found.get(agent_id)
+                if known is None or entity.updated > known.updated:
+                    found[agent_id] = entity
+        return found
+
+    @property
+    def position(self) -> Vector:
+        """Where we are now, metres in the region we stand in."""
+        avatar = self.avatar
+        return avatar.position if avatar is not None else self.arrival_position
+
+    @property
+    def velocity(self) -> Vector:
+        """Metres a second, as last received."""
+        avatar = self.avatar
+        return avatar.velocity if avatar is not None else (0.0, 0.0, 0.0)
+
+    @property
+    def global_position(self) -> Vector:
+        """Where we are now, metres from the grid's south-west corner."""
+        x, y, z = self.position
+        return (x + self.root.west, y + self.root.south, z)
+
+    @property
+    def animations(self) -> frozenset[UUID]:
+        """What our own avatar plays."""
+        return self.root.animations.get(self.agent_id, frozenset())
+
+    # -- motion -----------------------------------------------------------------------------------------------------
+
+    def _see_terse(self, region: Region, body: bytes, sequence: int, now: float) -> None:
+        # body[0]: number; then per block U8 length, data, U16 length, texture entry
+        size = len(body)
+        if size < _TERSE_HEAD.size:
+            raise ProtocolError("a terse update without its head")
+        _, handle, dilation, count = _TERSE_HEAD.unpack_from(body)
+        region.dilation = dilation / 65535.0
+        region.motions += count
+        if not region.handle:
+            region.handle = handle
+        entities = region.entities
+        moved = self.events.wants("moved")
+        at = _TERSE_HEAD.size
+        for _ in range(count):
+            if at >= size:
+                raise ProtocolError("a terse update ends early")
+            start = at + 1
+            end = start + body[at]
+            at = end + 2
+            if at > size or end - start < 44:
+                raise ProtocolError("a terse update of a wrong length")
+            at += body[end] | body[end + 1] << 8
+            (local_id,) = _LOCAL_ID.unpack_from(body, start)
+            entity = entities.get(local_id)
+            if entity is None:
+                self._undescribed(region, local_id, now)
+            elif entity.own:
+                if entity.moved_terse(body[start:end], sequence, now):
+                    self._own_moved(entity, now)
+            elif entity.moved_terse(body[start:end], sequence, now) and moved:
+                self.events.emit("moved", entity)
+
+    def _own_moved(self, entity: Entity, now: float) -> None:
+        region = entity.region
+        x, y, z = entity.received_position
+        self.own_seen(region, now, (x + region.west, y + region.south, z))
+        self.events.emit("moved", entity)
+        if region is self.region:
+            self.events.emit("self-moved", entity)
+
+    def _undescribed(self, region: Region, local_id: int, now: float) -> None:
+        """A motion of something we were never shown: ask for it, as viewers do, but not at every motion."""
+        asked = region.missing_ids
+        if now - asked.get(local_id, -_ASK_AGAIN) >= _ASK_AGAIN and len(asked) < _MAX_UNDESCRIBED:
+            asked[local_id] = now
+            self._request(region, [local_id])
+
+    def _request(self, region: Region, local_ids: list[int]) -> None:
+        for start in range(0, len(local_ids), 200):
+            blocks = [{"CacheMissType": 0, "ID": local_id} for local_id in local_ids[start : start + 200]]
+            region.send(Message("RequestMultipleObjects", AgentData=self.agent_block, ObjectData=blocks))
+
+    # -- full updates -----------------------------------------------------------------------------------------------
+
+    @hears("ObjectUpdate")
+    def _object_update(self, heard: Heard) -> None:
+        region = heard.region
+        self._note_region(region, heard["RegionData"])
+        for block in heard["ObjectData"]:
+            motion = objects.decode_object_data(block["ObjectData"])
+            region.motions += 1
+            self._described(heard, block["ID"], block["FullID"], block["PCode"], motion, block)
+
+    @hears("ObjectUpdateCompressed")
+    def _object_update_compressed(self, heard: Heard) -> None:
+        self._note_region(heard.region, heard["RegionData"])
+        for block in heard["ObjectData"]:
+            fields = objects.decode_compressed(block["Data"])
+            fields["UpdateFlags"] = block["UpdateFlags"]
+            motion = objects.decode_object_data(fields["ObjectData"])
+            self._described(heard, fields["ID"], fields["FullID"], fields["PCode"], motion, fields)
+
+    @hears("ObjectUpdateCached")
+    def _object_update_cached(self, heard: Heard) -> None:
+        """The region hopes that we remember these. We keep no cache between sessions, so ask unless we see them now."""
+        wanted = []
+        for block in heard["ObjectData"]:
+            entity = heard.region.entities.get(block["ID"])
+            if entity is None or entity.crc != block["CRC"]:
+                wanted.append(block["ID"])
+        if wanted:
+            self._request(heard.region, wanted)
+
+    def _note_region(self, region: Region, data: dict[str, Any]) -> None:
+        region.dilation = data["TimeDilation"] / 65535.0
+        if not region.handle:
+            region.handle = data["RegionHandle"]
+
+    def _described(self, heard: Heard, local_id: int, full_id: UUID, pcode: int, motion: Any, block: Any) -> None:
+        region = heard.region
+        entity = region.entities.get(local_id)
+        new = entity is None or entity.id != full_id
+        if entity is None or new:
+            if entity is not None:
+                self._gone(region, local_id)
+            if len(region.entities) >= self.habits.max_objects:
+                return
+            entity = Entity(region, local_id, full_id, pcode)
+            entity.own = full_id == self.agent_id
+            region.entities[local_id] = entity
+            region.missing_ids.pop(local_id, None)
+            self._forget_older_self(region, entity)
+        entity.parent_id = block["ParentID"]
+        entity.scale = block["Scale"]
+        entity.state, entity.material, entity.click_action = block["State"], block["Material"], block["ClickAction"]
+        entity.crc, entity.update_flags = block["CRC"], block["UpdateFlags"]
+        entity.text = text(block["Text"])
+        entity.texture_entry, entity.extra_params = block["TextureEntry"], block["ExtraParams"]
+        if entity.is_avatar:
+            values = name_values(text(block["NameValue"]))
+            entity.name = " ".join(part for part in (values.get("FirstName"), values.get("LastName")) if part)
+            region.avatars[full_id] = entity
+        moved = entity.moved_full(motion, heard.sequence, heard.now)
+        if new:
+            self.events.emit("avatar-seen" if entity.is_avatar else "object-seen", entity)
+        if moved and entity.own:
+            self._own_moved(entity, heard.now)
+        elif moved:
+            self.events.emit("moved", entity)
+
+    def _forget_older_self(self, region: Region, entity: Entity) -> None:
+        """An avatar that left and came back has a new local id; the old one may still lie around."""
+        older = region.avatars.get(entity.id)
+        if older is not None and older.local_id != entity.local_id:
+            region.entities.pop(older.local_id, None)
+
+    @hears("KillObject")
+    def _kill(self, heard: Heard) -> None:
+        for block in heard["ObjectData"]:
+            self._gone(heard.region, block["ID"])
+
+    def _gone(self, region: Region, local_id: int) -> None:
+        region.missing_ids.pop(local_id, None)
+        entity = region.entities.pop(local_id, None)
+        if entity is None:
+            return
+        if entity.own and region is self.region:
+            self.arrival_position = entity.position  # where we last were, until somebody shows us again
+        if entity.is_avatar:
+            if region.avatars.get(entity.id) is entity:
+                del region.avatars[entity.id]
+            region.animations.pop(entity.id, None)
+        self.events.emit("avatar-gone" if entity.is_avatar else "object-gone", entity)
+
+    # -- avatars ----------------------------------------------------------------------------------------------------
+
+    @hears("AvatarAnimation")
+    def _avatar_animation(self, heard: Heard) -> None:
+        sender: UUID = heard["Sender"]["ID"]
+        playing = frozenset(block["AnimID"] for block in heard["AnimationList"])
+        animations = heard.region.animations
+        if sender not in animations and len(animations) >= _MAX_COARSE:
+            return
+        animations[sender] = playing
+        self.events.emit("animations", (sender, playing))
+
+    @hears("CoarseLocationUpdate")
+    def _coarse(self, heard: Heard) -> None:
+        spots = zip(heard["Location"], heard["AgentData"], strict=False)
+        heard.region.coarse = {a["AgentID"]: (spot["X"], spot["Y"], spot["Z"] * 4) for spot, a in spots}
+
+    # -- the region -------------------------------------------------------------------------------------------------
+
+    @hears("LayerData")
+    def _layer(self, heard: Heard) -> None:
+        if heard["LayerID"]["Type"] == _LAND:
+            heard.region.add_land(heard["LayerData"]["Data"])
+
+    @hears("SimStats")
+    def _sim_stats(self, heard: Heard) -> None:
+        heard.region.stats = {stat["StatID"]: stat["StatValue"] for stat in heard["Stat"]}
+
+    @hears("AlertMessage")
+    def _alert(self, heard: Heard) -> None:
+        self.events.emit("alert", text(heard["AlertData"]["Message"]))
+
+    @hears("AgentAlertMessage")
+    def _agent_alert(self, heard: Heard) -> None:
+        self.events.emit("alert", text(heard["AlertData"]["Message"]))
