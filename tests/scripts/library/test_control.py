@@ -1,6 +1,6 @@
 """Memory, profiling, and scripts that start, stop and reset one another."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 from tests.scripts.bench import evaluate, occurrences, said

@@ -1,6 +1,6 @@
 """Reading items, joining and splitting."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import pytest

@@ -1,6 +1,6 @@
 """Base64 and URL escapes."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import base64

@@ -1,6 +1,6 @@
 """Facts about the script, permissions, and what events detected."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 from sim.scripts.language.values import Key, Rotation, Vector

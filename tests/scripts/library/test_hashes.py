@@ -1,6 +1,6 @@
 """Hashes and signatures, against Python's own and the wiki's examples."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import base64

@@ -1,6 +1,6 @@
 """JSON: the wiki's tables, the quirks, and what holds for all values."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import json

@@ -1,6 +1,6 @@
 """Linkset data: the store, its protection, its limit, its events."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 from hypothesis import given, settings

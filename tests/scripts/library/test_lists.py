@@ -1,6 +1,6 @@
 """Lists: what the wiki says of each function, and what holds for all lists."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import math

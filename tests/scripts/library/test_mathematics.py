@@ -1,6 +1,6 @@
 """Numbers and chance."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import math

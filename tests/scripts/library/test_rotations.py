@@ -1,6 +1,6 @@
 """Vectors and rotations, checked against the matrices they stand for."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import math

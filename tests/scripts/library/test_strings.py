@@ -1,6 +1,6 @@
 """Texts: what the wiki says of each function, and what holds for all texts."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 from hypothesis import given
