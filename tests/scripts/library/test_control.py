@@ -1,6 +1,5 @@
 """Memory, profiling, and scripts that start, stop and reset one another."""
 
-
 from __future__ import annotations
 
 from tests.scripts.bench import evaluate, occurrences, said

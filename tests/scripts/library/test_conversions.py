@@ -1,6 +1,5 @@
 """Reading items, joining and splitting."""
 
-
 from __future__ import annotations
 
 import pytest

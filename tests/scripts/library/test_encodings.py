@@ -1,6 +1,5 @@
 """Base64 and URL escapes."""
 
-
 from __future__ import annotations
 
 import base64

@@ -1,6 +1,5 @@
 """Facts about the script, permissions, and what events detected."""
 
-
 from __future__ import annotations
 
 from sim.scripts.language.values import Key, Rotation, Vector

@@ -1,6 +1,5 @@
 """Hashes and signatures, against Python's own and the wiki's examples."""
 
-
 from __future__ import annotations
 
 import base64

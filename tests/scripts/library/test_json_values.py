@@ -1,6 +1,5 @@
 """JSON: the wiki's tables, the quirks, and what holds for all values."""
 
-
 from __future__ import annotations
 
 import json

@@ -1,6 +1,5 @@
 """Linkset data: the store, its protection, its limit, its events."""
 
-
 from __future__ import annotations
 
 from hypothesis import given, settings

@@ -1,6 +1,5 @@
 """Lists: what the wiki says of each function, and what holds for all lists."""
 
-
 from __future__ import annotations
 
 import math

@@ -1,6 +1,5 @@
 """Numbers and chance."""
 
-
 from __future__ import annotations
 
 import math

@@ -1,6 +1,5 @@
 """Vectors and rotations, checked against the matrices they stand for."""
 
-
 from __future__ import annotations
 
 import math

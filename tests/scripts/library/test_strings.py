@@ -1,6 +1,5 @@
 """Texts: what the wiki says of each function, and what holds for all texts."""
 
-
 from __future__ import annotations
 
 from hypothesis import given

@@ -1,6 +1,5 @@
 """Clocks and calendars. The fake world begins at 1,700,000,000 seconds: 2023-11-14, 22:13:20 UTC."""
 
-
 from __future__ import annotations
 
 from datetime import UTC, datetime
