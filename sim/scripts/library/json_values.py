@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INVALID, OBJECT, ARRAY, NUMBER, STRING, NULL, TRUE, FALSE, DELETE = [chr(code) for code in range(0xFDD0, 0xFDD9)]
 APPEND = -1
 DEEPEST = 200  # levels of arrays and objects within one another
+DEEP = f"JSON nested deeper than {DEEPEST} levels is taken for broken"
 SPACES = " \t\n\r"
 
 
@@ -213,7 +214,7 @@ def _with_commas(pieces: list[str]) -> list[str]:
     return [piece if index == 0 else "," + piece for index, piece in enumerate(pieces)]
 
 
-@ll
+@ll(lacks=DEEP)
 def llJson2List(script: Script, text: str) -> list[Item]:
     """The items of a JSON array, or the names and values of an object in turn; a lone value gives a list of one.
 
@@ -237,7 +238,7 @@ def llJson2List(script: Script, text: str) -> list[Item]:
     return [_to_item(value)]
 
 
-@ll
+@ll(lacks=DEEP)
 def llJsonGetValue(script: Script, text: str, specifiers: list[Item]) -> str:
     """What a path leads to: a string without its quotes, a number as written, or JSON_TRUE, JSON_FALSE, JSON_NULL.
 
@@ -252,7 +253,7 @@ def llJsonGetValue(script: Script, text: str, specifiers: list[Item]) -> str:
     return str(value) if isinstance(value, str) else write(value)
 
 
-@ll
+@ll(lacks=DEEP)
 def llJsonValueType(script: Script, text: str, specifiers: list[Item]) -> str:
     """The kind, JSON_*, of what a path leads to; JSON_INVALID if it leads nowhere or the text is not JSON."""
     value = _find(script, text, specifiers)
@@ -265,7 +266,7 @@ def llJsonValueType(script: Script, text: str, specifiers: list[Item]) -> str:
     return ARRAY if isinstance(value, list) else OBJECT
 
 
-@ll
+@ll(lacks=DEEP)
 def llJsonSetValue(script: Script, text: str, specifiers: list[Item], new: str) -> str:
     """The JSON with a value set where a path leads; arrays and objects on the way are made, also from an empty text.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 131072
 PROTECTION = 32  # bytes
 LONGEST_PATTERN = 800
+NO_BACK = "regular expressions with references back to a group (\\1) find nothing"
 PATTERN_MEMORY = 1 << 20
 
 RESET, UPDATE, DELETED, MULTIDELETE = range(4)  # actions of the event
@@ -162,7 +163,7 @@ def llLinksetDataDeleteProtected(script: Script, name: str, phrase: str) -> int:
     return _delete(script, name, phrase)
 
 
-@ll
+@ll(lacks=NO_BACK)
 def llLinksetDataDeleteFound(script: Script, pattern: str, phrase: str) -> list[Item]:
     """Deletes all pairs whose names hold a regular expression; returns how many were deleted and how many were
     protected.
@@ -210,7 +211,7 @@ def llLinksetDataListKeys(script: Script, start: int, count: int) -> list[Item]:
     return _part(sorted(pairs), start, count)
 
 
-@ll(lacks="regular expressions with references back to a group (\\1) find nothing")
+@ll(lacks=NO_BACK)
 def llLinksetDataFindKeys(script: Script, pattern: str, start: int, count: int) -> list[Item]:
     """As llLinksetDataListKeys, only the names that hold a regular expression of at most 800 characters.
 
@@ -219,7 +220,7 @@ def llLinksetDataFindKeys(script: Script, pattern: str, start: int, count: int) 
     return _part(_found(script, pattern), start, count)
 
 
-@ll(lacks="regular expressions with references back to a group (\\1) find nothing")
+@ll(lacks=NO_BACK)
 def llLinksetDataCountFound(script: Script, pattern: str) -> int:
     """How many names hold a regular expression."""
     return len(_found(script, pattern))
