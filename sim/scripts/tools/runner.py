@@ -12,6 +12,7 @@ from sim.scripts.language.program import compile_script
 from sim.scripts.tools.fakeworld import FakeWorld
 
 DONE, RUN_TIME_ERROR, COMPILE_ERROR = 0, 1, 2
+__all__ = ["CompileError", "check", "compile_findings", "finding_as_json", "read_source", "run"]
 Out = Callable[[str], None]
 
 
