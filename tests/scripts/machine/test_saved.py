@@ -1,6 +1,5 @@
 """Saved states: whole, damaged, hostile, and of another compiler."""
 
-# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import hashlib
