@@ -75,7 +75,7 @@ def run(
         line = script.stack()[-1][1] if script.stack() else -1
         world.script_error(script, f"Still running after {timeout:g} seconds", line)
     for name, problem in world.engine.defects:
-        out(f"defect in {name}: {problem!r}")
+        show({"kind": "defect", "script": name, "message": repr(problem)})
     return RUN_TIME_ERROR if world.failed else DONE
 
 
