@@ -14,6 +14,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.unix = 0.0
         self.random = Random(7)
         self.spent = 0
         self.complaints: list[str] = []
@@ -27,6 +28,9 @@ class StandIn:
 
     def complain(self, message: str) -> None:
         self.complaints.append(message)
+
+    def unix_time(self) -> float:
+        return self.unix
 
     def linkset_store(self, script: StandIn) -> LinksetStore:
         return self.store

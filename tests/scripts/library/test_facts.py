@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.scripts.language.values import Key, Rotation, Vector
+from sim.scripts.language.values import Key, Rotation, Value, Vector
 from sim.scripts.library.world import Detected
 from sim.scripts.tools.fakeworld import OBJECT, OWNER, VISITOR, FakeWorld
 from tests.scripts.bench import engine, evaluate, said
@@ -37,7 +37,7 @@ def detected(number: int) -> list[str]:
     script = world.add(f"default {{ touch_start(integer n) {{ n = {number}; {TELL} }} }}")
     group = script.group = Key("0f000000-0000-4000-8000-00000000000f")
     one = Vector(1.0, 2.0, 3.0)
-    touch = {"face": 4, "position": one, "normal": one, "binormal": one, "uv": one, "st": one}
+    touch: dict[str, Value] = {"face": 4, "position": one, "normal": one, "binormal": one, "uv": one, "st": one}
     who = Detected(Key("k"), "name", Key("o"), group, 3, 2, one, one, Rotation(0.0, 0.0, 1.0, 0.0), one, touch)
     world.settle()
     world.post("touch_start", 1, detected=[Detected(), who])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,7 +158,7 @@ def test_a_json_text_larger_than_memory_is_the_scripts_own_failure():
 
 @given(values)
 def test_reading_and_writing_come_back(value):
-    script = StandIn()
+    script: Any = StandIn()
     written = json_values.write(json_values.parse(script, json.dumps(value)))
     assert json.loads(written) == value
     assert json_values.write(json_values.parse(script, written)) == written
@@ -169,7 +170,8 @@ def test_what_is_set_is_got(value, path, new):
     result = call("llJsonSetValue", text, path, new)
     if result != INVALID and APPEND not in path and new not in (DELETE,):
         got = call("llJsonGetValue", result, path)
-        wanted = call("llJsonGetValue", json_values._from_text(StandIn(), new, True), [])
+        script: Any = StandIn()
+        wanted = call("llJsonGetValue", json_values._from_text(script, new, True), [])
         assert got == wanted
 
 

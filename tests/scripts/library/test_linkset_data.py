@@ -139,8 +139,8 @@ def test_the_room_used_is_that_of_the_pairs(steps):
             result = call("llLinksetDataDeleteProtected", name, phrase, script=script)
         elif step == "r":
             result = call("llLinksetDataReadProtected", name, phrase, script=script)
-            held = before.get(name, ("", ""))
-            assert result == (held[0] if held[1] in ("", phrase) else "")
+            value, needed = before.get(name, ("", ""))
+            assert result == (value if needed in ("", phrase) else "")
             continue
         else:
             result = call("llLinksetDataDeleteFound", "^" + name, phrase, script=script)[0]

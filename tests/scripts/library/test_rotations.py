@@ -132,7 +132,7 @@ def test_no_rotation_is_an_error(name, rotation):
 def test_no_vector_is_an_error(a, b, c, angle):
     call("llVecMag", a), call("llVecNorm", a), call("llVecDist", a, b), call("llEuler2Rot", a)
     call("llRotBetween", a, b), call("llAxisAngle2Rot", a, angle), call("llAxes2Rot", a, b, c)
-    call("llAngleBetween", Rotation(*a, angle), Rotation(*b, angle))
+    call("llAngleBetween", Rotation(a.x, a.y, a.z, angle), Rotation(b.x, b.y, b.z, angle))
     call("llsRGB2Linear", a), call("llLinear2sRGB", a)
     assert call("llVecNorm", ZERO_VECTOR) == ZERO_VECTOR and call("llAxisAngle2Rot", ZERO_VECTOR, angle) == ZERO_ROTATION
 

@@ -31,7 +31,7 @@ def test_clocks_and_calendars():
 )  # fmt: skip
 def test_california_has_summer_time(moment, hours):
     script = StandIn()
-    script.unix_time = lambda: datetime(*moment, tzinfo=UTC).timestamp() + 0.75
+    script.unix = datetime(*moment).replace(tzinfo=UTC).timestamp() + 0.75
     assert call("llGetWallclock", script=script) == hours * 3600
 
 
