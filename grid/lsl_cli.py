@@ -94,10 +94,9 @@ def profile(
     file: File, as_json: Json = False, touch: Touches = 0, seconds: Seconds = 60.0, timeout: Timeout = 60.0
 ) -> None:
     """Show where a script's time goes, by function and line."""
-    from sim.scripts.language.errors import CompileError
     from sim.scripts.tools.profiler import profile as profile_script
     from sim.scripts.tools.profiler import table
-    from sim.scripts.tools.runner import finding_as_json, read_source
+    from sim.scripts.tools.runner import CompileError, finding_as_json, read_source
 
     try:
         result, world = profile_script(file, touches=touch, seconds=seconds, timeout=timeout)

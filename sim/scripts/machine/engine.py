@@ -7,7 +7,6 @@ busy moves over at a pause, by its page.
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import wasmtime
 
+from sim.clock import SystemClock
 from sim.scripts.language import layout
 from sim.scripts.language.errors import CompileError, Finding
 from sim.scripts.language.program import TOO_LARGE, Program, compile_script, source_hash
@@ -67,13 +67,14 @@ class Compiled:
 class Engine:
     """One a process: compilers, host functions, cache of compiled sources. Used by one thread."""
 
-    def __init__(self, stopwatch: Callable[[], float] = time.perf_counter, tiers: bool = False) -> None:
+    def __init__(self, stopwatch: Callable[[], float] | None = None, tiers: bool = False) -> None:
+        """stopwatch: real seconds, the region's clock; by default the system's."""
         runtime = bytes(wasmtime.wat2wasm(Path(__file__).with_name("runtime.wat").read_text("ascii")))
         self.good = Tier(False, runtime)
         self.quick = Tier(True, runtime) if tiers else None
         self.host = Host([tier.linker for tier in (self.good, self.quick) if tier is not None])
-        self.stopwatch = stopwatch
-        self.scheduler = Scheduler(stopwatch)
+        self.stopwatch = stopwatch or SystemClock().now
+        self.scheduler = Scheduler(self.stopwatch)
         self.calls = raw.Calls()
         self.defects: list[tuple[str, BaseException]] = []
         self.moved = 0  # scripts that went over to better code

@@ -121,7 +121,7 @@ class Instance:
             self._failed(error)
 
     def _failed(self, error: int | None) -> None:
-        """Frees what the call left and raises Trapped; an error is a host function's trap in wasmtime's own wrapping."""
+        """Frees what the call left and raises Trapped; an error is a host function's trap, wrapped by wasmtime."""
         code = -1
         if error:
             raw.free_error(error)

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from sim.scripts.language.values import Key, Value, Vector, to_string, type_of
-from sim.scripts.library.world import REGION, Detected, Listen
+from sim.scripts.library.world import REGION, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.scheduler import Scheduler
@@ -58,7 +58,7 @@ class FakeWorld:
         self.name = "Object"
         self.region = "Nowhere"
         self.dilation = 1.0
-        self.linkset_data: dict[str, tuple[str, str]] = {}
+        self.linkset_data = LinksetStore()
         self.failed = False
 
     def note(self, kind: str, script: Script, **facts: Any) -> None:
@@ -237,7 +237,7 @@ class FakeWorld:
     def unix_time(self) -> float:
         return START + self.now
 
-    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
+    def linkset_store(self, script: Script) -> LinksetStore:
         return self.linkset_data
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:

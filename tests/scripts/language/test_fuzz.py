@@ -1,9 +1,10 @@
 """The compiler against anything, and generated programs against a model of LSL in Python."""
 
-
+# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -71,7 +72,7 @@ class Unfoldable(Exception):
     """The model has no value: a Math Error."""
 
 
-def _literal(value) -> str:
+def _literal(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, float):
@@ -99,7 +100,7 @@ def _node(children):
 trees = st.recursive(leaf, _node, max_leaves=12)
 
 
-def model(node) -> tuple[str, object]:
+def model(node: Any) -> tuple[str, Any]:
     """(type, value) of a tree, as LSL computes it; Unfoldable for errors and for what the types forbid."""
     head = node[0]
     if head in ("integer", "float", "string"):

@@ -281,7 +281,9 @@ def test_memory_ends_in_a_collision():
         "recurse(1);",
         'list l; while (TRUE) l = ["a" + (string)1] + l;',
     ):
-        found = occurrences(f"recurse(integer n) {{ recurse(n + 1); }} default {{ state_entry() {{ {text} }} }}")
+        found = occurrences(
+            f"recurse(integer n) {{ recurse(n + 1); }} default {{ state_entry() {{ {text} }} }}", tear=61
+        )
         assert [one["message"] for one in found] == ["Stack-Heap Collision"], text
 
 

@@ -1,6 +1,5 @@
 """The ll* functions the runtime module has itself: as the library's Python versions have them, and as the wiki says."""
 
-
 from __future__ import annotations
 
 import re

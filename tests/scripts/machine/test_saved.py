@@ -1,6 +1,5 @@
 """Saved states: whole, damaged, hostile, and of another compiler."""
 
-
 from __future__ import annotations
 
 import hashlib

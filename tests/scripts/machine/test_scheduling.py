@@ -74,9 +74,11 @@ def test_owners_share_alike():
 
 def test_a_slice_never_passes_the_budget():
     world = world_of(*[ENDLESS] * 5)
-    before = world.scheduler.stopwatch.now
+    watch = world.scheduler.stopwatch
+    assert isinstance(watch, Ticking)
+    before = watch.now
     world.scheduler.run(0.0, 0.010)
-    assert world.scheduler.stopwatch.now - before < 0.0105
+    assert watch.now - before < 0.0105
     assert world.scheduler.deferred == 5
 
 
@@ -167,7 +169,7 @@ def test_memory_that_is_full_of_holes_is_joined():
         for (i = 0; i < 40; ++i) { string t = "x"; integer k; for (k = 0; k < round; ++k) t += t; l += t + (string)i; if
         (llGetUsedMemory() > 40000) i = 100; } while (llGetUsedMemory() < 55000) s += "0123456789abcdef"; }
       llOwnerSay("ok"); } }"""
-    assert said(source) == ["ok"]
+    assert said(source, tear=500) == ["ok"]
 
 
 def test_a_busy_script_moves_to_better_code_and_does_the_same():
