@@ -82,7 +82,7 @@ def test_restitution_decides_how_high_a_ball_comes_back(bounce: float) -> None:
     top, met = 0.0, False
     for _ in range(80):
         world.step(STEP, NOBODY)
-        met = met or world.velocity[ball][2] >= -0.01 and world.position[ball][2] < 1.0
+        met = met or (world.velocity[ball][2] >= -0.01 and world.position[ball][2] < 1.0)
         top = max(top, world.position[ball][2] - 0.75) if met else top
         if met and world.velocity[ball][2] < 0:
             break

@@ -77,7 +77,7 @@ def test_a_thousand_coplanar_points() -> None:
     world = engine()
     with pytest.raises(BadBody, match="plane"):
         world.add(BodySpec(hull(flat), (50, 50, 5)))
-    thick = np.concatenate([flat, flat + (0, 0, 0.2)])
+    thick = np.concatenate([flat, flat + np.array([0, 0, 0.2])])
     handle = drop(world, hull(thick), (50, 50, 2))
     run(world, 4)
     assert world.position[handle][2] == pytest.approx(0.0, abs=0.12)
