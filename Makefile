@@ -29,7 +29,7 @@ lint: ## lint and types only
 
 bench: ## run the benchmarks one after the other (several minutes)
 	@.ci/venv test
-	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py); echo "== bench.$$name"; \
+	@for file in $$(grep -l '"__main__"' bench/*.py); do name=$$(basename $$file .py); echo "== bench.$$name"; \
 	  $(BIN)/python -m bench.$$name $(ARGS) || exit 1; done
 
 clean: ## remove what set-up and tests made; worlds stay

@@ -44,7 +44,7 @@ def run_check(directory: Path) -> int:
         "bytes": report.bytes,
         "bad": report.bad,
         "misplaced": report.misplaced,
-        "orphans": report.orphans,
+        "foreign": report.foreign,
         "quarantined": report.quarantined,
     }
     print(json.dumps(facts, indent=1))

@@ -74,8 +74,22 @@ class Service:
         app.add_route("/openapi.json", _OpenApi())
         return app
 
-    def send(self, req: falcon.Request, resp: falcon.Response, asset_id: UUID, record: Record) -> None:
-        """Answer a GET or HEAD for an existing asset that the asker may read."""
+    def look_up(self, req: falcon.Request, asset_id: UUID) -> tuple[Record, bytes | None]:
+        """An asset's record; with its bytes if this request is likely to want them, in one trip to the disk. 404."""
+        found: tuple[Record, bytes | None] | None
+        if req.method == "GET" and not req.get_header("If-None-Match"):
+            found = self.reader.get(asset_id)
+        else:
+            record = self.reader.find(asset_id)
+            found = None if record is None else (record, None)
+        if found is None:
+            # Not for caches to keep: the asset may be on its way.
+            headers = {"Cache-Control": "no-store"}
+            raise falcon.HTTPNotFound(title="no such asset", description=str(asset_id), headers=headers)
+        return found
+
+    def send(self, req: falcon.Request, resp: falcon.Response, record: Record, data: bytes | None) -> None:
+        """Answer a GET or HEAD for an existing asset that the asker may read; ``data`` as from ``look_up``."""
         tag = f'"{record.sha256}"'
         visibility = "private" if record.type in PRIVATE else "public"
         lasting = {"ETag": tag, "Cache-Control": f"{visibility}, max-age={YEAR}, immutable"}
@@ -94,9 +108,8 @@ class Service:
                 _describe(resp, "range not satisfiable", f"the asset has {record.size} bytes")
                 return
         # Read before any header is set: a damaged asset must not look like a part of a good one.
-        loaded = self.reader.get(asset_id) if req.method == "GET" else (record, b"")
-        if loaded is None:
-            raise CorruptAsset(f"{asset_id} was there a moment ago")
+        if data is None and req.method == "GET":
+            data = self.look_up_bytes(record)
         start, stop = wanted or (0, record.size)
         resp.set_headers(lasting)
         resp.content_type = content_type(record.type)
@@ -107,13 +120,20 @@ class Service:
         if wanted:
             resp.status = falcon.HTTP_206
             resp.set_header("Content-Range", f"bytes {start}-{stop - 1}/{record.size}")
-        if req.method == "HEAD":
+        if data is None:  # HEAD
             return
         self.metrics.sent_bytes.inc(stop - start)
         if stop - start <= PIECE:
-            resp.data = loaded[1][start:stop]
+            resp.data = data[start:stop]
         else:
-            resp.stream = _pieces(loaded[1], start, stop)
+            resp.stream = _pieces(data, start, stop)
+
+    def look_up_bytes(self, record: Record) -> bytes:
+        """The bytes of an asset known to exist. CorruptAsset if they are damaged or gone."""
+        found = self.reader.get(record.id)
+        if found is None:
+            raise CorruptAsset(f"{record.id} was there a moment ago")
+        return found[1]
 
 
 class _Asset:
@@ -121,12 +141,10 @@ class _Asset:
         self._service = service
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, asset_id: UUID) -> None:
-        record = self._service.reader.find(asset_id)
-        if record is None:
-            raise _no_such(asset_id)
+        record, data = self._service.look_up(req, asset_id)
         if record.type in PRIVATE and not self._service.authorized(req):
             raise self._service.refuse("no bearer", _unauthorized("assets of this type are read through the region"))
-        self._service.send(req, resp, asset_id, record)
+        self._service.send(req, resp, record, data)
 
     on_head = on_get
 
@@ -199,7 +217,6 @@ class _Viewer:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         name = next((name for name in VIEWER_NAMES if name in req.params), None)
         try:
-            # A viewer that adds its own "?" to a URL that has one already leaves the first value as a list.
             asset_id = UUID(str(req.get_param(name or "", required=True)))
         except (ValueError, falcon.HTTPBadRequest):
             description = "ask with ?texture_id=uuid, mesh_id, sound_id, ..."
@@ -209,10 +226,10 @@ class _Viewer:
         if VIEWER_NAMES[name or ""] in PRIVATE:
             description = "assets of this type are read through the region"
             raise self._service.refuse("private", falcon.HTTPForbidden(title="private", description=description))
-        record = self._service.reader.find(asset_id)
-        if record is None or record.type != VIEWER_NAMES[name or ""]:
-            raise _no_such(asset_id)
-        self._service.send(req, resp, asset_id, record)
+        record, data = self._service.look_up(req, asset_id)
+        if record.type != VIEWER_NAMES[name or ""]:
+            raise falcon.HTTPNotFound(title="no such asset", description=f"{asset_id} is of another type")
+        self._service.send(req, resp, record, data)
 
     on_head = on_get
 
@@ -268,13 +285,6 @@ def _pieces(data: bytes, start: int, stop: int) -> Iterator[bytes]:
 def _read_away(stream: Any, length: int) -> None:
     while length > 0 and (piece := stream.read(min(length, PIECE))):
         length -= len(piece)
-
-
-def _no_such(asset_id: UUID) -> falcon.HTTPError:
-    # Not kept by caches: the asset may be on its way.
-    return falcon.HTTPNotFound(
-        title="no such asset", description=str(asset_id), headers={"Cache-Control": "no-store"}
-    )
 
 
 def _unauthorized(description: str) -> falcon.HTTPError:

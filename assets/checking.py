@@ -10,23 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from assets.layout import CorruptAsset, Layout, Record, StoreError, require_partition
+from assets.layout import DAMAGED, Layout, Record, StoreError, require_partition
 from assets.partitions import bucket_name, bucket_of, owners
-
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
 class Report:
-    """What ``check`` found. ``bad`` and ``misplaced`` are damage; ``orphans`` are blobs of puts that never finished."""
+    """What ``check`` found. ``bad`` and ``misplaced`` are damage; ``foreign`` are files that are no assets."""
 
     assets: int = 0
-    blobs: int = 0
+    blobs: int = 0  # files on disk: assets with equal bytes share one
     bytes: int = 0
     bad: list[str] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)
-    orphans: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
     quarantined: int = 0
 
     @property
@@ -35,11 +32,12 @@ class Report:
 
 
 def check(directory: str | Path) -> Report:
-    """Hash every blob and compare every record, of a store in use or not. StoreError if there is no store."""
+    """Hash every asset of a store, in use or not. StoreError if there is no store."""
     directory = Path(directory)
     report = Report()
     layout = Layout.read(directory)
     homes = owners(layout.partitions)
+    files: dict[tuple[int, int], str | None] = {}  # device and inode -> SHA-256, so that shared bytes are read once
     for name in sorted(set(layout.partitions) | set(layout.previous or ())):
         home = directory / name
         try:
@@ -47,13 +45,11 @@ def check(directory: str | Path) -> Report:
         except StoreError as error:
             report.bad.append(str(error))
             continue
-        quarantine = home / "quarantine"
-        report.quarantined += len(os.listdir(quarantine)) if quarantine.is_dir() else 0
         for bucket in _buckets(home):
             owner = homes[int(bucket.name, 16)]
             if owner != name:
                 report.misplaced.append(f"{name}/{bucket.name} belongs to {owner}")
-            _check_bucket(bucket, f"{name}/{bucket.name}", report)
+            _check_bucket(bucket, f"{name}/{bucket.name}", files, report)
     return report
 
 
@@ -63,38 +59,39 @@ def _buckets(home: Path) -> Iterator[Path]:
             yield home / entry
 
 
-def _check_bucket(bucket: Path, name: str, report: Report) -> None:
-    entries = os.listdir(bucket)
-    blobs = {entry: _measure(bucket / entry) for entry in entries if _SHA256.fullmatch(entry)}
-    used = set()
-    for entry in sorted(entries):
-        if not _UUID.fullmatch(entry):
+def _check_bucket(bucket: Path, where: str, files: dict[tuple[int, int], str | None], report: Report) -> None:
+    good: dict[UUID, Record] = {}
+    damaged: set[UUID] = set()
+    for name in sorted(os.listdir(bucket)):
+        record = Record.parse(name.removesuffix(DAMAGED))
+        if record is None:
+            report.foreign.append(f"{where}/{name}")
             continue
-        report.assets += 1
-        try:
-            record = Record.parse(entry, os.readlink(bucket / entry))
-        except (CorruptAsset, OSError) as error:
-            report.bad.append(f"{name}/{entry}: {error}")
-            continue
-        if bucket_name(bucket_of(UUID(entry))) != bucket.name:
-            report.misplaced.append(f"{name}/{entry} is in the wrong bucket")
-        used.add(record.sha256)
-        if record.sha256 not in blobs:  # perhaps put while we were listing
-            blobs[record.sha256] = _measure(bucket / record.sha256)
-        if blobs[record.sha256] != record.size:
-            report.bad.append(f"{name}/{entry}: its bytes ({record.sha256}) are damaged or missing")
-    for sha256, size in blobs.items():
-        if size is not None:
-            report.blobs += 1
-            report.bytes += size
-        if sha256 not in used:
-            report.orphans.append(f"{name}/{sha256}")
+        if bucket_name(bucket_of(record.id)) != bucket.name:
+            report.misplaced.append(f"{where}/{name} is in the wrong bucket")
+        if name.endswith(DAMAGED):
+            report.quarantined += 1
+            damaged.add(record.id)
+        elif record.id in good:
+            report.bad.append(f"{where}: {record.id} is there twice, with different content")
+        else:
+            good[record.id] = record
+            if _hash(bucket / name, files, report) != record.sha256:
+                report.bad.append(f"{where}/{name}: its bytes are damaged")
+    report.assets += len(good.keys() | damaged)
+    report.bad.extend(f"{where}: the bytes of {asset_id} are lost" for asset_id in sorted(damaged - good.keys()))
 
 
-def _measure(blob: Path) -> int | None:
-    """The size of a blob whose bytes hash to its name; None if they don't, or can't be read."""
+def _hash(path: Path, files: dict[tuple[int, int], str | None], report: Report) -> str | None:
+    """SHA-256 of a file, each inode read once; None if it can't be read."""
     try:
-        data = blob.read_bytes()
+        facts = path.stat()
+        inode = (facts.st_dev, facts.st_ino)
+        if inode not in files:
+            data = path.read_bytes()
+            files[inode] = hashlib.sha256(data).hexdigest()
+            report.blobs += 1
+            report.bytes += len(data)
+        return files[inode]
     except OSError:
         return None
-    return len(data) if hashlib.sha256(data).hexdigest() == blob.name else None

@@ -15,7 +15,10 @@ from assets.types import HIGHEST_TYPE
 FORMAT = 1
 DESCRIPTION = "store.json"
 MARKER = "partition"  # a file in every partition, so that a disk that is not mounted is not taken for an empty one
-_RECORD = re.compile(r"(\d{1,3})\.(\d{1,12})\.([0-9a-f]{64})", re.ASCII)
+DAMAGED = ".damaged"  # behind the name of a file whose bytes no longer hash to it
+_NAME = re.compile(
+    r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.(\d{1,3})\.(\d{1,12})\.([0-9a-f]{64})", re.ASCII
+)
 
 
 class StoreError(Exception):
@@ -23,7 +26,7 @@ class StoreError(Exception):
 
 
 class CorruptAsset(StoreError):
-    """An asset is recorded, but its bytes are damaged or gone. Never served; what was damaged lies in quarantine."""
+    """There is such an asset, but its bytes are damaged or gone. Never served."""
 
 
 class Conflict(Exception):
@@ -32,21 +35,23 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the index knows of an asset: type, size in bytes, SHA-256 in hex."""
+    """What the store knows of an asset without reading it; in its file's name."""
 
+    id: UUID
     type: int
-    size: int
-    sha256: str
+    size: int  # bytes
+    sha256: str  # hex
 
     def __str__(self) -> str:
-        return f"{self.type}.{self.size}.{self.sha256}"
+        return f"{self.id}.{self.type}.{self.size}.{self.sha256}"
 
     @classmethod
-    def parse(cls, asset_id: UUID | str, text: str) -> Record:
-        match = _RECORD.fullmatch(text)
-        if not match or int(match[1]) > HIGHEST_TYPE:
-            raise CorruptAsset(f"the index entry of {asset_id} is damaged: {text[:100]!r}")
-        return cls(int(match[1]), int(match[2]), match[3])
+    def parse(cls, name: str) -> Record | None:
+        """The record in a file's name; None for files that are no assets."""
+        match = _NAME.fullmatch(name)
+        if not match or int(match[2]) > HIGHEST_TYPE:
+            return None
+        return cls(UUID(match[1]), int(match[2]), int(match[3]), match[4])
 
 
 @dataclass(slots=True)

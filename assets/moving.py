@@ -39,11 +39,7 @@ def move_buckets(directory: Path, layout: Layout) -> int:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Copy a record; move a blob, or copy it where the partitions lie on different file systems."""
-    if source.is_symlink():
-        if not target.is_symlink():
-            os.symlink(os.readlink(source), target)
-        return
+    """Move a file, or copy it where the partitions lie on different file systems."""
     try:
         os.rename(source, target)
     except OSError as error:

@@ -20,6 +20,7 @@ from typing import IO  # noqa: E402
 
 from backbone.app import build_app  # noqa: E402
 from backbone.services import Config, Services  # noqa: E402
+from backbone.storage.regions import LEASE_SECONDS  # noqa: E402
 
 log = logging.getLogger("backbone")
 MIN_SECRET = 16
@@ -34,6 +35,9 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--grid-name", default="Mainland", help="what people call the grid")
     parser.add_argument("--database", help="SQLAlchemy URL of another database than SQLite in --data")
     parser.add_argument("--assets-url", help="address of the asset service")
+    parser.add_argument(
+        "--lease-seconds", type=float, default=LEASE_SECONDS, help="how long a region that went silent counts as up"
+    )
     return parser.parse_args(arguments)
 
 
@@ -62,7 +66,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
     held = lock(given.data)
     secret = read_secret(given.secret_file)
-    config = Config(given.data, secret, given.grid_name, given.database, given.assets_url)
+    config = Config(given.data, secret, given.grid_name, given.database, given.assets_url, given.lease_seconds)
     listener = green.listen(given.bind, given.port)  # first: a taken port should not cost a migration
     services = Services(config)
     application = build_app(services)

@@ -13,7 +13,6 @@ from typing import Any
 
 from backbone.storage import regions as rows
 from backbone.storage.database import Database
-from backbone.storage.regions import LEASE_SECONDS
 
 
 @dataclass(slots=True)
@@ -45,10 +44,11 @@ class OldEpoch(Exception):
 
 
 class Directory:
-    def __init__(self, db: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, db: Database, clock: Callable[[], float], lease_seconds: float) -> None:
         self._db = db
+        self.lease_seconds = lease_seconds
         self._clock = clock
-        self._renewed: dict[str, int] = {}  # region id -> epoch, since the last write
+        self._renewed: set[str] = set()  # regions with heartbeats since the last write
         self.regions: dict[str, Region] = {}
         for row in db.read(rows.all_regions):
             self._keep(row, clock() + row["lease_left"])
@@ -61,46 +61,52 @@ class Directory:
 
     def claim(self, wanted: dict[str, Any]) -> Region:
         """Take a square for a region; regions.Held when another live one has it or the name."""
-        renewals, self._renewed = self._renewed, {}
+        renewals, ids = self._take_renewals()
 
         def work(conn: Any) -> tuple[int, list[dict[str, Any]]]:
             rows.renew(conn, renewals)
-            return rows.claim(conn, wanted), rows.all_regions(conn)
+            return rows.claim(conn, wanted, self.lease_seconds), rows.all_regions(conn)
 
         try:
             epoch, present = self._db.write(work)
         except Exception:
-            self._renewed = {**renewals, **self._renewed}
+            self._renewed |= ids
             raise
-        ids = {row["region_id"] for row in present}
-        for region_id in [one for one in self.regions if one not in ids]:
+        known = {row["region_id"] for row in present}
+        for region_id in [one for one in self.regions if one not in known]:
             del self.regions[region_id]  # expired, and its square is another's now
         current = self.regions.get(wanted["region_id"])
         if current is not None and current.epoch > epoch:
             raise OldEpoch  # a later claim of the same region overtook this one on the way back
-        return self._keep({**wanted, "epoch": epoch}, self._clock() + LEASE_SECONDS)
+        return self._keep({**wanted, "epoch": epoch}, self._clock() + self.lease_seconds)
 
     def renew(self, region_id: str, epoch: int) -> Region:
         """A heartbeat: the lease runs on. OldEpoch when the region is unknown or has a newer owner."""
         region = self.regions.get(region_id)
         if region is None or region.epoch != epoch:
             raise OldEpoch
-        region.lease_until = self._clock() + LEASE_SECONDS
-        self._renewed[region_id] = epoch
+        region.lease_until = self._clock() + self.lease_seconds
+        self._renewed.add(region_id)
         return region
 
     def flush(self) -> int:
         """Write the renewals of the last seconds to the rows, in one transaction; how many."""
-        if not self._renewed:
-            return 0
-        renewals, self._renewed = self._renewed, {}
-        self._db.write(lambda conn: rows.renew(conn, renewals))
+        renewals, _ = self._take_renewals()
+        if renewals:
+            self._db.write(lambda conn: rows.renew(conn, renewals))
         return len(renewals)
+
+    def _take_renewals(self) -> tuple[list[rows.Renewal], set[str]]:
+        """What heartbeats prolonged since the last write, and those regions' ids."""
+        ids, self._renewed = self._renewed, set()
+        now = self._clock()
+        held = [self.regions[one] for one in ids if one in self.regions]
+        return [rows.Renewal(r.region_id, r.epoch, r.lease_until - now) for r in held], ids
 
     def release(self, region_id: str, epoch: int) -> None:
         """The owner gives the region back. OldEpoch when it is not the owner any more."""
         region = self.regions.get(region_id)
-        self._renewed.pop(region_id, None)
+        self._renewed.discard(region_id)
         if region is None or region.epoch != epoch:
             raise OldEpoch
         region.lease_until = self._clock()

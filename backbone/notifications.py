@@ -31,6 +31,7 @@ class Notifier:
         self._changed: dict[str, bool] = {}  # agent -> online, in the order the changes began
         self._told_online: set[str] = set()  # agents whose friends believe them online
         self._gathering = False
+        self._telling = green.Semaphore(1)  # news of one person goes out in the order it happened
         self._queues: dict[str, green.Mailbox[dict[str, Any]]] = {}
 
     def assume(self, agent_ids: Iterable[str]) -> None:
@@ -46,11 +47,18 @@ class Notifier:
 
     def _tell_changes(self) -> None:
         green.sleep(GATHER_SECONDS)
-        changes, self._changed, self._gathering = self._changed, {}, False
-        news = [agent_id for agent_id, online in changes.items() if online != (agent_id in self._told_online)]
-        for at in range(0, len(news), AT_ONCE):
-            self._tell_some(news[at : at + AT_ONCE], changes)
-            green.sleep(0)  # a whole grid may come back at once: others want their turn
+        self._gathering = False
+        self.settle()
+
+    def settle(self) -> None:
+        """Tell what was gathered so far. Before friends change: new ones get their own word, and a leave
+        right after it must not pass for a relog."""
+        with self._telling:
+            changes, self._changed = self._changed, {}
+            news = [agent_id for agent_id, online in changes.items() if online != (agent_id in self._told_online)]
+            for at in range(0, len(news), AT_ONCE):
+                self._tell_some(news[at : at + AT_ONCE], changes)
+                green.sleep(0)  # a whole grid may come back at once: others want their turn
 
     def _tell_some(self, agent_ids: list[str], changes: dict[str, bool]) -> None:
         watchers = self._db.read(lambda conn: people.who_may_see(conn, agent_ids))

@@ -124,6 +124,10 @@ class Presence:
     def agents_in(self, region_id: str) -> list[Session]:
         return [self.sessions[one] for one in self._roots.get(region_id, ())]
 
+    def occupied(self) -> list[str]:
+        """The regions where somebody is root."""
+        return list(self._roots)
+
     def count(self, region_id: str) -> int:
         return len(self._roots.get(region_id, ()))
 

@@ -27,7 +27,7 @@ FRIENDSHIP_OFFERED = 38
 # What is worth keeping for someone who is away: text, inventory offers, objects' messages, friendship.
 # Typing, lures, sessions and busy replies are of the moment.
 KEPT_DIALOGS = frozenset({0, 3, 4, 9, 19, 38, 39, 40})
-REMEMBERED = 50_000  # fates of messages, in memory: repeats come within seconds
+REMEMBERED = 20_000  # fates of messages, in memory: repeats come within seconds
 SECOND_TRY_SECONDS = 0.3  # a person who is crossing has arrived by then, mostly
 
 Fate = dict[str, str]
@@ -89,6 +89,8 @@ class Router:
             return {"result": "dropped", "reason": "the mailbox is full"}
         if kept == "stored" and self._presence.region_of(to_agent) is not None:
             self._missed.setdefault(to_agent, set()).add(message["message_id"])
+            if region is None:  # they came while we wrote, and may have asked for their messages before we were done
+                self.arrived(to_agent)
         return {"result": kept}
 
     def arrived(self, agent_id: str) -> None:

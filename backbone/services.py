@@ -12,6 +12,7 @@ from typing import Any
 
 from backbone import green
 from backbone.directory import Directory
+from backbone.hashing import Hasher
 from backbone.login.flow import Logins
 from backbone.metrics import Metrics
 from backbone.notifications import Notifier
@@ -24,7 +25,7 @@ from backbone.storage.regions import LEASE_SECONDS
 
 log = logging.getLogger(__name__)
 MARKS_KEPT = 24 * 3600  # seconds that a fetched message's id is remembered
-NAMES_KEPT = 200_000
+NAMES_KEPT = 50_000
 FLUSH_SECONDS = 3.0
 
 
@@ -35,6 +36,7 @@ class Config:
     grid_name: str = "Mainland"
     database_url: str | None = None  # None: SQLite in ``data``
     assets_url: str | None = None
+    lease_seconds: float = LEASE_SECONDS
 
 
 class Names:
@@ -76,13 +78,16 @@ class Services:
         self.db = Database(config.database_url or sqlite_url(config.data))
         self.db.write(lambda conn: inventory.ensure_library(conn, int(time.time())))
         self.names = Names(self.db)
-        self.directory = Directory(self.db, time.monotonic)
+        self.directory = Directory(self.db, time.monotonic, config.lease_seconds)
         self.sims = Sims(config.secret)
         self.notifier = Notifier(self.db, self.directory, self.sims, self.metrics)
         self.presence = Presence(self._presence_changed)
         self.notifier.presence = self.presence
         self.router = Router(self.db, self.directory, self.presence, self.sims, self.metrics)
-        self.logins = Logins(self.db, self.directory, self.presence, self.sims, self.metrics, config.grid_name)
+        self.hasher = Hasher()
+        self.logins = Logins(
+            self.db, self.directory, self.presence, self.sims, self.hasher, self.metrics, config.grid_name
+        )
         self._take_over_sessions()
 
     def _presence_changed(self, agent_id: str, online: bool) -> None:
@@ -124,7 +129,7 @@ class Services:
 
     def _tell_of_the_lost(self) -> None:
         """Friends were told that these are online, before our restart; no heartbeat has said so since."""
-        green.sleep(LEASE_SECONDS + 5)
+        green.sleep(self.config.lease_seconds + 5)
         for session in self.presence.sessions.values():
             if session.region_id is None:
                 self.notifier.changed(session.agent_id, False)
@@ -140,11 +145,11 @@ class Services:
     def _expire(self) -> None:
         """A region whose lease ended is down: its agents are offline."""
         now = time.monotonic()
-        for region in self.directory.regions.values():
-            if not region.live(now) and self.presence.count(region.region_id):
-                lost = self.presence.clear_region(region.region_id, now)
+        for region_id in self.presence.occupied():
+            if self.directory.get_live(region_id) is None:
+                lost = self.presence.clear_region(region_id, now)
                 self.metrics.expired_leases.inc()
-                log.warning("the lease of region %s ended; %d agents are offline", region.name, lost)
+                log.warning("the lease of region %s ended; %d agents are offline", region_id, lost)
         self._measure(now)
 
     def _measure(self, now: float) -> None:
@@ -167,4 +172,5 @@ class Services:
 
     def close(self) -> None:
         self.directory.flush()
+        self.hasher.close()
         self.db.close()

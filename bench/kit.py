@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,16 @@ def running_grid(regions: str) -> Iterator[BenchGrid]:
             yield BenchGrid(Path(folder), facts["login_uri"])
         finally:
             mainland("down", "--data", folder)
+
+
+def milliseconds(seconds: Sequence[float]) -> dict[str, Any]:
+    """Samples in seconds as columns: how many, median, 95 %, 99 %, largest, in milliseconds."""
+    ordered = sorted(seconds)
+
+    def at(share: float) -> float:
+        return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+    return {"samples": len(ordered), "p50 ms": at(0.5), "p95 ms": at(0.95), "p99 ms": at(0.99), "max ms": at(1.0)}
 
 
 def machine() -> dict[str, Any]:

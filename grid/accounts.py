@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 from urllib.parse import quote
 
-from grid import names, plan, web
+from grid import plan, web
 from grid.errors import GridError
 from grid.layout import Layout, read_json, write_json
 
@@ -14,10 +14,14 @@ READY_MADE = (("Ada", "Mainland"), ("Ben", "Mainland"))
 """Two, because a world is for meeting someone: the second one can be a friend's, or a second viewer's."""
 
 
+VIEWER_LIMIT = 16
+"""Some clients look at no more characters of a password than that."""
+_LEGIBLE = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
 def fresh_password() -> str:
-    """Words and digits that one can read off a screen and type: about 45 bits, behind a slow hash."""
-    words = [secrets.choice(names.NAMES).lower() for _ in range(4)]
-    return "-".join([*words, str(secrets.randbelow(900000) + 100000)])
+    """Three groups that one can read off a screen and type, such as "k7mf-x3pd-9wqa": 59 bits in 14 characters."""
+    return "-".join("".join(secrets.choice(_LEGIBLE) for _ in range(4)) for _ in range(3))
 
 
 async def make_ready(layout: Layout, uri: str) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ _FOR_EVER = 10 * 365 * 86400.0
 
 def password(layout: Layout) -> str:
     """The bots' password: made from the grid's secret, so it needs no place to keep it and differs on every grid."""
-    return hashlib.sha256(b"bots of " + layout.read_secret().encode()).hexdigest()[:24]
+    return hashlib.sha256(b"bots of " + layout.read_secret().encode()).hexdigest()[: accounts.VIEWER_LIMIT]
 
 
 async def ensure(layout: Layout, uri: str, count: int) -> None:

@@ -108,7 +108,8 @@ async def _ask_regions(regions: list[dict[str, Any]], host: str, secret: str) ->
 
 def show(facts: dict[str, Any], console: Console) -> None:
     """Two tables for people."""
-    console.print(f"{facts['name']}  [bold]{facts['login_uri']}[/]  {facts['state']}  {facts['data']}", highlight=False)
+    name, uri = facts["name"] or "A grid", facts["login_uri"] or "no address yet"
+    console.print(f"{name}  [bold]{uri}[/]  {facts['state']}  {facts['data']}", highlight=False, soft_wrap=True)
     table = Table("process", "pid", "port", "state", "health", "memory (PSS)", "CPU", "restarts", box=None)
     for part in facts["processes"]:
         health = f"[green]{part['health']}[/]" if part["health"] == "ok" else f"[yellow]{part['health']}[/]"

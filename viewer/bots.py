@@ -16,8 +16,9 @@ import logging
 import math
 import random
 import resource
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+import signal
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -46,15 +47,21 @@ def numbered(count: int, first: str = "Walker", password: str = "walker") -> lis
     return [(first, str(n + 1), password) for n in range(count)]
 
 
+def _samples() -> deque[float]:
+    """The latest 100,000: a crowd may walk for weeks."""
+    return deque(maxlen=100_000)
+
+
 @dataclass
 class Observations:
     """What a crowd saw, gathered while it walks."""
 
-    latencies: list[float] = field(default_factory=list)  # seconds from pressing a key to another one seeing it
-    logins: list[float] = field(default_factory=list)  # seconds from login call to standing in the world
-    gaps: list[float] = field(default_factory=list)  # seconds of each border crossing
+    latencies: deque[float] = field(
+        default_factory=_samples
+    )  # seconds from telling a key to another one seeing its effect
+    logins: deque[float] = field(default_factory=_samples)  # seconds from login call to standing in the world
+    gaps: deque[float] = field(default_factory=_samples)  # seconds of each border crossing
     failures: Counter[str] = field(default_factory=Counter)
-    updates: int = 0
     walks: int = 0
     blocked: int = 0
     chats_said: int = 0
@@ -140,12 +147,14 @@ async def run(
     still: bool = False,
     habits: Habits | None = None,
     on_ready: Callable[[Crowd], Awaitable[None]] | None = None,
+    stop: asyncio.Event | None = None,
 ) -> dict[str, Any]:
     """Log ``count`` bots in, let them walk (or stand, if ``still``) for ``seconds``, log them out; what they saw.
 
     ``accounts`` must exist already (default: ``numbered(count)``); ``start`` is a login start, or gives one for each bot.
-    ``over_borders`` lets them stray into neighbours. ``on_ready`` is awaited when all are in. Bots that fail are counted in the
-    report, not raised. All times in the report are seconds, unless its key ends in ``_ms``.
+    ``over_borders`` lets them stray into neighbours. ``on_ready`` is awaited when all are in; ``stop`` ends the run
+    early, with its report. Bots that fail are counted in the report, not raised. Times in it are milliseconds where the
+    key ends in ``_ms``, seconds otherwise.
     """
     people = list(accounts if accounts is not None else numbered(count))[:count]
     crowd = Crowd(seed, roam, chat_every, over_borders)
@@ -157,15 +166,13 @@ async def run(
             if on_ready is not None:
                 await on_ready(crowd)
             before, cpu_before, began = _totals(crowd), _cpu(), monotonic()
-            if still:
-                await asyncio.sleep(seconds)
-            else:
-                await _walk(crowd, seconds)
+            await _stay(crowd, seconds, not still, stop or asyncio.Event())
             elapsed = monotonic() - began
             after, cpu = _totals(crowd), _cpu() - cpu_before
         finally:
             await asyncio.gather(*(me.logout() for me in crowd.members))
-    return _report(crowd, len(people), elapsed, cpu, {key: after[key] - before[key] for key in after})
+    after.subtract(before)
+    return _report(crowd, len(people), elapsed, cpu, after)
 
 
 def _start(start: str | Callable[[int], str], number: int) -> str:
@@ -193,8 +200,8 @@ async def _enter(
     crowd.members.append(me)
 
 
-async def _walk(crowd: Crowd, seconds: float) -> None:
-    """All walkers at once, for a time; a walker whose session ends is counted, and the others go on."""
+async def _stay(crowd: Crowd, seconds: float, walk: bool, stop: asyncio.Event) -> None:
+    """All at once until time is up or ``stop``; a walker whose session ends is counted, and the others go on."""
 
     async def one(me: Client, number: int) -> None:
         try:
@@ -202,9 +209,11 @@ async def _walk(crowd: Crowd, seconds: float) -> None:
         except ConnectionLost as error:
             crowd.seen.failures[f"session: {error}"] += 1
 
-    walkers = [asyncio.create_task(one(me, n)) for n, me in enumerate(crowd.members)]
-    if walkers:
-        await asyncio.wait(walkers, timeout=seconds)
+    walkers = [asyncio.create_task(one(me, n)) for n, me in enumerate(crowd.members)] if walk else []
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        pass
     for walker in walkers:
         walker.cancel()
     for outcome in await asyncio.gather(*walkers, return_exceptions=True):
@@ -217,26 +226,17 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _totals(crowd: Crowd) -> dict[str, int]:
-    """Counters of all circuits and clients together."""
-    regions = [region for me in crowd.members for region in me.regions.values()]
-    circuits = [region.circuit.stats for region in regions]
-    return {
-        "packets_in": sum(s.packets_in for s in circuits),
-        "packets_out": sum(s.packets_out for s in circuits),
-        "bytes_in": sum(s.bytes_in for s in circuits),
-        "bytes_out": sum(s.bytes_out for s in circuits),
-        "missing": sum(s.missing for s in circuits),
-        "resends_in": sum(s.resends_in for s in circuits),
-        "resends_out": sum(s.resends_out for s in circuits),
-        "undelivered": sum(s.undelivered for s in circuits),
-        "avatar_updates": sum(avatar.updates for region in regions for avatar in region.avatars.values()),
-        "malformed": sum(me.counters.malformed for me in crowd.members),
-        "internal_failures": sum(me.counters.failures for me in crowd.members),
-    }
+def _totals(crowd: Crowd) -> Counter[str]:
+    """Traffic and faults of all clients together."""
+    total: Counter[str] = Counter()
+    for me in crowd.members:
+        total += me.traffic()
+        total["malformed"] += me.counters.malformed
+        total["internal_failures"] += me.counters.failures
+    return total
 
 
-def _report(crowd: Crowd, asked: int, elapsed: float, cpu: float, change: dict[str, int]) -> dict[str, Any]:
+def _report(crowd: Crowd, asked: int, elapsed: float, cpu: float, change: Counter[str]) -> dict[str, Any]:
     seen, bots = crowd.seen, max(1, len(crowd.members))
     received = change["packets_in"]
     pings = [me.region.circuit.ping for me in crowd.members if me.region is not None and me.region.circuit.ping]
@@ -257,8 +257,8 @@ def _report(crowd: Crowd, asked: int, elapsed: float, cpu: float, change: dict[s
         "packets_in_per_second": round(received / elapsed, 1),
         "packets_out_per_second": round(change["packets_out"] / elapsed, 1),
         "kilobits_in_per_second_a_bot": round(change["bytes_in"] * 8 / 1000 / elapsed / bots, 1),
-        "avatar_updates_per_second": round(change["avatar_updates"] / elapsed, 1),
-        "avatar_updates_per_second_a_bot": round(change["avatar_updates"] / elapsed / bots, 2),
+        "updates_per_second": round(change["motions"] / elapsed, 1),
+        "updates_per_second_a_bot": round(change["motions"] / elapsed / bots, 2),
         "packets_missing": max(0, change["missing"]),
         "loss": round(max(0, change["missing"]) / max(1, received), 6),
         "resends_in": change["resends_in"],
@@ -270,7 +270,7 @@ def _report(crowd: Crowd, asked: int, elapsed: float, cpu: float, change: dict[s
     }
 
 
-def spread(values: Sequence[float]) -> dict[str, float | int | None]:
+def spread(values: Collection[float]) -> dict[str, float | int | None]:
     """Samples (seconds) as milliseconds: how many, median, 90 %, 99 %, largest."""
     ordered = sorted(values)
     if not ordered:
@@ -283,13 +283,29 @@ def spread(values: Sequence[float]) -> dict[str, float | int | None]:
 
 
 def run_sync(*args: Any, **kwargs: Any) -> dict[str, Any]:
-    """``run`` on an event loop of its own, uvloop where there is one (half the CPU of a crowd)."""
+    """``run`` on an event loop of its own, uvloop's where there is one."""
+    return _on_own_loop(run(*args, **kwargs))
+
+
+def _on_own_loop(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
     try:
         import uvloop
     except ImportError:  # not made for every system
-        return asyncio.run(run(*args, **kwargs))
+        return asyncio.run(work)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(*args, **kwargs))
+        return runner.run(work)
+
+
+async def run_until_signal(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """``run`` that an interrupt or TERM ends early: the bots log out, and the report comes all the same."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        return await run(*args, stop=stop, **kwargs)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -313,11 +329,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     accounts = numbered(given.count, given.first, given.password)
     if given.account:
         accounts = [(given.account[0], given.account[1], given.password)]
-    report = run_sync(
+    work = run_until_signal(
         given.login_uri, len(accounts), given.seconds, accounts=accounts, start=given.start, seed=given.seed,
         roam=given.roam, chat_every=given.chat_every, over_borders=given.over_borders, still=given.still,
     )  # fmt: skip
-    print(json.dumps(report, indent=2))
+    print(json.dumps(_on_own_loop(work), indent=2))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections import Counter
 from collections.abc import Callable
 
 from protocol import packet
@@ -72,6 +73,11 @@ class CircuitStats:
         if self.first_sequence < 0:
             return 0
         return max(0, self.highest_sequence - self.first_sequence + 1 - self.unique_in)
+
+    def totals(self) -> Counter[str]:
+        """What can be added up over circuits, by name."""
+        names = ("packets_in", "packets_out", "bytes_in", "bytes_out", "resends_in", "resends_out")
+        return Counter({name: getattr(self, name) for name in (*names, "duplicates", "undelivered", "missing")})
 
 
 class Circuit:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any, TypeVar
@@ -106,6 +107,7 @@ class Core:
         self._by_wire: dict[Address, Region] = {}  # by the address datagrams come from (see Habits.route)
         self._wire = Wire(self._receive)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._past: Counter[str] = Counter()  # traffic of regions that are gone
         self._timer = asyncio.get_running_loop().call_later(habits.tick, self._tick)
 
     # -- for every class above --------------------------------------------------------------------------------------
@@ -160,12 +162,22 @@ class Core:
         self.events.emit("region-added", region)
         return region
 
+    def traffic(self) -> Counter[str]:
+        """Packets, bytes, resends and ``motions`` of this session so far, over all regions."""
+        total = Counter(self._past)
+        for region in self.regions.values():
+            total += region.circuit.stats.totals()
+            total["motions"] += region.motions
+        return total
+
     def drop_region(self, region: Region) -> None:
         """Forget a region and everything seen in it."""
         if self.regions.get(region.address) is region:
             del self.regions[region.address]
             self._by_wire.pop(self.habits.route(region.address), None)
         region.circuit.close()
+        self._past += region.circuit.stats.totals()
+        self._past["motions"] += region.motions
         for entity in list(region.avatars.values()):
             self.events.emit("avatar-gone", entity)
         region.avatars.clear()

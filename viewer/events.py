@@ -87,10 +87,12 @@ class EventHub:
             if future.done():
                 return
             try:
-                if predicate is None or predicate(value):
-                    future.set_result(value)
+                if predicate is not None and not predicate(value):
+                    return
+                future.set_result(value)
             except Exception as error:  # the predicate is the waiter's code: the waiter hears of its failure
                 future.set_exception(error)
+            unsubscribe()
 
         unsubscribe = self.subscribe(name, listener)
         self._waiters.add(future)

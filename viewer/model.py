@@ -36,7 +36,7 @@ class Entity:
 
     __slots__ = (
         "_motion", "_position", "_rotation", "_spin", "_terse", "_velocity", "acceleration_", "click_action", "crc",
-        "extra_params", "id", "local_id", "material", "name", "parent_id", "pcode", "region", "scale", "sequence",
+        "extra_params", "id", "local_id", "material", "name", "own", "parent_id", "pcode", "region", "scale", "sequence",
         "state", "text", "texture_entry", "update_flags", "updated", "updates", "watcher",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class Entity:
         self.id = full_id
         self.pcode = pcode
         self.name = ""
+        self.own = False  # our own avatar
         self.parent_id = 0
         self.scale: Vector = (1.0, 1.0, 1.0)
         self.state = self.material = self.click_action = 0

@@ -1,7 +1,8 @@
 """Moving the own avatar: the state of the keys, sent as AgentUpdate, and walks built on it (SURFACE section 14).
 
 AgentUpdate carries which keys are down *now*; the simulator moves the avatar for as long as the last one says so. So
-pressing and releasing are separate messages, the last of them is sent twice, and standing still costs one a second.
+pressing and releasing are separate messages, and the last of them is sent twice. It also tells where the camera is: ten a
+second while the avatar moves, one a second while it stands.
 """
 
 from __future__ import annotations
@@ -98,11 +99,16 @@ class Movement(Sight):
     def _move_tick(self, now: float) -> None:
         since = now - self._last_update
         slack = 0.2 * self.habits.tick  # a tick that comes a hair early must not cost a whole further one
-        if self._changed or self._repeat:
+        if self._changed or self._repeat or self._camera_moves():
             if since >= self.habits.agent_update_gap - slack:
                 self._send_update(now)
         elif since >= self.habits.agent_update_idle - slack:
             self._send_update(now)
+
+    def _camera_moves(self) -> bool:
+        """The camera follows the avatar, so all the way of a walk something changes: ten updates a second."""
+        vx, vy, vz = self.velocity
+        return vx * vx + vy * vy + vz * vz > 0.01
 
     def _send_update(self, now: float, reliable: bool = False) -> None:
         if self.closed or self.region is None:
@@ -160,31 +166,37 @@ class Movement(Sight):
         in. Raises ``WalkBlocked`` when the avatar gets no nearer for six seconds, ``WaitTimeout`` after ``timeout``
         (default: four times what the walk should take), ``ConnectionLost``.
         """
-        goal_x, goal_y = point[0] + self.root.west, point[1] + self.root.south
-        goal_z = point[2] if len(point) > 2 and self.flying else None
-        best = math.dist(self.global_position[:2], (goal_x, goal_y))
-        end = self.clock() + (timeout if timeout is not None else 20.0 + 4.0 * best / 3.2)
-        nearer_at = self.clock()
-        try:
-            while True:
-                x, y, z = self.global_position
-                distance = math.hypot(goal_x - x, goal_y - y)
-                climb = 0.0 if goal_z is None else goal_z - z
-                if distance <= tolerance and abs(climb) <= max(tolerance, 0.5):
-                    break
-                now = self.clock()
-                if now > end:
-                    raise WaitTimeout(f"still {distance:.1f} m away")
-                if distance + abs(climb) < best - 0.2 or self.travelling:
-                    best, nearer_at = distance + abs(climb), now
-                elif now - nearer_at > self.habits.stuck_after:
-                    raise WalkBlocked(self.position, (goal_x - self.root.west, goal_y - self.root.south))
-                self._steer(goal_x - x, goal_y - y, distance > tolerance, climb)
-                await asyncio.sleep(self.habits.agent_update_gap)
-        finally:
-            self.release(FORWARD | UP_POS | UP_NEG)
-        await self._stand_still(2.0)
-        return self.position
+        goal = (point[0] + self.root.west, point[1] + self.root.south, point[2] if len(point) > 2 else 0.0)
+        far = math.dist(self.global_position[:2], goal[:2])
+        end = self.clock() + (timeout if timeout is not None else 20.0 + 4.0 * far / 3.2)
+        while True:
+            try:
+                await self._approach(goal, self.flying and len(point) > 2, tolerance, end)
+            finally:
+                self.release(FORWARD | UP_POS | UP_NEG)
+            await self._stand_still(2.0)
+            # Over a bad line the released key may arrive late, and the avatar walk past: then go back.
+            if math.dist(self.global_position[:2], goal[:2]) <= tolerance + 1.0:
+                return self.position
+
+    async def _approach(self, goal: Vector, climbing: bool, tolerance: float, end: float) -> None:
+        """Steer until within ``tolerance`` of a global goal, at ``end`` (clock) at the latest."""
+        best, nearer_at = math.inf, self.clock()
+        while True:
+            x, y, z = self.global_position
+            distance = math.hypot(goal[0] - x, goal[1] - y)
+            climb = goal[2] - z if climbing else 0.0
+            if distance <= tolerance and abs(climb) <= max(tolerance, 0.5):
+                return
+            now = self.clock()
+            if now > end:
+                raise WaitTimeout(f"still {distance:.1f} m away")
+            if distance + abs(climb) < best - 0.2 or self.travelling:
+                best, nearer_at = distance + abs(climb), now
+            elif now - nearer_at > self.habits.stuck_after:
+                raise WalkBlocked(self.position, (goal[0] - self.root.west, goal[1] - self.root.south))
+            self._steer(goal[0] - x, goal[1] - y, distance > tolerance, climb)
+            await asyncio.sleep(self.habits.agent_update_gap)
 
     def _steer(self, dx: float, dy: float, ahead: bool, climb: float) -> None:
         """Press what leads along (dx, dy) and up or down; one change at most."""

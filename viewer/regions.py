@@ -46,6 +46,7 @@ class Region:
         self.coarse: dict[UUID, tuple[int, int, int]] = {}  # CoarseLocationUpdate: metres, z in steps of 4
         self.missing_ids: dict[int, float] = {}  # local ids moved but never described, and when we asked about them
         # our own avatar, for measuring crossings
+        self.motions = 0  # motions received, of anything
         self.own_updated = 0.0  # monotonic time of its last update from here, 0 = none
         # land
         self._heights = np.zeros((256, 256), np.float32)

@@ -74,6 +74,7 @@ class Sight(Travel):
             raise ProtocolError("a terse update without its head")
         _, handle, dilation, count = _TERSE_HEAD.unpack_from(body)
         region.dilation = dilation / 65535.0
+        region.motions += count
         if not region.handle:
             region.handle = handle
         entities = region.entities
@@ -92,7 +93,7 @@ class Sight(Travel):
             entity = entities.get(local_id)
             if entity is None:
                 self._undescribed(region, local_id, now)
-            elif entity.id == self.agent_id:
+            elif entity.own:
                 if entity.moved_terse(body[start:end], sequence, now):
                     self._own_moved(entity, now)
             elif entity.moved_terse(body[start:end], sequence, now) and moved:
@@ -126,6 +127,7 @@ class Sight(Travel):
         self._note_region(region, heard["RegionData"])
         for block in heard["ObjectData"]:
             motion = objects.decode_object_data(block["ObjectData"])
+            region.motions += 1
             self._described(heard, block["ID"], block["FullID"], block["PCode"], motion, block)
 
     @hears("ObjectUpdateCompressed")
@@ -163,6 +165,7 @@ class Sight(Travel):
             if len(region.entities) >= self.habits.max_objects:
                 return
             entity = Entity(region, local_id, full_id, pcode)
+            entity.own = full_id == self.agent_id
             region.entities[local_id] = entity
             region.missing_ids.pop(local_id, None)
             self._forget_older_self(region, entity)
@@ -179,7 +182,7 @@ class Sight(Travel):
         moved = entity.moved_full(motion, heard.sequence, heard.now)
         if new:
             self.events.emit("avatar-seen" if entity.is_avatar else "object-seen", entity)
-        if moved and full_id == self.agent_id:
+        if moved and entity.own:
             self._own_moved(entity, heard.now)
         elif moved:
             self.events.emit("moved", entity)
@@ -200,6 +203,8 @@ class Sight(Travel):
         entity = region.entities.pop(local_id, None)
         if entity is None:
             return
+        if entity.own and region is self.region:
+            self.arrival_position = entity.position  # where we last were, until somebody shows us again
         if entity.is_avatar:
             if region.avatars.get(entity.id) is entity:
                 del region.avatars[entity.id]

@@ -94,8 +94,11 @@ class Call:
         return self.ids[name]
 
     def query(self, name: str) -> str | None:
+        """A query parameter's text, None when it was not given."""
         value = self.request.get_param(name)
-        return value if value is None or isinstance(value, str) else ",".join(value)
+        if value is not None and "\0" in value:
+            raise bad_request(f"query parameter {name} holds a NUL character")
+        return value
 
     def query_id(self, name: str) -> str:
         """A required uuid in the query."""

@@ -78,8 +78,9 @@ CLAIM_MEMBERS: dict[str, Schema] = {
     "water_height": {"type": "number", "minimum": -1000, "maximum": 10000},
     "map_image_id": ID,
 }
+LEASE_LENGTH: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": 3600, "description": "from now on"}
 REGION_CLAIM = record("RegionClaim", CLAIM_MEMBERS, ("access", "water_height", "map_image_id"))
-LEASE = record("Lease", {"epoch": integer(0, 2**62), "lease_seconds": integer(1, 3600)})
+LEASE = record("Lease", {"epoch": integer(0, 2**62), "lease_seconds": LEASE_LENGTH})
 REGION = record(
     "Region",
     {
@@ -106,7 +107,7 @@ HEARTBEAT = record(
         "agents": array(record(None, {"agent_id": ID, "session_id": ID}), 20_000),
     },
 )
-HEARTBEAT_ANSWER = record("HeartbeatAnswer", {"lease_seconds": integer(1, 3600), "gone": array(ID)})
+HEARTBEAT_ANSWER = record("HeartbeatAnswer", {"lease_seconds": LEASE_LENGTH, "gone": array(ID)})
 
 NEW_USER = record("NewUser", {"first": text(31, 1), "last": text(31), "password": text(256, 1)}, ("last",))
 USER = record("User", {"agent_id": ID, "first": text(31), "last": text(31), "created": UNIX_TIME})

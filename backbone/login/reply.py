@@ -61,7 +61,7 @@ def success(
         "region_size_y": REGION_SIZE,
         "seed_capability": seed_capability,
         "first_name": f'"{first}"',
-        "last_name": f'"{last}"',
+        "last_name": last,  # not every client takes off quotes here
         "look_at": look_at_text(look_at),
         "home": home_text(*home),
         "seconds_since_epoch": now,

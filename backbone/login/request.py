@@ -55,7 +55,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, (str, int, float)):
-        return str(value).strip()[:MAX_FIELD]
+        return str(value).replace("\0", "").strip()[:MAX_FIELD]
     return ""
 
 

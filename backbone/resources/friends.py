@@ -37,6 +37,7 @@ class Friendship(Resource):
     )
     def on_put(self, call: Call) -> Any:
         agent_id, other = call.id("agent_id"), call.id("other_id")
+        self.services.notifier.settle()
         outcome = self.services.db.write(lambda conn: people.befriend(conn, agent_id, other))
         if outcome == "no offer":
             raise not_found(f"{other} has not offered friendship to {agent_id}")
@@ -61,6 +62,7 @@ class Friendship(Resource):
     )
     def on_patch(self, call: Call) -> Any:
         agent_id, other, rights = call.id("agent_id"), call.id("other_id"), call.body["rights_given"]
+        self.services.notifier.settle()
         before = self.services.db.write(lambda conn: people.grant(conn, agent_id, other, rights))
         if before is None:
             raise not_found("they are not friends")

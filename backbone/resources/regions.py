@@ -18,7 +18,7 @@ from backbone.http.schemas import (
     record,
 )
 from backbone.resources.presence import BRIEFLY
-from backbone.storage.regions import LEASE_SECONDS, Held
+from backbone.storage.regions import Held
 from protocol.wellknown import NULL, WATER_HEIGHT
 
 HEARTBEAT_BYTES = 4 * 1024 * 1024  # 20,000 agents
@@ -65,7 +65,7 @@ class OneRegion(Resource):
             raise conflict(OLD) from None
         # Whoever ran it before has nobody in it any more; the new owner's heartbeats say who is there.
         self.services.presence.clear_region(region_id, time.monotonic())
-        return {"epoch": region.epoch, "lease_seconds": LEASE_SECONDS}
+        return {"epoch": region.epoch, "lease_seconds": self.services.directory.lease_seconds}
 
     @operation(
         "Give a region back; its agents go offline",
@@ -101,7 +101,7 @@ class RegionHeartbeat(Resource):
         gone = self.services.presence.heartbeat(region_id, listed, time.monotonic(), int(time.time()))
         self.services.metrics.heartbeats.inc()
         self.services.metrics.heartbeat_agents.inc(len(listed))
-        return {"lease_seconds": LEASE_SECONDS, "gone": gone}
+        return {"lease_seconds": self.services.directory.lease_seconds, "gone": gone}
 
 
 @resource("/regions/{region_id}/agents", "regions")

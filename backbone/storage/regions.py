@@ -7,23 +7,23 @@ expired. An owner proves itself by its epoch ever after; the next claim makes th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Float, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backbone.storage.database import db_now
 from backbone.storage.tables import counters, regions
 from backbone.storage.upsert import upsert
 
-LEASE_SECONDS = 15
+LEASE_SECONDS = 15.0  # three heartbeats
 
 
 class Held(Exception):
     """A live region holds the square or the name."""
 
 
-def claim(conn: Connection, region: dict[str, Any]) -> int:
+def claim(conn: Connection, region: dict[str, Any], lease_seconds: float) -> int:
     """Take the square for a region: its new epoch. Held if another region's lease on square or name runs."""
     now = conn.execute(select(db_now())).scalar_one()
     key = region["name"].lower()
@@ -32,7 +32,7 @@ def claim(conn: Connection, region: dict[str, Any]) -> int:
     conn.execute(delete(regions).where(other, regions.c.lease_until <= now))
     conn.execute(update(counters).where(counters.c.name == "epoch").values(value=counters.c.value + 1))
     epoch = conn.execute(select(counters.c.value).where(counters.c.name == "epoch")).scalar_one()
-    values = {**region, "name_key": key, "epoch": epoch, "lease_until": now + LEASE_SECONDS}
+    values = {**region, "name_key": key, "epoch": epoch, "lease_until": now + lease_seconds}
     try:
         upsert(conn, regions, {"region_id": values.pop("region_id")}, values)
     except IntegrityError as error:
@@ -40,13 +40,19 @@ def claim(conn: Connection, region: dict[str, Any]) -> int:
     return epoch
 
 
-def renew(conn: Connection, epochs: dict[str, int]) -> None:
-    """Prolong the leases of regions, each only under the epoch it is known by."""
-    if not epochs:
+class Renewal(NamedTuple):
+    region_id: str
+    epoch: int
+    seconds_left: float  # of its lease, now
+
+
+def renew(conn: Connection, renewals: list[Renewal]) -> None:
+    """Prolong leases, each only under the epoch it was renewed by."""
+    if not renewals:
         return
     held = (regions.c.region_id == bindparam("held_id"), regions.c.epoch == bindparam("held_epoch"))
-    prolong = update(regions).where(*held).values(lease_until=db_now() + LEASE_SECONDS)
-    conn.execute(prolong, [{"held_id": region_id, "held_epoch": epoch} for region_id, epoch in epochs.items()])
+    prolong = update(regions).where(*held).values(lease_until=db_now() + bindparam("left", type_=Float))
+    conn.execute(prolong, [{"held_id": r.region_id, "held_epoch": r.epoch, "left": r.seconds_left} for r in renewals])
 
 
 def release(conn: Connection, region_id: str, epoch: int) -> bool:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LLSD_LIMIT = 128 << 10  # bytes of LLSD a request may carry: parsing runs between frames, and 1 MB would take 50 ms
+
 
 class Refused(Exception):
     """A request that is answered with an HTTP error."""
@@ -56,7 +58,7 @@ class CapRequest:
     def llsd(self, kind: type[T]) -> T:
         """The body as LLSD of the given kind; a malformed or other body is refused with 400."""
         try:
-            value = llsd.parse(self.body, self.content_type)
+            value = llsd.parse(self.body, self.content_type, LLSD_LIMIT)
         except ProtocolError as error:
             raise Refused(400, f"malformed LLSD: {error}") from error
         if not isinstance(value, kind):

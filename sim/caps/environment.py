@@ -12,6 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from aiohttp import web
+
+from protocol import llsd
 from protocol.wellknown import NULL, Texture
 from sim.caps import CapRequest, capability
 
@@ -65,7 +68,7 @@ async def ext_environment(sim: Simulator, agent: Agent, request: CapRequest) -> 
         return {"success": False, "message": "The sky is the same everywhere in this grid and is not for changing."}
     text = request.query.get("parcelid", "-1")
     parcel = int(text) if text.lstrip("-").isdecimal() and len(text) <= 9 else -1
-    return {
+    answer = {
         "success": True,
         "parcel_id": parcel,
         "environment": {
@@ -80,6 +83,9 @@ async def ext_environment(sim: Simulator, agent: Agent, request: CapRequest) -> 
             "track_altitudes": TRACK_ALTITUDES,
         },
     }
+    # Without the XML declaration: node-metaverse reads this one reply with a parser that takes it for a second root.
+    bare = llsd.format_xml(answer).partition(b"?>")[2]
+    return web.Response(body=bare, content_type="application/llsd+xml")
 
 
 @cache

@@ -6,7 +6,7 @@ dialog 38 that Backbone records as it passes.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -43,10 +43,8 @@ async def _accept(sim: Simulator, agent: Agent, offerer: UUID) -> None:
         gone = accepted.status == 404
         alert(agent, "That friendship offer is not open any more." if gone else _NOT_ANSWERING)
         return
+    # That each is online Backbone tells the other by itself.
     await ask(sim, sim.backbone.send_message(compose(sim, agent, offerer, FRIENDSHIP_ACCEPTED, agent.agent_id, "")))
-    presence = await ask(sim, sim.backbone.get_presence(offerer))
-    if not isinstance(presence, BackboneError) and presence["online"]:
-        send(agent, _online([offerer]))
 
 
 @handles("DeclineFriendship", state=OPEN, rate=COSTLY)
@@ -66,7 +64,7 @@ async def _decline(sim: Simulator, agent: Agent, offerer: UUID) -> None:
 @handles("TerminateFriendship", state=OPEN, rate=COSTLY)
 def terminate_friendship(sim: Simulator, agent: Agent, message: Message) -> None:
     other = message["ExBlock"]["OtherID"]
-    start(sim, agent, "friends", _told(sim, agent, sim.backbone.remove_friend(agent.agent_id, other)), order="friends")
+    start(sim, agent, "friends", _told(sim, agent, sim.backbone.remove_friend, other), order="friends")
 
 
 @handles("GrantUserRights", state=OPEN, rate=COSTLY)
@@ -77,13 +75,13 @@ def grant_user_rights(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 async def _grant(sim: Simulator, agent: Agent, other: UUID, rights: int) -> None:
-    if await _told(sim, agent, sim.backbone.set_friend_rights(agent.agent_id, other, rights)):
+    if await _told(sim, agent, sim.backbone.set_friend_rights, other, rights):
         send(agent, _rights_changed(agent.agent_id, other, rights))
 
 
-async def _told(sim: Simulator, agent: Agent, call: Coroutine[Any, Any, Any]) -> bool:
-    """Await a change of friendship; whether it took place. That the other is no friend (404) is no news to the user."""
-    result = await ask(sim, call)
+async def _told(sim: Simulator, agent: Agent, change: Callable[..., Coroutine[Any, Any, Any]], *what: Any) -> bool:
+    """Make a change of friendship; whether it took place. That the other is no friend (404) is no news to the user."""
+    result = await ask(sim, change(agent.agent_id, *what))
     if isinstance(result, BackboneError):
         if result.status != 404:
             alert(agent, _NOT_ANSWERING)

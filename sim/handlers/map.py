@@ -118,23 +118,23 @@ def map_item_request(sim: Simulator, agent: Agent, message: Message) -> None:
     kind = asked["ItemType"]
     handle = asked["RegionHandle"] or sim.world.facts.handle
     if kind != AGENTS:
-        _send_items(agent, flags, kind, [])
+        _send_items(agent, flags, kind, [], handle)
     elif handle == sim.world.facts.handle:
-        _send_items(agent, flags, kind, _local_spots(sim))
+        _send_items(agent, flags, kind, _local_spots(sim), handle)
     else:
         region = sim.neighbours.regions.get(grid_of_handle(handle))
         if region is None:
-            _send_items(agent, flags, kind, [])
+            _send_items(agent, flags, kind, [], handle)
         else:
-            start(sim, agent, "map items", _answer_items(sim, agent, flags, region))
+            start(sim, agent, "map items", _answer_items(sim, agent, flags, region, handle))
 
 
-async def _answer_items(sim: Simulator, agent: Agent, flags: int, region: dict[str, Any]) -> None:
+async def _answer_items(sim: Simulator, agent: Agent, flags: int, region: dict[str, Any], handle: int) -> None:
     """Where exactly people of another region are only that region knows: one dot in its middle says how many."""
     told = await ask(sim, sim.backbone.get_region_agents(region["region_id"]))
     count = region["agents"] if isinstance(told, BackboneError) else told["count"]
     middle = (region["grid_x"] * REGION_SIZE + 128, region["grid_y"] * REGION_SIZE + 128)
-    _send_items(agent, flags, AGENTS, [_spot(*middle, count)] if count else [])
+    _send_items(agent, flags, AGENTS, [_spot(*middle, count)] if count else [], handle)
 
 
 def _local_spots(sim: Simulator) -> list[dict[str, Any]]:
@@ -153,9 +153,13 @@ def _spot(x: int, y: int, count: int) -> dict[str, Any]:
     return {"X": x, "Y": y, "ID": NULL, "Extra": count, "Extra2": 0, "Name": clip(str(count), 32)}
 
 
-def _send_items(agent: Agent, flags: int, kind: int, items: list[dict[str, Any]]) -> None:
-    """MapItemReply; with nothing to show, one item at 1, 1 with nobody in it, as clients expect."""
-    for batch in packets(items or [_spot(1, 1, 0)], lambda item: 33 + len(item["Name"])):
+def _send_items(agent: Agent, flags: int, kind: int, items: list[dict[str, Any]], handle: int) -> None:
+    """MapItemReply; with nothing to show, one item at 1, 1 of the region asked about with nobody in it.
+
+    Positions are metres of the whole grid: node-metaverse waits for an item that lies in the region it asked about.
+    """
+    nobody = _spot((handle >> 32) + 1 & 0xFFFFFFFF, (handle + 1) & 0xFFFFFFFF, 0)
+    for batch in packets(items or [nobody], lambda item: 33 + len(item["Name"])):
         data = {"AgentID": agent.agent_id, "Flags": flags}
         send(agent, Message("MapItemReply", AgentData=data, RequestData={"ItemType": kind}, Data=batch))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -152,19 +153,23 @@ _PROFILE_ANSWERS = {
 @handles("SetStartLocationRequest", state=ROOT, rate=COSTLY)
 def set_start_location_request(sim: Simulator, agent: Agent, message: Message) -> None:
     if message["StartLocationData"]["LocationID"] == HOME:
-        start(sim, agent, "home", _set_home(sim, agent))
+        start(sim, agent, "home", _set_home(agent, set_home(sim, agent)))
 
 
-async def _set_home(sim: Simulator, agent: Agent) -> None:
-    if await set_home(sim, agent):
+async def _set_home(agent: Agent, setting: Awaitable[bool]) -> None:
+    if await setting:
         alert(agent, "Home position set.")
     else:
         alert(agent, "Your home could not be set: the grid's services are not answering. Please try again.")
 
 
-async def set_home(sim: Simulator, agent: Agent) -> bool:
-    """Home is where the avatar stands, whatever place the viewer names."""
+def set_home(sim: Simulator, agent: Agent) -> Awaitable[bool]:
+    """Home is where the avatar stands as this is called, whatever place the viewer names. False if it was not kept."""
     position = sim.world.position(agent)
     at_x, at_y, _ = agent.camera.at
     call = sim.backbone.set_home(agent.agent_id, sim.world.facts.region_id, position, (at_x, at_y, 0.0))
-    return not isinstance(await ask(sim, call), BackboneError)
+
+    async def kept() -> bool:
+        return not isinstance(await ask(sim, call), BackboneError)
+
+    return kept()

@@ -36,7 +36,7 @@ PATCH = 16  # samples along one side of a LayerData patch
 PATCHES = REGION_SIZE // PATCH
 LOWEST, HIGHEST = -100.0, 255.0  # metres; what terraforming may reach
 
-BEACH = 80.0  # metres from an open edge of the world inwards until the land has its full height
+BEACH = 64.0  # metres from an open edge of the world inwards until the land has its full height
 SEABED = WATER_HEIGHT - 5.0
 
 
@@ -126,7 +126,7 @@ def _coast(grid_x: int, grid_y: int, land: Collection[tuple[int, int]], gx: Arra
         near = np.minimum(near, distance(dx, dy))
     near = np.maximum(near, 0.0)
     # The shoreline wanders, except at the very edge, which stays under water.
-    return _smooth((near + 11.0 * wobble * _smooth(near / 40.0)) / (BEACH - 12.0))
+    return _smooth((near + 9.0 * wobble * _smooth(near / 40.0)) / (BEACH - 12.0))
 
 
 def generate(grid_x: int, grid_y: int, seed: int = 0, land: Collection[tuple[int, int]] | None = None) -> Heights:
@@ -137,7 +137,7 @@ def generate(grid_x: int, grid_y: int, seed: int = 0, land: Collection[tuple[int
     gently into the sea. None: a continent without end.
 
     Returns (257, 257) float32 heights [y, x] in metres. Away from coasts, borders and the middle of a region are land
-    above water and every slope is under 35 degrees. The same arguments give the same bits.
+    above water and no slope is over 35 degrees (40 where a hill meets the sea). The same arguments give the same bits.
     """
     gx = grid_x * REGION_SIZE + np.arange(EDGE, dtype=np.int64)
     gy = grid_y * REGION_SIZE + np.arange(EDGE, dtype=np.int64)

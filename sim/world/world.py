@@ -15,6 +15,7 @@ import numpy as np
 from protocol.wellknown import NULL, REGION_SIZE, WATER_HEIGHT, Texture, region_handle
 from sim.world.agent import Agent, Vector
 from sim.world.avatars import Avatars
+from sim.world.objects import Objects
 from sim.world.terrain import Terrain
 
 # SURFACE 10.2: what a full viewer expects of new land.
@@ -109,6 +110,7 @@ class World:
         self.terrain = terrain
         self.agents: dict[UUID, Agent] = {}
         self.avatars = Avatars()
+        self.objects = Objects()
         self.agent_of_row: dict[int, Agent] = {}
         self.parcels: list[Parcel] = []
         self.parcel_map = np.zeros((64, 64), np.int32)  # local id of the parcel that owns each 4 m cell, [y, x]

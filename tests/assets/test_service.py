@@ -225,7 +225,7 @@ async def test_damage_is_an_error_counted_and_never_served(
 ) -> None:
     asset_id, data = uuid4(), os.urandom(1000)
     await client.put(asset_id, data, 0)
-    [blob] = running.data.glob(f"p*/{str(asset_id)[:3]}/{hashlib.sha256(data).hexdigest()}")
+    [blob] = running.data.glob(f"p*/{str(asset_id)[:3]}/{asset_id}.*")
     blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     before = await metric(http, "assets_corrupt_total")
     for headers in ({}, {"Range": "bytes=0-9"}):
@@ -326,7 +326,7 @@ def test_a_body_without_length_or_with_a_huge_one(running: Running) -> None:
 def test_noise_harms_nobody(running: Running, request_: bytes) -> None:
     try:
         talk(running, request_)
-    except ConnectionError:
+    except OSError:
         pass  # hung up on, as it may be
     assert b" 200 " in talk(running, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 

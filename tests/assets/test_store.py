@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets import durable, moving
+from assets.partitions import bucket_of
 from assets.store import Conflict, CorruptAsset, Record, Store, StoreError, check, repartition
 
 
@@ -23,15 +25,13 @@ def store(tmp_path: Path):
         yield opened
 
 
-def blobs_of(directory: Path) -> list[Path]:
-    return [path for path in directory.glob("p*/[0-9a-f][0-9a-f][0-9a-f]/*") if len(path.name) == 64]
+def files_of(directory: Path) -> list[Path]:
+    return list(directory.glob("p*/[0-9a-f][0-9a-f][0-9a-f]/*"))
 
 
-def blob_of(store: Store, asset_id: UUID) -> Path:
-    record = store.find(asset_id)
-    assert record is not None
-    return next(path for path in blobs_of(store.directory) if path.parent.name == str(asset_id)[:3]
-                and path.name == record.sha256)
+def file_of(store: Store, asset_id: UUID) -> Path:
+    [path] = store.directory.glob(f"p*/{str(asset_id)[:3]}/{asset_id}.*")
+    return path
 
 
 def test_put_then_get(store: Store) -> None:
@@ -68,7 +68,7 @@ def test_equal_bytes_take_space_once(store: Store) -> None:
     ids = [uuid4() for _ in range(50)]
     for asset_id in ids:
         store.put(asset_id, data, 0)
-    assert len({path.stat().st_ino for path in blobs_of(store.directory)}) == 1
+    assert len({path.stat().st_ino for path in files_of(store.directory)}) == 1
     assert all((store.get(asset_id) or pytest.fail("lost"))[1] == data for asset_id in ids)
 
 
@@ -92,7 +92,9 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, data: bytes, kind:
         if asset_id.int == 0:
             return
         store.put(asset_id, data, kind)
-        assert store.get(asset_id) == (Record.parse(asset_id, str(store.find(asset_id))), data)
+        record = store.find(asset_id)
+        assert record is not None and Record.parse(str(record)) == record
+        assert store.get(asset_id) == (record, data)
 
 
 def test_what_was_put_survives_reopening(tmp_path: Path) -> None:
@@ -104,12 +106,12 @@ def test_what_was_put_survives_reopening(tmp_path: Path) -> None:
         assert all((store.get(asset_id) or pytest.fail("lost"))[1] == data for asset_id, data in assets.items())
 
 
-def test_order_of_a_put_is_file_sync_rename_record_directory_sync(
+def test_order_of_a_put_is_file_sync_rename_directory_sync(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a power cut respects: nothing is acknowledged before its bytes, its name and its record are on disk."""
+    """What a power cut respects: nothing is acknowledged before its bytes and its name are on disk."""
     steps: list[str] = []
-    real = {name: getattr(os, name) for name in ("fsync", "rename", "symlink")}
+    real = {name: getattr(os, name) for name in ("fsync", "rename")}
 
     def fsync(fd: int) -> None:
         steps.append("sync directory" if os.path.isdir(f"/proc/self/fd/{fd}") else "sync file")
@@ -124,22 +126,21 @@ def test_order_of_a_put_is_file_sync_rename_record_directory_sync(
 
         return call
 
-    for name in ("rename", "symlink"):
-        monkeypatch.setattr(os, name, noted(name))
+    monkeypatch.setattr(os, "rename", noted("rename"))
     asset_id = uuid4()
     store.put(asset_id, b"durable", 0)
-    assert steps[-4:] == ["sync file", "rename", "symlink", "sync directory"]
+    assert steps[-3:] == ["sync file", "rename", "sync directory"]
     steps.clear()
     store.put(asset_id, b"durable", 0)
     assert steps[-1] == "sync directory", "the same again is acknowledged only when it is durable, too"
 
 
-@pytest.mark.parametrize("failing", ["fsync", "rename", "symlink"])
+@pytest.mark.parametrize("failing", ["fsync", "rename", "write"])
 def test_a_disk_that_refuses_acknowledges_nothing_and_leaves_no_rubbish(
     store: Store, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     asset_id = uuid4()
-    durable.make_directory(store._bucket(asset_id))
+    durable.make_directory(store._buckets[bucket_of(asset_id)])
 
     def refuse(*args: object) -> None:
         raise OSError(errno.ENOSPC, "full")
@@ -156,11 +157,13 @@ def test_a_disk_that_refuses_acknowledges_nothing_and_leaves_no_rubbish(
 def test_damaged_bytes_are_never_served_and_put_aside(store: Store) -> None:
     asset_id = uuid4()
     store.put(asset_id, b"precious bytes", 0)
-    blob_of(store, asset_id).write_bytes(b"precious bites")
+    file_of(store, asset_id).write_bytes(b"precious bites")
     assert not check(store.directory).ok
     with pytest.raises(CorruptAsset):
         store.get(asset_id)
-    assert [path.read_bytes() for path in store.directory.glob("p*/quarantine/*")] == [b"precious bites"]
+    assert [path.read_bytes() for path in files_of(store.directory)] == [b"precious bites"]
+    assert file_of(store, asset_id).name.endswith(".damaged")
+    assert not list(store.directory.glob("hashes/*/*")), "nothing new may link to damaged bytes"
     with pytest.raises(CorruptAsset):
         store.get(asset_id)
     report = check(store.directory)
@@ -175,7 +178,7 @@ def test_damaged_bytes_are_never_served_and_put_aside(store: Store) -> None:
 def test_damage_does_not_spread_to_the_next_with_equal_bytes(store: Store) -> None:
     first, second = UUID(int=1 << 120), UUID(int=2 << 120)
     store.put(first, b"shared", 0)
-    blob_of(store, first).write_bytes(b"shaxed")
+    file_of(store, first).write_bytes(b"shaxed")
     store.put(second, b"shared", 0)
     assert (store.get(second) or pytest.fail("lost"))[1] == b"shared"
 
@@ -183,24 +186,45 @@ def test_damage_does_not_spread_to_the_next_with_equal_bytes(store: Store) -> No
 def test_a_blob_damaged_in_place_is_replaced_when_put_again(store: Store) -> None:
     asset_id = uuid4()
     store.put(asset_id, b"whole", 0)
-    blob_of(store, asset_id).write_bytes(b"")
+    file_of(store, asset_id).write_bytes(b"")
     store.put(asset_id, b"whole", 0)
     assert (store.get(asset_id) or pytest.fail("lost"))[1] == b"whole"
 
 
-@pytest.mark.parametrize("text", ["", "0.5", "999.5." + "a" * 64, "0.5." + "g" * 64, "../../../etc/passwd"])
-def test_a_damaged_record_is_an_error_not_an_asset(store: Store, text: str) -> None:
+def test_an_asset_taken_away_behind_our_back_is_an_error_then_absent(store: Store) -> None:
     asset_id = uuid4()
     store.put(asset_id, b"hello", 0)
-    place = Path(store._place(asset_id))
-    place.unlink()
-    if text:
-        place.symlink_to(text)
-    else:
-        place.write_bytes(b"not a link")
+    file_of(store, asset_id).unlink()
     with pytest.raises(CorruptAsset):
         store.get(asset_id)
-    assert not check(store.directory).ok
+    assert store.get(asset_id) is None
+
+
+def test_files_that_are_no_assets_are_left_alone(store: Store) -> None:
+    asset_id = uuid4()
+    store.put(asset_id, b"hello", 0)
+    good = file_of(store, asset_id)
+    for name in ("README", f"{asset_id}.999.5." + "a" * 64, f"{asset_id}.0.5." + "g" * 64, f"{asset_id}", ".half"):
+        (good.parent / name).write_bytes(b"?")
+    (good.parent / "link").symlink_to("/etc/passwd")
+    store._forget(bucket_of(asset_id))
+    assert (store.get(asset_id) or pytest.fail("lost"))[1] == b"hello"
+    report = check(store.directory)
+    assert report.ok and report.assets == 1 and len(report.foreign) == 6
+
+
+def test_more_assets_than_names_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.store.NAMES_HELD", 20)
+    assets = {uuid4(): os.urandom(20) for _ in range(200)}
+    with Store(tmp_path / "store") as store:
+        for asset_id, data in assets.items():
+            store.put(asset_id, data, 0)
+        for asset_id, data in assets.items():
+            assert (store.get(asset_id) or pytest.fail("lost"))[1] == data
+            with pytest.raises(Conflict):
+                store.put(asset_id, data + b"!", 0)
+        assert 0 <= store._held_names <= 40
+        assert store._held_names == sum(len(names) + 1 for names in store._held.values())
 
 
 def test_of_many_at_once_with_one_id_exactly_one_wins(store: Store) -> None:
@@ -329,18 +353,20 @@ def test_check_counts_and_names_what_is_wrong(store: Store) -> None:
     ids = [UUID(int=(n << 116) + n) for n in range(1, 6)]
     for asset_id in ids:
         store.put(asset_id, str(asset_id).encode(), 0)
-    store.put(uuid4(), str(ids[0]).encode(), 0)
+    twin = uuid4()
+    store.put(twin, str(ids[0]).encode(), 0)
     report = check(store.directory)
-    assert (report.ok, report.assets, report.blobs) == (True, 6, 6) and report.bytes == 6 * 36
-    blob_of(store, ids[0]).write_bytes(b"damage")
-    blob_of(store, ids[1]).unlink()
-    Path(store._place(ids[2])).unlink()
-    stray = store.directory / "p0" / "abc"
-    stray.mkdir(exist_ok=True)
-    (stray / str(ids[3])).symlink_to("0.1." + "0" * 64)
+    assert (report.ok, report.assets, report.blobs, report.bytes) == (True, 6, 5, 5 * 36)
+    file_of(store, ids[0]).write_bytes(b"damage")
+    path = file_of(store, ids[1])
+    path.rename(path.with_name(path.name + ".damaged"))
+    path = file_of(store, ids[2])
+    shutil.copy(path, path.with_name(str(Record(ids[2], 1, 36, "0" * 64))))
+    path = file_of(store, ids[3])
+    shutil.copy(path, file_of(store, ids[4]).with_name(path.name))
     report = check(store.directory)
-    assert not report.ok
     bad = "\n".join(report.bad)
-    assert str(ids[0]) in bad and str(ids[1]) in bad and str(ids[2]) not in bad
-    assert any(str(ids[3]) in line for line in report.misplaced)
-    assert len(report.orphans) == 1
+    assert all(str(asset_id) in bad for asset_id in (ids[0], twin, ids[1], ids[2]))
+    assert not any(str(asset_id) in bad for asset_id in ids[3:])
+    assert [str(ids[3]) in line for line in report.misplaced] == [True]
+    assert report.quarantined == 1 and not report.ok

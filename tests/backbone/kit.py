@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import aiohttp
 from aiohttp import web
+from sqlalchemy import create_engine, text
 
 from backbone.client import BackboneClient
 
@@ -28,13 +29,29 @@ WAIT_SECONDS = 15.0
 PASSWORD = "correct horse battery staple"  # longer than the 16 characters that some clients hash
 
 
+def database_arguments() -> tuple[str, ...]:
+    """`--database` of a new database, when BACKBONE_TEST_POSTGRES names a PostgreSQL server; else nothing.
+
+    BACKBONE_TEST_POSTGRES=postgresql+psycopg://user@host:port runs these tests on PostgreSQL instead of SQLite.
+    """
+    address = os.environ.get("BACKBONE_TEST_POSTGRES")
+    if not address:
+        return ()
+    name = f"backbone_{os.urandom(6).hex()}"
+    with create_engine(address + "/postgres", isolation_level="AUTOCOMMIT").connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name}"))
+    return ("--database", f"{address}/{name}")
+
+
 class Server:
     """One Backbone process over a data folder; `start`, `kill` (as a crash) and `stop` may alternate."""
 
     def __init__(self, data: Path, *, grid_name: str = "Testgrid", more: tuple[str, ...] = ()) -> None:
         self.data = data
         self.port = 0
-        self._more = ("--grid-name", grid_name, *more)
+        database = database_arguments()
+        self.database = database[1] if database else None
+        self._more = ("--grid-name", grid_name, *database, *more)
         self._secret_file = data / "secret"
         data.mkdir(parents=True, exist_ok=True)
         self._secret_file.write_text(SECRET + "\n")
@@ -234,7 +251,7 @@ class FakeSim:
             grid_x=self.grid_x,
             grid_y=self.grid_y,
             ip="127.0.0.1",
-            port=self.port,
+            port=self.port or 9,
             http_url=f"http://127.0.0.1:{self.port}",
         )
         self.epoch = lease["epoch"]

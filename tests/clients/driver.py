@@ -3,8 +3,8 @@
 pytest orchestrates clients of different make at once: each runs in its own process (and its own language), takes
 one JSON object a line on stdin and prints one a line on stdout:
 
-    -> {"id": 3, "do": "say", "text": "hello"}
-    <- {"id": 3, "ok": true, "value": null}            or  {"id": 3, "ok": false, "error": "..."}
+    -> {"ticket": 3, "do": "say", "text": "hello"}
+    <- {"ticket": 3, "ok": true, "value": null}            or  {"ticket": 3, "ok": false, "error": "..."}
     <- {"event": "ChatFromSimulator", "body": {"ChatData": {"Message": "hello", ...}}}
 
 Events are what the client saw: messages by their wire name, blocks as maps (Variable blocks as lists of maps), ids as
@@ -124,7 +124,7 @@ class Driver(Watcher):
             COMMANDS[kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=HERE
         )
         self._answers: dict[int, dict[str, Any]] = {}
-        self._next_id = 0
+        self._next_ticket = 0
         threading.Thread(target=self._read, daemon=True).start()
 
     def __repr__(self) -> str:
@@ -146,17 +146,17 @@ class Driver(Watcher):
                 self.saw(Event(said["event"], said["body"]))
                 continue
             with self._arrival:
-                self._answers[said["id"]] = said
+                self._answers[said["ticket"]] = said
                 self._arrival.notify_all()
         self.end("(the client's process ended)")
 
     def start(self, do: str, **arguments: Any) -> int:
         """Asks for something without waiting for it; `finish` collects the answer."""
         assert self._process.stdin is not None
-        self._next_id += 1
-        self._process.stdin.write(json.dumps({"id": self._next_id, "do": do, **arguments}).encode() + b"\n")
+        self._next_ticket += 1
+        self._process.stdin.write(json.dumps({"ticket": self._next_ticket, "do": do, **arguments}).encode() + b"\n")
         self._process.stdin.flush()
-        return self._next_id
+        return self._next_ticket
 
     def finish(self, ticket: int, timeout: float = 60.0) -> Any:
         """The answer to `start`. Raises ClientError with the library's own words when it failed."""

@@ -55,8 +55,8 @@ def test_how_far_each_kind_carries(grid: Grid, speaker: Driver, near: Driver, di
         heard(listener, "first 2", mark)
         assert sorted(texts(listener, mark)) == expected
 
-    near.do("teleport", handle=grid.far.handle, position=[SPEAKER_X + 7, Y, 60])
-    distant.teleport(grid.far.handle, [SPEAKER_X + 130, Y, 60])
+    near.do("teleport", handle=grid.far.handle, position=[SPEAKER_X + 7, Y, 0])
+    distant.teleport(grid.far.handle, [SPEAKER_X + 130, Y, 0.0])
     until(lambda: near.position()[0] < SPEAKER_X + 9, "the near one is nearer")
     until(lambda: distant.position()[0] > SPEAKER_X + 120, "the distant one is out of earshot")
     marks = speaker.mark(), near.mark(), distant.mark()

@@ -90,8 +90,19 @@ def test_without_the_right_nobody_sees_who_is_online(grid: Grid, visit: Visit) -
     again = visit.viewer(grid.west, who=shy)
     again.im(node.agent_id, "guess who")
     node.wait("ImprovedInstantMessage", lambda event: event["MessageBlock.Message"] == "guess who", since=mark)
-    told = [event for event in node.since(mark) if event.name in ("OnlineNotification", "OfflineNotification")]
-    assert told == []
+    assert list(node.since(mark, "OnlineNotification")) == []
+
+
+def test_a_friendship_offered_by_the_other_library(grid: Grid, visit: Visit) -> None:
+    hippo, node = visit.hippo(grid.west), visit.node(grid.west)
+    hippo.do("im", to=node.agent_id, text="Friends?", dialog=OFFERED, im_id=hippo.agent_id)
+    request = node.wait("friend-request")
+    assert (request["friend-request.from"], request["friend-request.fromName"]) == (hippo.agent_id, hippo.name)
+    node.do("accept_friendship", who=hippo.agent_id)
+    answer = message(hippo, ACCEPTED)
+    assert answer["AgentData.AgentID"] == node.agent_id and answer["MessageBlock.FromAgentName"] == node.name
+    notified(hippo, "OnlineNotification", node.agent_id)
+    notified(node, "OnlineNotification", hippo.agent_id)
 
 
 def test_declining_leaves_things_as_they_were(grid: Grid, visit: Visit) -> None:

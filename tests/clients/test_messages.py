@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from .conftest import Visit
-from .driver import Driver, Event
-from .grid import Grid
+from .driver import Driver, Event, until
+from .grid import Account, Grid
 from .raw.viewer import Viewer
 
 
@@ -79,10 +79,8 @@ def test_a_message_to_nobody_breaks_nothing(hippo: Driver, viewer: Viewer) -> No
     received(viewer, "still here", mark)
 
 
-@pytest.mark.parametrize("reader", ["message", "capability"])
-def test_messages_wait_for_those_who_are_away(
-    grid: Grid, visit: Visit, hippo: Driver, node: Driver, reader: str
-) -> None:
+def leave_messages(grid: Grid, hippo: Driver, node: Driver) -> Account:
+    """Both write to somebody who is away, and are told that it waits."""
     away = grid.account()
     marks = hippo.mark(), node.mark()
     hippo.do("im", to=away.agent_id, text="from hippo")
@@ -92,24 +90,24 @@ def test_messages_wait_for_those_who_are_away(
                              where=lambda event: event["AgentData.AgentID"] == away.agent_id)
         assert "not online" in notice["MessageBlock.Message"] and notice["MessageBlock.Dialog"] == 0
 
+    return away
+
+
+def test_messages_wait_for_those_who_are_away(grid: Grid, visit: Visit, hippo: Driver, node: Driver) -> None:
+    away = leave_messages(grid, hippo, node)
     back = visit.viewer(grid.east, who=away)
-    if reader == "message":
-        mark = back.mark()
-        back.send("RetrieveInstantMessages")
-        for text, sender in (("from hippo", hippo), ("from node", node)):
-            event = received(back, text)
-            assert event["MessageBlock.Offline"] == 1
-            assert event["MessageBlock.FromAgentName"] == sender.name
-            assert event["AgentData.AgentID"] == sender.agent_id
-        mark = back.mark()
-        back.send("RetrieveInstantMessages")
-        hippo.do("im", to=away.agent_id, text="live")
-        assert received(back, "live", mark)["MessageBlock.Offline"] == 0
-        assert len(list(back.since(mark, "ImprovedInstantMessage"))) == 1, "each is delivered once"
-    else:
-        stored = back.cap("ReadOfflineMsgs")
-        assert sorted(message["message"] for message in stored) == ["from hippo", "from node"]
-        assert {message["from_agent_name"] for message in stored} == {hippo.name, node.name}
+    back.send("RetrieveInstantMessages")
+    for text, sender in (("from hippo", hippo), ("from node", node)):
+        event = received(back, text)
+        assert event["MessageBlock.Offline"] == 1
+        assert event["MessageBlock.FromAgentName"] == sender.name
+        assert event["AgentData.AgentID"] == sender.agent_id
+    mark = back.mark()
+    back.send("RetrieveInstantMessages")
+    hippo.do("im", to=away.agent_id, text="live")
+    assert received(back, "live", mark)["MessageBlock.Offline"] == 0
+    assert len(list(back.since(mark, "ImprovedInstantMessage"))) == 1, "each is delivered once"
+    until(lambda: grid.get(f"/agents/{away.agent_id}/messages")["messages"] == [], "Backbone forgets what was received")
     back.leave()
     visit.left(back)
     again = visit.hippo(grid.east, who=away)
@@ -117,3 +115,11 @@ def test_messages_wait_for_those_who_are_away(
     hippo.do("im", to=away.agent_id, text="second visit")
     received(again, "second visit")
     assert [event["MessageBlock.Message"] for event in again.since(0, "ImprovedInstantMessage")] == ["second visit"]
+
+
+def test_messages_are_also_read_by_capability(grid: Grid, visit: Visit, hippo: Driver, node: Driver) -> None:
+    away = leave_messages(grid, hippo, node)
+    stored = visit.viewer(grid.east, who=away).cap("ReadOfflineMsgs")
+    assert sorted(message["message"] for message in stored) == ["from hippo", "from node"]
+    assert {message["from_agent_name"] for message in stored} == {hippo.name, node.name}
+    assert all(message["offline"] == 1 and message["dialog"] == 0 for message in stored)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .conftest import Visit
-from .driver import Driver, Event, until
+from .driver import Driver, until
 from .grid import Grid
 from .raw.viewer import AT_POS, FLY, SIT_ON_GROUND, STAND_UP, UP_POS, Viewer
 
@@ -38,14 +38,16 @@ def viewer(stay: Visit, grid: Grid) -> Viewer:
     return stay.viewer(grid.west, (128, 124))
 
 
-def animating(watcher: Any, who: str, names: tuple[str, ...], since: int) -> None:
-    """Waits for an AvatarAnimation of `who` whose full set has one of the named animations."""
-    ids = {ANIMATIONS[name] for name in names}
-    watcher.wait(
-        "AvatarAnimation", since=since,
-        where=lambda event: event["Sender.ID"] == who
-        and ids & {entry["AnimID"] for entry in event.blocks("AnimationList")},
-    )
+def playing(watcher: Any, who: str) -> set[str]:
+    """The animations of an avatar as the watcher last heard: each message carries the full set."""
+    told = [event for event in watcher.since(0, "AvatarAnimation") if event["Sender.ID"] == who]
+    return {entry["AnimID"] for entry in told[-1].blocks("AnimationList")} if told else set()
+
+
+def animating(watcher: Any, who: str, *names: str) -> None:
+    """Waits until one of the named animations is in what the watcher sees the avatar play."""
+    wanted = {ANIMATIONS[name] for name in names}
+    until(lambda: wanted & playing(watcher, who), f"{watcher} sees {names}", every=0.01)
 
 
 def sees(watcher: Any, who: str, check: Callable[[list[float]], bool], what: str) -> None:
@@ -91,16 +93,14 @@ def test_walking_is_seen_by_the_others_and_stops(
     clients: dict[str, Any] = {"hippo": hippo, "node": node, "viewer": viewer}
     walker = clients.pop(walker_kind)
     others = list(clients.values())
-    marks = [other.mark() for other in others]
     x0, y0, _ = walker.position()
     walker.set_keys(AT_POS, EAST)
     seen_by([walker, *others], walker.agent_id, lambda at: at[0] > x0 + 3, f"{walker} go east")
-    for other, mark in zip(others, marks, strict=True):
-        animating(other, walker.agent_id, ("walk",), mark)
-    marks = [other.mark() for other in others]
+    for other in others:
+        animating(other, walker.agent_id, "walk")
     walker.set_keys(0, EAST)
-    for other, mark in zip(others, marks, strict=True):
-        animating(other, walker.agent_id, ("stand",), mark)
+    for other in others:
+        animating(other, walker.agent_id, "stand")
 
     def agreed() -> bool:
         places = [client.position(walker.agent_id) for client in (walker, *others)]
@@ -111,29 +111,25 @@ def test_walking_is_seen_by_the_others_and_stops(
 
 
 def test_running_is_another_animation(hippo: Driver, node: Driver, viewer: Viewer) -> None:
-    marks = node.mark(), viewer.mark()
     hippo.do("send", message="SetAlwaysRun", blocks={"AgentData": {"AlwaysRun": True}})
     hippo.set_keys(AT_POS, WEST)
-    animating(node, hippo.agent_id, ("run",), marks[0])
-    animating(viewer, hippo.agent_id, ("run",), marks[1])
+    animating(node, hippo.agent_id, "run")
+    animating(viewer, hippo.agent_id, "run")
     hippo.set_keys(0, WEST)
     hippo.do("send", message="SetAlwaysRun", blocks={"AgentData": {"AlwaysRun": False}})
 
 
 def test_flying_up_and_down(hippo: Driver, node: Driver, viewer: Viewer) -> None:
-    mark = viewer.mark()
     ground = hippo.position()[2]
     hippo.set_keys(FLY | UP_POS, EAST)
     seen_by([hippo, node, viewer], hippo.agent_id, lambda at: at[2] > ground + 5, "it fly up")
     hippo.set_keys(FLY, EAST)
-    animating(viewer, hippo.agent_id, ("hover", "hover up"), mark)
-    mark = viewer.mark()
+    animating(viewer, hippo.agent_id, "hover", "hover up")
     hippo.set_keys(FLY | AT_POS, EAST)
-    animating(viewer, hippo.agent_id, ("fly",), mark)
-    mark = viewer.mark()
+    animating(viewer, hippo.agent_id, "fly")
     hippo.set_keys(0, EAST)
     seen_by([hippo, node, viewer], hippo.agent_id, lambda at: at[2] < ground + 3, "it land again")
-    animating(viewer, hippo.agent_id, ("stand",), mark)
+    animating(viewer, hippo.agent_id, "stand")
 
 
 def test_hovering_holds_the_height(viewer: Viewer, hippo: Driver) -> None:
@@ -152,51 +148,40 @@ def test_hovering_holds_the_height(viewer: Viewer, hippo: Driver) -> None:
 
 def test_jumping(viewer: Viewer, hippo: Driver) -> None:
     until(lambda: abs(viewer.velocity()[2]) < 0.05, "stands")
-    mark = hippo.mark()
     ground = viewer.position()[2]
     viewer.set_keys(UP_POS, EAST)
-    animating(hippo, viewer.agent_id, ("pre-jump", "jump"), mark)
+    animating(hippo, viewer.agent_id, "pre-jump", "jump")
     until(lambda: viewer.position()[2] > ground + 0.5, "in the air", every=0.01)
     viewer.set_keys(0, EAST)
     until(lambda: abs(viewer.position()[2] - ground) < 0.5 and abs(viewer.velocity()[2]) < 0.05, "down again")
 
 
 def test_sitting_on_the_ground_and_standing_up(hippo: Driver, node: Driver, viewer: Viewer) -> None:
-    marks = hippo.mark(), viewer.mark()
     node.do("sit_on_ground")
-    animating(hippo, node.agent_id, ("sit on ground",), marks[0])
-    animating(viewer, node.agent_id, ("sit on ground",), marks[1])
-    marks = hippo.mark(), viewer.mark()
+    animating(hippo, node.agent_id, "sit on ground")
+    animating(viewer, node.agent_id, "sit on ground")
     node.do("stand")
-    animating(hippo, node.agent_id, ("stand",), marks[0])
-    animating(viewer, node.agent_id, ("stand",), marks[1])
+    animating(hippo, node.agent_id, "stand")
+    animating(viewer, node.agent_id, "stand")
 
-    mark = node.mark()
     hippo.set_keys(SIT_ON_GROUND)
-    animating(node, hippo.agent_id, ("sit on ground",), mark)
+    animating(node, hippo.agent_id, "sit on ground")
     hippo.set_keys(0)  # the key is up, the avatar stays seated
-    mark = node.mark()
     hippo.set_keys(STAND_UP)
-    animating(node, hippo.agent_id, ("stand",), mark)
+    animating(node, hippo.agent_id, "stand")
     hippo.set_keys(0)
 
 
 def test_an_animation_of_the_viewers_choice_is_added_and_taken_away(
     hippo: Driver, node: Driver, viewer: Viewer
 ) -> None:
-    def playing(event: Event) -> set[str]:
-        mine = event["Sender.ID"] == node.agent_id
-        return {entry["AnimID"] for entry in event.blocks("AnimationList")} if mine else set()
-
-    marks = hippo.mark(), viewer.mark()
     node.do("animate", id=DANCE, on=True)
-    for watcher, mark in zip((hippo, viewer), marks, strict=True):
-        found = watcher.wait("AvatarAnimation", lambda event: DANCE in playing(event), since=mark)
-        assert len(playing(found)) > 1, "the full set, not the change"
-    marks = hippo.mark(), viewer.mark()
+    until(lambda: DANCE in playing(hippo, node.agent_id), "hippo sees the dance")
+    until(lambda: DANCE in playing(viewer, node.agent_id), "the viewer sees the dance")
+    assert len(playing(viewer, node.agent_id)) > 1, "the full set, not the change"
     node.do("animate", id=DANCE, on=False)
-    for watcher, mark in zip((hippo, viewer), marks, strict=True):
-        watcher.wait("AvatarAnimation", lambda event: playing(event) and DANCE not in playing(event), since=mark)
+    until(lambda: DANCE not in playing(hippo, node.agent_id), "hippo sees it end")
+    until(lambda: DANCE not in playing(viewer, node.agent_id), "the viewer sees it end")
 
 
 def test_a_newcomer_learns_what_the_others_already_play(grid: Grid, visit: Visit, node: Driver) -> None:

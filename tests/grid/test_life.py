@@ -53,6 +53,14 @@ def test_grids_side_by_side_and_one_supervisor_a_folder(mainland, second):
     assert second.status()["running"]
 
 
+def test_grids_that_start_at_the_same_moment_do_not_meet(mainland, second):
+    """Both look for free ports at once; a port that one has chosen but not yet bound is not free to the other."""
+    both = [grid.open("--regions", "2x1", "--json") for grid in (mainland, second)]
+    facts = [json.loads(process.stdout.readline()) for process in both]
+    ports = [[f["login_uri"], f["assets_uri"], *(r["port"] for r in f["regions"])] for f in facts]
+    assert not set(ports[0]) & set(ports[1])
+
+
 @pytest.mark.parametrize("name", ["backbone", "assets", "sims", "Harbour"])
 def test_what_is_killed_comes_back_on_its_port(mainland, name):
     mainland.start("--regions", "2x1")

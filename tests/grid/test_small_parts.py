@@ -161,8 +161,9 @@ def test_refusals_are_passed_on_in_words():
     assert accounts.reason(500, b"[1]") == "HTTP status 500"
 
 
-def test_passwords_of_ready_made_accounts_are_not_guessable_by_repetition():
-    assert len({accounts.fresh_password() for _ in range(100)}) == 100
+def test_passwords_of_ready_made_accounts_differ_and_fit_viewers():
+    made = {accounts.fresh_password() for _ in range(100)}
+    assert len(made) == 100 and all(len(password) <= accounts.VIEWER_LIMIT for password in made)
 
 
 def test_events_read_as_sentences():

@@ -9,7 +9,7 @@ import sys
 import uuid
 from urllib.parse import urlencode
 
-from hippolyzer.lib.base.datatypes import UUID, Quaternion, Vector3
+from hippolyzer.lib.base.datatypes import UUID, Quaternion, TupleCoord, Vector3
 from hippolyzer.lib.base.message.message import Block, Message
 from hippolyzer.lib.client.hippo_client import HippoClient
 
@@ -38,7 +38,7 @@ def plain(value):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if hasattr(value, "__iter__"):  # the library's vectors and quaternions
+    if isinstance(value, TupleCoord):
         return [plain(item) for item in value]
     return str(value)
 
@@ -160,6 +160,8 @@ class Hippo:
         self._agent_update()
 
     def _agent_update(self):
+        if self.keys is None:
+            return
         flags, yaw, far = self.keys
         facing = Quaternion(0, 0, math.sin(yaw / 2), math.cos(yaw / 2))
         session = self.client.session
@@ -246,11 +248,11 @@ async def main():
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
 
     async def obey(command):
-        number, do = command.pop("id"), command.pop("do")
+        ticket, do = command.pop("ticket"), command.pop("do")
         try:
-            tell(id=number, ok=True, value=await getattr(hippo, do)(**command))
+            tell(ticket=ticket, ok=True, value=await getattr(hippo, do)(**command))
         except (Exception, asyncio.CancelledError) as error:  # whatever the library throws is the answer
-            tell(id=number, ok=False, error=f"{type(error).__name__}: {error}")
+            tell(ticket=ticket, ok=False, error=f"{type(error).__name__}: {error}")
 
     running = set()
     while line := await commands.readline():

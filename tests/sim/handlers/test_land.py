@@ -267,7 +267,9 @@ async def test_dots_of_this_region(sim: TestSimulator) -> None:
         (100, 100, 2),
     ]
     anna.sends(Message("MapItemRequest", RequestData={"ItemType": 7}))
-    assert [(item["X"], item["Y"], item["Extra"]) for item in anna.heard("MapItemReply")[1]["Data"]] == [(1, 1, 0)]
+    assert [(item["X"], item["Y"], item["Extra"]) for item in anna.heard("MapItemReply")[1]["Data"]] == [
+        (256001, 256001, 0)
+    ]
 
 
 @pytest.mark.parametrize("down", [False, True])

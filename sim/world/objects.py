@@ -1,0 +1,330 @@
+"""The objects of a region: prims and linksets.
+
+What kernels touch every frame is a row of columns; everything else is on the `Prim` record. A linkset is a tree one
+level deep: the root's row holds its place in the region, a child's row its place relative to the root (as viewers are
+told), and `world_position` of every row where it is in the region.
+
+Ownership, permissions and an inventory serial are part of the record from the start; contents live elsewhere and hang
+on `full_id`. Changes are marked: `marked` holds prims whose full update is due, a row's `dirty` one whose movement is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from protocol.objects import BOX, PRIM
+from protocol.wellknown import NULL, Permission
+
+Vector = tuple[float, float, float]
+Quaternion = tuple[float, float, float, float]
+
+MIN_SCALE, MAX_SCALE = 0.01, 64.0  # metres
+MAX_HEIGHT = 4096.0
+MAX_LINKS = 256  # prims of a linkset, the root included
+NAME_BYTES, DESCRIPTION_BYTES, TEXT_BYTES = 63, 127, 254
+
+OBJECT_DTYPE = np.dtype(
+    [
+        ("active", np.uint8),
+        ("root", np.uint8),
+        ("physical", np.uint8),
+        ("dirty", np.uint8),  # viewers extrapolate it wrongly: a terse update is due
+        ("moving", np.uint8),
+        ("repeats", np.uint8),  # how often a stop is still to be said again
+        ("local_id", np.uint32),
+        ("crc", np.uint32),  # goes up with every full change; viewers key their cache by it
+        ("position", np.float32, 3),  # metres; of a child relative to its root
+        ("rotation", np.float32, 4),
+        ("velocity", np.float32, 3),
+        ("acceleration", np.float32, 3),
+        ("angular_velocity", np.float32, 3),
+        ("scale", np.float32, 3),
+        ("world_position", np.float32, 3),
+        ("radius", np.float32),  # of a ball around it: half the diagonal of its box
+        ("body", np.int32),  # the physics engine's handle, -1 without
+        ("sent_position", np.float32, 3),
+        ("sent_velocity", np.float32, 3),
+        ("sent_acceleration", np.float32, 3),
+        ("sent_rotation", np.float32, 4),
+        ("sent_angular_velocity", np.float32, 3),
+        ("sent_age", np.float32),  # seconds since
+    ],
+    align=True,
+)
+
+
+@dataclass(slots=True)
+class Permissions:
+    """Who may do what, as bits of `protocol.wellknown.Permission`."""
+
+    base: int = Permission.ALL
+    owner: int = Permission.ALL
+    group: int = 0
+    everyone: int = 0
+    next_owner: int = Permission.MOVE | Permission.TRANSFER
+
+
+@dataclass(slots=True)
+class Material:
+    """The viewer's Features tab. Density in kg/m3; the friction and restitution of Second Life's materials."""
+
+    density: float = 1000.0
+    friction: float = 0.6
+    restitution: float = 0.5
+    gravity: float = 1.0
+    shape_type: int = 0  # 0 prim, 1 none, 2 convex hull
+
+
+@dataclass(slots=True, eq=False)
+class Prim:
+    full_id: UUID
+    owner_id: UUID
+    creator_id: UUID
+    row: int = -1
+    local_id: int = 0
+    group_id: UUID = NULL
+    last_owner_id: UUID = NULL
+    name: str = "Object"
+    description: str = ""
+    touch_name: str = ""
+    sit_name: str = ""
+    created: int = 0  # unix microseconds
+    permissions: Permissions = field(default_factory=Permissions)
+    sale_type: int = 0
+    sale_price: int = 0
+    category: int = 0
+    pcode: int = PRIM
+    state: int = 0  # species of trees and grass
+    material: int = 3
+    click_action: int = 0
+    shape: dict[str, int] = field(default_factory=lambda: dict(BOX))  # path and profile fields as on the wire
+    texture_entry: bytes = b""
+    texture_anim: bytes = b""
+    extra_params: dict[int, bytes] = field(default_factory=dict)
+    text: str = ""
+    text_color: bytes = bytes(4)
+    media_url: str = ""
+    particles: bytes = b""
+    sound: UUID = NULL
+    sound_gain: float = 0.0
+    sound_flags: int = 0
+    sound_radius: float = 0.0
+    physical: bool = False
+    phantom: bool = False
+    temporary: bool = False
+    volume_detect: bool = False
+    scripted: bool = False
+    touchable: bool = False
+    features: Material = field(default_factory=Material)
+    inventory_serial: int = 0
+    root: Prim | None = None  # None when it is a root itself
+    children: list[Prim] = field(default_factory=list)  # in link order
+    expires: float = math.inf  # real time at which a temporary object goes
+
+    @property
+    def linkset_root(self) -> Prim:
+        return self.root or self
+
+    def linkset(self) -> Iterator[Prim]:
+        """Root first, then the children in link order."""
+        root = self.linkset_root
+        yield root
+        yield from root.children
+
+
+def rotate(q: Sequence[float], v: Sequence[float]) -> Vector:
+    """The vector turned by the quaternion."""
+    x, y, z, w = q
+    tx, ty, tz = 2 * (y * v[2] - z * v[1]), 2 * (z * v[0] - x * v[2]), 2 * (x * v[1] - y * v[0])
+    return (
+        v[0] + w * tx + y * tz - z * ty,
+        v[1] + w * ty + z * tx - x * tz,
+        v[2] + w * tz + x * ty - y * tx,
+    )
+
+
+def multiply(a: Sequence[float], b: Sequence[float]) -> Quaternion:
+    """The quaternion that turns by b first and then by a."""
+    ax, ay, az, aw = a
+    bx, by, bz, bw = b
+    return (
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by - ax * bz + ay * bw + az * bx,
+        aw * bz + ax * by - ay * bx + az * bw,
+        aw * bw - ax * bx - ay * by - az * bz,
+    )
+
+
+def conjugate(q: Sequence[float]) -> Quaternion:
+    return -q[0], -q[1], -q[2], q[3]
+
+
+class Objects:
+    """All prims of a region. `rows` may be replaced by a larger array on `add`: fetch it anew each frame."""
+
+    def __init__(self, capacity: int = 256) -> None:
+        self.rows = np.zeros(capacity, OBJECT_DTYPE)
+        self.count = 0  # one past the highest row in use
+        self.by_local_id: dict[int, Prim] = {}
+        self.by_id: dict[UUID, Prim] = {}
+        self.of_row: dict[int, Prim] = {}
+        self.marked: set[Prim] = set()  # a full update is due
+        self.removed: list[tuple[int, int]] = []  # (local id, row): KillObject to all who knew it
+        self._free: list[int] = list(range(capacity - 1, -1, -1))
+
+    def __len__(self) -> int:
+        return len(self.by_local_id)
+
+    def roots(self) -> Iterator[Prim]:
+        return (prim for prim in self.by_local_id.values() if prim.root is None)
+
+    # --- coming and going
+
+    def add(self, prim: Prim, local_id: int, position: Vector, rotation: Quaternion, scale: Vector) -> Prim:
+        """Put a prim into the region, as the root of a linkset of its own. ValueError when its id is here already."""
+        if prim.full_id in self.by_id:
+            raise ValueError(f"object {prim.full_id} is in the region already")
+        if not self._free:
+            self._grow()
+        index = self._free.pop()
+        prim.row = index
+        prim.local_id = local_id
+        row = self.rows[index]
+        row["active"] = 1
+        row["root"] = 1
+        row["local_id"] = local_id
+        row["position"] = position
+        row["rotation"] = rotation
+        row["scale"] = scale
+        row["body"] = -1
+        row["crc"] = 1
+        row["sent_rotation"] = (0.0, 0.0, 0.0, 1.0)
+        self.count = max(self.count, index + 1)
+        self.by_local_id[local_id] = prim
+        self.by_id[prim.full_id] = prim
+        self.of_row[index] = prim
+        self.placed(prim)
+        self.mark(prim)
+        return prim
+
+    def _grow(self) -> None:
+        old = len(self.rows)
+        self.rows = np.concatenate([self.rows, np.zeros(old, OBJECT_DTYPE)])
+        self._free = list(range(2 * old - 1, old - 1, -1))
+
+    def remove(self, prim: Prim) -> list[Prim]:
+        """Take a whole linkset away; returns its prims. The physics bodies are the caller's to remove first."""
+        gone = list(prim.linkset())
+        for one in gone:
+            self.removed.append((one.local_id, one.row))
+            del self.by_local_id[one.local_id]
+            del self.by_id[one.full_id]
+            del self.of_row[one.row]
+            self.marked.discard(one)
+            self.rows[one.row] = np.zeros((), OBJECT_DTYPE)
+            self._free.append(one.row)
+            one.row = -1
+        while self.count and not self.rows[self.count - 1]["active"]:
+            self.count -= 1
+        return gone
+
+    # --- places
+
+    def row(self, prim: Prim) -> np.void:
+        """The prim's row, a view: assigning to its fields changes the world. Call `placed` after moving one."""
+        return self.rows[prim.row]
+
+    def world_place(self, prim: Prim) -> tuple[Vector, Quaternion]:
+        """Where a prim is in the region, and how it is turned."""
+        row = self.rows[prim.row]
+        position, rotation = row["position"].tolist(), row["rotation"].tolist()
+        if prim.root is None:
+            return (position[0], position[1], position[2]), (rotation[0], rotation[1], rotation[2], rotation[3])
+        above = self.rows[prim.root.row]
+        turn = above["rotation"].tolist()
+        offset = rotate(turn, position)
+        base = above["position"].tolist()
+        return (base[0] + offset[0], base[1] + offset[1], base[2] + offset[2]), multiply(turn, rotation)
+
+    def placed(self, prim: Prim) -> None:
+        """After a prim's position, rotation or scale changed: what is derived from it, for its linkset too."""
+        for one in prim.linkset() if prim.root is None else (prim,):
+            row = self.rows[one.row]
+            row["world_position"] = self.world_place(one)[0]
+            row["radius"] = float(np.linalg.norm(row["scale"])) / 2
+
+    # --- changes
+
+    def mark(self, prim: Prim) -> None:
+        """A full update of the prim is due to everybody who sees it."""
+        self.rows[prim.row]["crc"] += 1
+        self.marked.add(prim)
+
+    def mark_linkset(self, prim: Prim) -> None:
+        for one in prim.linkset():
+            self.mark(one)
+
+    # --- linksets
+
+    def link(self, root: Prim, others: Sequence[Prim]) -> None:
+        """Make one linkset with `root` as its root; whole linksets may join. All keep their places in the region.
+
+        ValueError when it would have more than MAX_LINKS prims.
+        """
+        root = root.linkset_root
+        joining: list[Prim] = []
+        for other in others:
+            for one in other.linkset():
+                if one.linkset_root is not root and one not in joining:
+                    joining.append(one)
+        if 1 + len(root.children) + len(joining) > MAX_LINKS:
+            raise ValueError(f"a linkset has at most {MAX_LINKS} prims")
+        base, turn = self.world_place(root)
+        back = conjugate(turn)
+        places = [(one, *self.world_place(one)) for one in joining]
+        for one, position, rotation in places:
+            one.children.clear()
+            one.root = root
+            row = self.rows[one.row]
+            row["root"] = 0
+            row["position"] = rotate(back, [position[axis] - base[axis] for axis in range(3)])
+            row["rotation"] = multiply(back, rotation)
+            row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
+        # Newly linked prims come before those that were there, as in Second Life's link numbers.
+        root.children = joining + root.children
+        self.placed(root)
+        self.mark_linkset(root)
+
+    def unlink(self, leaving: Sequence[Prim]) -> list[Prim]:
+        """Take prims out of their linksets; each becomes a root where it is. When a root leaves, its first remaining
+        child becomes the root of the rest. Returns every root whose linkset changed."""
+        changed: list[Prim] = []
+        for root in {prim.linkset_root: None for prim in leaving}:
+            here = [prim for prim in leaving if prim.linkset_root is root]
+            staying = [one for one in root.linkset() if one not in here]
+            places = {one: self.world_place(one) for one in root.linkset()}
+            for one in places:
+                one.root = None
+                one.children = []
+                row = self.rows[one.row]
+                row["root"] = 1
+                row["position"], row["rotation"] = places[one]
+            if len(staying) > 1:
+                self.link(staying[0], staying[1:])
+            changed += [*here, *staying[:1]]
+            for one in places:
+                self.placed(one)
+                self.mark(one)
+        return changed
+
+    # --- facts
+
+    def facts(self) -> dict[str, Any]:
+        rows = self.rows[: self.count]
+        return {"prims": len(self), "moving": int(rows["moving"].sum()), "physical": int(rows["physical"].sum())}

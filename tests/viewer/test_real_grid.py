@@ -1,0 +1,240 @@
+"""The reference viewer in a real 2 x 2 grid of processes: living there, walking between regions, losing packets."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+import viewer
+from tests.clients.grid import PASSWORD, Account, Grid, Region
+from tests.kit.lossy import LossyLink
+from tests.kit.viewers import FakeViewer, fake_viewer
+from tests.kit.waiting import eventually
+from viewer import Habits, bots
+
+pytestmark = pytest.mark.timeout(300)  # the first start of a grid compiles kernels
+FULL = Habits()  # a full viewer's patience and no other
+
+
+@pytest.fixture(scope="module")
+def grid() -> Iterator[Grid]:
+    data = Path(tempfile.mkdtemp(prefix="mainland-viewer-"))
+    running = Grid(data)
+    yield running
+    running.stop()
+    shutil.rmtree(data)
+
+
+def visit(
+    grid: Grid, region: Region, x: float, y: float, who: Account | None = None, habits: Habits = FULL
+) -> fake_viewer:
+    """A login at that spot, of a fresh account unless one is given."""
+    account = who or grid.account()
+    return fake_viewer(grid.login_uri, account.name, PASSWORD, region.start(x, y), habits)
+
+
+async def ready_to_cross(me: FakeViewer, region: Region) -> None:
+    """Until that neighbour has shaken hands and its event queue is polled."""
+
+    def ready() -> bool:
+        known = me.regions.get(region.address)
+        return known is not None and known.handshaken and known.queue is not None
+
+    await me.sees(me)
+    await eventually(ready, 20, f"{region.name} as a neighbour")
+
+
+async def test_arrives_with_land_neighbours_and_self(grid: Grid) -> None:
+    async with visit(grid, grid.west, 128, 128) as me:
+        await me.sees(me)
+        await eventually(lambda: me.root.land_received == 1.0, what="all land")
+        await eventually(lambda: len(me.regions) == 4, what="three neighbours")
+        for region in (grid.north, grid.east, grid.far):
+            await ready_to_cross(me, region)
+        neighbours = [region for region in me.regions.values() if not region.is_root]
+        await eventually(lambda: all(region.land_received == 1.0 for region in neighbours), what="the neighbours' land")
+        east = me.regions[grid.east.address]
+        assert abs(me.root.height_at(255, 128) - east.height_at(0, 128)) < 2.0  # the land goes on
+        await eventually(lambda: abs(me.position[2] - me.root.height_at(*me.position[:2])) < 1.5, what="on the ground")
+        me.unharmed()
+
+
+async def test_walks_to_and_fro_over_the_border(grid: Grid) -> None:
+    async with visit(grid, grid.west, 252, 128) as me, visit(grid, grid.east, 6, 130) as witness:
+        await ready_to_cross(me, grid.east)
+        await witness.sees(me)
+        for lap in range(4):
+            eastward = lap % 2 == 0
+            here = grid.east if eastward else grid.west
+            await me.walk_to((261 if eastward else -5, 128))
+            await crossed(me, lap + 1)
+            assert me.root.name == here.name
+            await present(grid, me, here)
+            await seen_at(witness, me, me.global_position)
+        assert all(crossing.jump < 1.5 for crossing in me.crossings), [c.jump for c in me.crossings]
+        me.say("here I am")
+        await witness.hears("here I am", by=me)
+        assert len([a for r in witness.regions.values() for a in r.avatars if a == me.agent_id]) == 1  # not doubled
+        me.unharmed()
+        witness.unharmed()
+
+
+async def crossed(me: FakeViewer, times: int) -> None:
+    await eventually(lambda: len(me.crossings) == times, what=f"crossing {times} finished")
+
+
+async def present(grid: Grid, me: FakeViewer, region: Region) -> None:
+    await eventually(lambda: grid.presence(str(me.agent_id)) == region.name, what=f"presence in {region.name}")
+
+
+async def seen_at(watcher: FakeViewer, who: FakeViewer, at: tuple[float, float, float]) -> None:
+    """Until ``watcher`` is shown ``who`` at that global position, by whichever region."""
+
+    def near() -> bool:
+        seen = watcher.where_is(who.agent_id)
+        return seen is not None and math.dist(seen, at) < 2.0
+
+    await eventually(near, what=f"{watcher.name} sees {who.name} at {at}")
+
+
+async def offline(grid: Grid, agent_id: str) -> None:
+    await eventually(lambda: grid.presence(agent_id) is None, what=f"{agent_id} offline")
+
+
+async def test_keys_stay_down_over_the_border_also_in_flight(grid: Grid) -> None:
+    async with visit(grid, grid.west, 128, 246) as me:
+        await ready_to_cross(me, grid.north)
+        me.fly()
+        await me.walk_to((128, 248, me.position[2] + 8))
+        me.face(math.pi / 2)
+        me.press(0x401)
+        await eventually(lambda: me.root.name == grid.north.name and me.position[1] > 20, 30, "flying on in the north")
+        height = me.position[2] - me.root.height_at(*me.position[:2])
+        me.release(0x401)
+        assert height > 3 and me.flying
+        me.unharmed()
+
+
+async def test_crosses_at_the_corner(grid: Grid) -> None:
+    async with visit(grid, grid.west, 253, 253) as me:
+        await ready_to_cross(me, grid.far)
+        await me.walk_to((261, 261), timeout=40)
+        await eventually(lambda: me.root.name == grid.far.name and not me.travelling, what="over the corner")
+        me.unharmed()
+
+
+async def test_teleports_round_the_grid(grid: Grid) -> None:
+    async with visit(grid, grid.west, 128, 128) as me:
+        await me.sees(me)
+        for region in (grid.far, grid.west, grid.east, grid.north, grid.west):
+            crossing = await me.teleport(region.name, (100, 90, 60))
+            assert crossing is not None and crossing.kind == "teleport"
+            assert me.root.name == region.name and math.dist(me.position[:2], (100, 90)) < 2
+            await present(grid, me, region)
+        assert await me.teleport(grid.west.name, (30, 40, 60)) is None
+        assert math.dist(me.position[:2], (30, 40)) < 2
+        with pytest.raises(viewer.TeleportRefused):
+            await me.teleport((9 * 256) << 32 | (9 * 256))
+        assert me.root.name == grid.west.name
+        me.say("still whole")
+        await me.hears("still whole", by=me)
+        me.unharmed()
+
+
+async def test_messages_and_friendship_reach_over_regions(grid: Grid) -> None:
+    async with visit(grid, grid.west, 50, 50) as ann, visit(grid, grid.far, 200, 200) as bob:
+        ann.im(bob.agent_id, "hello over there")
+        await bob.reads("hello over there", by=ann)
+        offered = bob.expect("friend-offer")
+        ann.offer_friendship(bob.agent_id)
+        bob.accept_friendship(await asyncio.wait_for(offered, 10))
+        await eventually(lambda: bob.agent_id in ann.friends and ann.friends[bob.agent_id].online, what="online friend")
+        went = ann.expect("friend-offline")
+        await bob.logout()
+        assert (await asyncio.wait_for(went, 10)).agent_id == bob.agent_id
+        ann.unharmed()
+
+
+async def test_a_message_to_somebody_away_waits_and_comes_once(grid: Grid) -> None:
+    away = grid.account()
+    async with visit(grid, grid.west, 60, 60) as ann:
+        ann.im(UUID(away.agent_id), "for later")
+        await eventually(lambda: any("stored" in im.text for im in ann.ims), what="word that it was stored")
+        async with visit(grid, grid.east, 60, 60, away) as back:
+            im = await back.reads("for later", by=ann)
+            assert im.offline and im.from_name == ann.name
+            kept = f"/agents/{away.agent_id}/messages"  # until our ack, so that a crash loses nothing
+            await eventually(lambda: grid.get(kept)["messages"] == [], what="Backbone lets go of what was read")
+        async with visit(grid, grid.east, 60, 60, away) as again:
+            await present(grid, again, grid.east)
+            ann.im(again.agent_id, "and now")
+            assert not (await again.reads("and now", by=ann)).offline
+            assert [im.text for im in again.ims if im.from_id == ann.agent_id] == ["and now"]
+
+
+async def test_chat_carries_over_a_border_as_far_as_it_should(grid: Grid) -> None:
+    async with visit(grid, grid.west, 252, 60) as ann, visit(grid, grid.east, 4, 60) as near:
+        await ready_to_cross(ann, grid.east)
+        await near.sees(ann)
+        async with visit(grid, grid.east, 60, 60) as far:
+            await far.sees(near)
+            ann.whisper("psst")
+            ann.say("hello")
+            ann.shout("HEY")
+            await near.hears("psst", by=ann)
+            await near.hears("hello", by=ann)
+            await far.hears("HEY", by=ann)
+            await far.does_not_hear("hello", witness=near)
+
+
+async def test_a_second_login_ends_the_first(grid: Grid) -> None:
+    account = grid.account()
+    async with visit(grid, grid.west, 100, 100, account) as first:
+        kicked, closed = first.expect("kicked"), first.expect("closed")
+        async with visit(grid, grid.east, 100, 100, account) as second:
+            assert await asyncio.wait_for(kicked, 20)
+            await asyncio.wait_for(closed, 20)
+            await second.sees(second)
+            await eventually(lambda: grid.presence(account.agent_id) == grid.east.name, what="in the east alone")
+            second.unharmed()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_lives_and_crosses_with_packets_lost(grid: Grid, seed: int) -> None:
+    link = LossyLink(seed, loss=0.1, duplicate=0.05, reorder=0.05, delay=(0.0, 0.03))
+    try:
+        habits = Habits(resends=10, route=link.route)
+        async with visit(grid, grid.west, 252, 100, habits=habits) as me:
+            await ready_to_cross(me, grid.east)
+            await me.walk_to((262, 100), timeout=60)
+            await eventually(lambda: me.root.name == grid.east.name and not me.travelling, 30, "over the border")
+            for n in range(5):
+                me.say(f"line {n}")
+            for n in range(5):
+                await me.hears(f"line {n}", timeout=30)
+            await me.teleport(grid.north.name, (60, 60, 60))
+            await eventually(lambda: me.root.land_received == 1.0, 30, "all land")
+            me.unharmed()
+    finally:
+        link.close()
+
+
+async def test_a_crowd_of_bots_walks_over_borders(grid: Grid) -> None:
+    accounts = [(a.first, a.last, PASSWORD) for a in (grid.account() for _ in range(6))]
+    report = await bots.run(
+        grid.login_uri, 6, 12.0, accounts=accounts, start=grid.west.start(250, 250), roam=12, over_borders=True,
+        chat_every=4.0,
+    )  # fmt: skip
+    assert (report["logged_in"], report["lost_sessions"], report["failures"]) == (6, 0, {})
+    assert report["walks"] > 0 and report["crossing_gap_ms"]["samples"] > 0 and report["chats_heard"] > 0
+    assert report["malformed"] == report["internal_failures"] == report["undelivered"] == 0
+    for first, last, _ in accounts:
+        agent_id = next(user["agent_id"] for user in grid.get(f"/users?name={first}%20{last}")["users"])
+        await offline(grid, agent_id)
