@@ -1,7 +1,8 @@
 """Bodies: the numba engine against Bullet on the same scenes. `python -m bench.physics_bodies`
 
-Milliseconds of processor time a step (median), limits beside them. `pile`: falling into stacks of five; `asleep`: stacks
-of five that have come to rest; `statics`: 1,000 boxes awake on 30,000 static ones; `mixed`: boxes, balls, cylinders, hulls and linksets in a heap.
+Milliseconds of processor time a step (median), limits beside them. `pile`: falling into stacks of five; `asleep`:
+stacks of five that have come to rest; `1,000 awake`: boxes dropped on 30,000 static ones; `mixed`: boxes, balls,
+cylinders, hulls and linksets in a heap.
 """
 
 from __future__ import annotations
