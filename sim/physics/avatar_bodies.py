@@ -121,7 +121,7 @@ def _capsule_on(h, a, x, y, z, radius, half, m):  # pragma: no cover - compiled
 
 
 @kernel
-def _note(touches, first, count, h, r, c):  # pragma: no cover - compiled
+def note(touches, first, count, h, r, c):  # pragma: no cover - compiled
     """Report a touch of avatar row r and body h, once a step."""
     for k in range(first, count):
         if touches[k].a == h and touches[k].b == -(r + 2):
@@ -183,12 +183,12 @@ def slide(row, r, extra, a, count, floating, touches, first, total):  # pragma: 
             c.speed = 0
             if o.sensor:
                 if turn == 0 and c.depth <= 0:
-                    touches, total = _note(touches, first, total, c.j, r, c)
+                    touches, total = note(touches, first, total, c.j, r, c)
                 continue
             if turn == 0 and c.depth < 0.01:
                 if o.kind == DYNAMIC:
                     _shove(row, extra, a, c.j, c)
-                touches, total = _note(touches, first, total, c.j, r, c)
+                touches, total = note(touches, first, total, c.j, r, c)
             if c.depth < deep:
                 deep, at = c.depth, k
         if at < 0:
@@ -231,10 +231,10 @@ def head_bumps(row, a, count):  # pragma: no cover - compiled
         o = a.b.body[a.near[k]]
         if not o.sensor and o.kind != DYNAMIC:
             m = _capsule_on(a.near[k], a, x, y, z + half - RADIUS - 0.1, RADIUS - 0.02, 0.1, m)
+    bumps = False
     for k in range(m):
-        if a.contacts[k].nz > 0.7 and a.contacts[k].depth < -0.02:
-            return True
-    return False
+        bumps = bumps or (a.contacts[k].nz > 0.7 and a.contacts[k].depth < -0.02)
+    return bumps
 
 
 @kernel
@@ -286,6 +286,15 @@ def carry(row, extra, a, dt):  # pragma: no cover - compiled
     row.position[0] += extra.vx * dt
     row.position[1] += extra.vy * dt
     row.position[2] += extra.vz * dt
+
+
+@kernel
+def note_sole(row, r, a, handle, x, y, touches, first, total):  # pragma: no cover - compiled
+    """Report that an avatar stands on a body."""
+    c = a.contacts[0]
+    c.ax, c.ay, c.az = x, y, row.position[2] - row.height * 0.5
+    c.nx, c.ny, c.nz, c.speed = 0, 0, -1, 0
+    return note(touches, first, total, handle, r, c)
 
 
 @kernel

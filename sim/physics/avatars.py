@@ -24,6 +24,7 @@ from sim.physics.avatar_bodies import (
     find_near,
     head_bumps,
     leave,
+    note_sole,
     part_avatars,
     slide,
     stand_on,
@@ -183,8 +184,9 @@ def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # p
         if abs(gap) < 0.05:
             row.velocity[axis] = wish * speed
         row.position[axis] += row.velocity[axis] * dt
+    first = total
     if near:
-        touches, total, _ = slide(row, r, extra, a, near, True, touches, total, total)
+        touches, total, _ = slide(row, r, extra, a, near, True, touches, first, total)
     floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
     handle = 0
     if near:
@@ -209,6 +211,7 @@ def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # p
     extra.support = 0
     if handle > 0:
         stand_on(row, extra, a, handle, sx, sy, dt)
+        touches, total = note_sole(row, r, a, handle, sx, sy, touches, first, total)
     if row.motion == _PRE_JUMP:
         if row.timer <= 0:
             row.velocity[2] = JUMP_SPEED

@@ -162,10 +162,11 @@ def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_co
         for k in range(fresh_count):
             j = fresh[k]
             o = body[j]
-            if o.active and o.kind == STATIC and not o.phantom and not o.in_grid and _overlap(q[i], q[j]):
-                if not kinematic or o.sensor:
-                    pairs = _put(pairs, total, i, j)
-                    total += 1
+            if not o.active or o.kind != STATIC or o.phantom or o.in_grid or (kinematic and not o.sensor):
+                continue
+            if _overlap(q[i], q[j]):
+                pairs = _put(pairs, total, i, j)
+                total += 1
     return pairs, total
 
 

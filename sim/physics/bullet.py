@@ -86,6 +86,8 @@ class BulletEngine(NumbaEngine):
             indices.append(triangles)
             offsets.append(at)
             turns.append(_quaternion(turn))
+        if len(kinds) > 1:  # PyBullet takes no corners for parts of a compound: a hull there is the box around it
+            kinds = [p.GEOM_BOX if kind == p.GEOM_MESH else kind for kind in kinds]
         if len(kinds) == 1:
             options: dict[str, Any] = {
                 "halfExtents": sizes[0], "radius": radii[0], "height": lengths[0],
@@ -98,8 +100,8 @@ class BulletEngine(NumbaEngine):
             collision = p.createCollisionShape(kinds[0], physicsClientId=self._world, **options)
         else:
             collision = p.createCollisionShapeArray(
-                kinds, halfExtents=sizes, radii=radii, lengths=lengths, vertices=points, indices=indices,
-                collisionFramePositions=offsets, collisionFrameOrientations=turns, physicsClientId=self._world,
+                kinds, halfExtents=sizes, radii=radii, lengths=lengths, collisionFramePositions=offsets,
+                collisionFrameOrientations=turns, physicsClientId=self._world,
             )  # fmt: skip
         if collision < 0:
             raise BadBody("Bullet cannot make that shape")

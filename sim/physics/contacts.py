@@ -281,8 +281,8 @@ def _hilltops(pa, g, s, heights, count, margin):  # pragma: no cover - compiled
     """Tops of the ground inside a large polyhedron, between its corners: a plank lies on a ridge."""
     x = s.xa
     r = float(pa.outer)
-    x0, x1 = max(int(math.ceil(x[0] - r)), 0), min(int(x[0] + r), 256)
-    y0, y1 = max(int(math.ceil(x[1] - r)), 0), min(int(x[1] + r), 256)
+    x0, x1 = max(int(x[0] - r) + 1, 0), min(int(x[0] + r), 256)
+    y0, y1 = max(int(x[1] - r) + 1, 0), min(int(x[1] + r), 256)
     stride = 1 + max(x1 - x0, y1 - y0) // 24
     for iy in range(y0, y1 + 1, stride):
         for ix in range(x0, x1 + 1, stride):

@@ -120,7 +120,7 @@ def _triangles(points, out):  # pragma: no cover - compiled
         k += 1
         if k == n:
             break
-        if k == a or k == b or k == c or k == d4:
+        if k in (a, b, c, d4):
             continue
         x, y, z = points[k, 0], points[k, 1], points[k, 2]
         seen = 0
@@ -216,7 +216,7 @@ def from_triangles(verts: NDArray[np.float64], triangles: NDArray[np.integer]) -
         raise BadBody("a hull without a volume")
     planes, loops = [], []
     for members in _joined(normals, triangles):
-        edges = {}
+        edges: dict[int, dict[int, int]] = {}
         for f in members:
             for k in range(3):
                 edges[int(triangles[f][k])] = edges.get(int(triangles[f][k]), {}) | {int(triangles[f][(k + 1) % 3]): f}

@@ -13,6 +13,7 @@ from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, kernel
 # Still is what stays where it is, not what is slow: a tower that sways a little may sleep, a ball that creeps may not.
 STILL_RANGE = 0.05  # metres
 STILL_SPEED, STILL_SPIN = 0.35, 0.4  # metres and radians a second
+DRIVEN_SPEED = 0.01  # metres a second, of what a motor or target moves
 PATIENCE = 0.5  # seconds of stillness before sleep
 
 
@@ -39,7 +40,10 @@ def settle(b, n, contacts, m, parent, least, dt):  # pragma: no cover - compiled
         spin = v.wx * v.wx + v.wy * v.wy + v.wz * v.wz
         p = b.pose[i]
         off = (p.x - o.sx) ** 2 + (p.y - o.sy) ** 2 + (p.z - o.sz) ** 2
-        if speed < STILL_SPEED**2 and spin < STILL_SPIN**2 and off < STILL_RANGE**2:
+        slow = STILL_SPEED**2
+        if o.vehicle >= 0 or o.hover_tau > 0 or o.goal_tau > 0 or o.turn_strength > 0:
+            slow = DRIVEN_SPEED**2  # on its way, however gently
+        if speed < slow and spin < STILL_SPIN**2 and off < STILL_RANGE**2:
             o.timer += dt
         else:
             o.timer = 0

@@ -38,10 +38,12 @@ def _steer(o, p, m, heights, water, dt):  # pragma: no cover - compiled
         if o.hover_water:
             level = max(level, water)
         blend = min(dt / o.hover_tau * 3.0, 1.0)
+        m.vz -= m.az * dt  # what holds it up bears its weight
         m.vz += ((level + o.hover - p.z) / o.hover_tau - m.vz) * blend
         m.az = 0
     if o.goal_tau > 0:
         blend = min(dt / o.goal_tau * 4.0, 1.0)
+        m.vz -= m.az * dt
         m.vx += ((o.goal_x - p.x) / o.goal_tau - m.vx) * blend
         m.vy += ((o.goal_y - p.y) / o.goal_tau - m.vy) * blend
         m.vz += ((o.goal_z - p.z) / o.goal_tau - m.vz) * blend

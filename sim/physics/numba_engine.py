@@ -132,20 +132,20 @@ class NumbaEngine:
     # --- columns
 
     def _allocate(self, capacity: int) -> None:
-        old = getattr(self, "bodies", None)
+        old: Bodies | None = getattr(self, "bodies", None)
         tables = (
             np.zeros(capacity, POSE), np.zeros(capacity, MOTION), np.zeros(capacity, BODY), np.zeros(capacity, np.uint8),
             np.zeros((capacity, 6), np.float32), np.zeros((capacity, 3), np.float32),
         )  # fmt: skip
-        user, moved = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
+        user: NDArray[np.int64] = np.zeros(capacity, np.int64)
         if old is not None:
             n = len(old.awake)
             for table, before in zip(tables, old, strict=True):
-                table[:n] = before
+                table[:n] = before  # type: ignore[index]
             user[:n] = self.user
         self.bodies = Bodies(*tables)
-        self.user = user
-        self._moved = moved
+        self.user: NDArray[np.int64] = user
+        self._moved = np.zeros(capacity, np.int64)
         self._parent, self._least = np.zeros(capacity, np.int32), np.zeros(capacity, np.float32)
         pose, motions = tables[0].view(np.float32).reshape(capacity, 16), tables[1].view(np.float32).reshape(capacity, 16)
         self.position, self.awake = tables[5], tables[3]
@@ -264,7 +264,7 @@ class NumbaEngine:
         if dynamic:
             # A needle hardly resists being spun about its length; a floor of its inertia keeps the solver calm.
             inertia = solid.inertia * (mass / solid.volume)
-            inertia = inertia + np.eye(3) * max(1e-2 * np.trace(inertia), 1e-7 * mass)
+            inertia = inertia + np.eye(3) * max(2e-3 * np.trace(inertia), 1e-7 * mass)
             inverse = np.linalg.inv(inertia)
             for axis in range(3):
                 if o[("lock_x", "lock_y", "lock_z")[axis]]:
@@ -598,7 +598,7 @@ class NumbaEngine:
         if size < 1e-9 or length <= 0 or np.abs(o).max() > 1e5:
             return hits[:0]
         d /= size
-        count = rays.cast(*self._grids(), int(mask), -1, *o.tolist(), *d.tolist(), length, hits)
+        count = rays.cast(*self._grids(), int(mask), -1, *o.tolist(), *d.tolist(), length, hits)  # type: ignore[call-arg]
         hits = hits[:count]
         hits = hits[np.argsort(hits["fraction"], kind="stable")]
         hits["point"] = o + hits["fraction"][:, None] * d
@@ -614,7 +614,7 @@ class NumbaEngine:
         if len(directions) != len(origins):
             raise BadBody("as many directions as origins, please")
         out = np.zeros(len(origins), HIT_DTYPE)
-        rays.cast_batch(*self._grids(), int(mask), origins, directions, lengths, out)
+        rays.cast_batch(*self._grids(), int(mask), origins, directions, lengths, out)  # type: ignore[call-arg]
         return out
 
     def statistics(self) -> dict[str, int]:

@@ -82,7 +82,7 @@ def poly_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
     """Manifold of two polyhedral pieces (box, cylinder, hull); how many points."""
     relative(s)
     xc = s.xc
-    verts, faces, edges, loops = g.verts, g.faces, g.edges, g.loops
+    verts, faces, edges = g.verts, g.faces, g.edges
     for k in range(pb.vn):
         x, y, z = verts[pb.v0 + k, 0], verts[pb.v0 + k, 1], verts[pb.v0 + k, 2]
         for r in range(3):
@@ -152,7 +152,7 @@ def poly_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
             bz = s.corners[other.b, 2] - s.corners[other.a, 2]
             d1 = f1.nx * bx + f1.ny * by + f1.nz * bz
             d2 = f2.nx * bx + f2.ny * by + f2.nz * bz
-            if d1 * d2 >= 0 or c1 * d2 >= 0:
+            if d1 * d2 >= 0 or c1 * d2 <= 0:
                 continue
             nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
             length = math.sqrt(nx * nx + ny * ny + nz * nz)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def _outline(kind: int, begin: float, end: float, steps: int = ROUND) -> list[tu
     """Points along a profile's outline from `begin` to `end` of its length (0..1), corners included."""
     if kind in (Profile.CIRCLE, Profile.HALF_CIRCLE):
         turn = 2 * math.pi if kind == Profile.CIRCLE else math.pi
-        n = max(int(math.ceil(steps * (end - begin) * turn / (2 * math.pi))), 1)
+        n = max(math.ceil(steps * (end - begin) * turn / (2 * math.pi)), 1)
         return [
             (0.5 * math.cos(turn * (begin + (end - begin) * k / n)), 0.5 * math.sin(turn * (begin + (end - begin) * k / n)))
             for k in range(n + 1)
@@ -134,7 +135,7 @@ def _straight(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale:
     return [
         np.concatenate([ring(polygon, a), ring(polygon, b)])
         for polygon in polygons
-        for a, b in zip(stations[:-1], stations[1:], strict=True)
+        for a, b in pairwise(stations)
     ]
 
 
@@ -170,7 +171,7 @@ def _bent(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale: Poi
     return [
         np.concatenate([ring(polygon, a), ring(polygon, b)])
         for polygon in polygons
-        for a, b in zip(stations[:-1], stations[1:], strict=True)
+        for a, b in pairwise(stations)
     ]
 
 

@@ -265,7 +265,7 @@ def _ray_meets(box, ox, oy, oz, dx, dy, dz, limit):  # pragma: no cover - compil
 def _cast_grid(b, g, s, start, items, side, cell, statics, mask, skip, ox, oy, oz, dx, dy, dz, length, hits, count):
     # pragma: no cover - compiled
     inv = 1.0 / cell
-    cx, cy = int(math.floor(ox * inv)), int(math.floor(oy * inv))
+    cx, cy = math.floor(ox * inv), math.floor(oy * inv)
     sx, sy = (1 if dx > 0 else -1), (1 if dy > 0 else -1)
     big = 1e30
     step_x, step_y = (cell / abs(dx) if abs(dx) > 1e-9 else big), (cell / abs(dy) if abs(dy) > 1e-9 else big)

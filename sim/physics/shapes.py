@@ -99,7 +99,7 @@ def _flat(shape: Shape, offset: Any = (0.0, 0.0, 0.0), turn: Any = None, depth: 
         return [(shape, np.asarray(offset, np.float64), turn, 0)]
     if depth > 8:
         raise BadBody("compounds nested too deep")
-    leaves = []
+    leaves: list[tuple[Shape, Any, Any, int]] = []
     for number, (part, at, rotation) in enumerate(shape.parts):
         inner = _flat(part, turn @ np.asarray(at) + offset, turn @ matrix(rotation), depth + 1)
         leaves.extend((leaf, where, how, number) for leaf, where, how, _ in inner)

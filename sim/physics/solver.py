@@ -12,6 +12,7 @@ A contact that is still a small way off only stops what would pass through it wi
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,8 @@ def remember(contacts, m, table):  # pragma: no cover - compiled
 def prepare(contacts, m, motion, body, old, old_count, table, dt):  # pragma: no cover - compiled
     """Masses, aims and warm start of `m` contacts."""
     inv_dt = np.float32(1.0 / dt)
-    li, lj, found = -1, -1, -1
+    li, lj = -1, -1
+    found: Any = np.int32(-1)
     for k in range(m):
         c = contacts[k]
         if c.friction < 0:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
+from typing import Any
 
 import numpy as np
 
@@ -185,7 +186,7 @@ def _clamped(value: float) -> float:
     return min(max(float(value), SHORTEST), LONGEST)
 
 
-def row_of(vehicle: Vehicle) -> np.void:
+def row_of(vehicle: Vehicle) -> Any:
     """The vehicle as the kernel reads it, motors fresh."""
     row = np.zeros((), VEHICLE_DTYPE)
     x, y, z, w = vehicle.reference_frame
