@@ -18,7 +18,7 @@ from protocol.wellknown import NULL
 from sim.scripts.language.errors import CompileError
 from sim.scripts.language.program import compile_script
 from sim.scripts.language.values import Key, Rotation, Value, Vector, to_string
-from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, Listen
+from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.script import Script
 from sim.world.objects import Prim
@@ -83,8 +83,7 @@ class Scripts:
     def remove(self, prim: Prim) -> None:
         """The prim goes, its scripts with it."""
         for script in self._of_prim.pop(prim, []):
-            script.set_running(False)
-            self.engine.scheduler.forget(script)
+            script.remove()
             for listens in self._listens.values():
                 for key in [key for key in listens if key[0] is script]:
                     del listens[key]
@@ -364,8 +363,11 @@ class Scripts:
 
     # --- WorldInterface: linkset data
 
-    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
-        return self._prim_of[script].linkset_root.linkset_data
+    def linkset_store(self, script: Script) -> LinksetStore:
+        root = self._prim_of[script].linkset_root
+        if root.linkset_data is None:
+            root.linkset_data = LinksetStore()
+        return root.linkset_data
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
         for prim in self._prim_of[script].linkset_root.linkset():

@@ -1,6 +1,6 @@
 """What the compiler says of wrong sources: every error, at its place, in words that help."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import pytest

@@ -1,6 +1,6 @@
 """The compiler against anything, and generated programs against a model of LSL in Python."""
 
-# ruff: noqa: E501 (scripts in strings)
+
 from __future__ import annotations
 
 import math
