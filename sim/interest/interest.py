@@ -175,11 +175,6 @@ class Interest:
             texture_entry=agent.appearance.texture_entry,
         )
 
-    def show_avatars(self, viewer: Agent, others: list[Agent]) -> None:
-        """Full updates of these people to one viewer, who asked."""
-        if viewer.circuit is not None and viewer in self._viewers:
-            self._send_blocks(viewer.circuit, [self._full_block(other) for other in others if other.root])
-
     def _send_blocks(self, circuit: Circuit, blocks: list[dict[str, Any]]) -> None:
         """ObjectUpdates of so many blocks, as many to a datagram as fit."""
         region = {
