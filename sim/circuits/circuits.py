@@ -235,7 +235,7 @@ class Circuits:
         self.sim.circuit_opened(agent)
 
     def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet, now: float) -> None:
-        """UseCircuitCode again on the same address: a resend, or a client that starts counting anew, as hippolyzer does on coming back."""
+        """UseCircuitCode again on the same address: a resend, or a client that counts anew, as hippolyzer does."""
         agent = self._announced(message)
         if agent is None:
             self.metrics.count("packets_dropped", label="wrong circuit code")
