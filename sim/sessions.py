@@ -110,7 +110,8 @@ class Sessions:
         agent.wearables = list(state.get("wearables", []))
 
     def _forget_if_unseen(self, agent: Agent) -> None:
-        if agent.circuit is None and self.sim.world.agents.get(agent.agent_id) is agent:
+        """A view that was never taken up. Who has been announced as arriving since has a time limit of its own."""
+        if agent.circuit is None and agent.arrival is None and self.sim.world.agents.get(agent.agent_id) is agent:
             self.lost(agent, "never came")
 
     def _arrival_expires(self, agent: Agent, state: dict[str, Any]) -> None:

@@ -251,6 +251,20 @@ async def test_who_walked_in_and_never_came_leaves_no_views(sim: TestSimulator) 
     assert [closed[0] for closed in peers.closed] == [west["region_id"]]
 
 
+async def test_a_view_never_taken_up_is_no_reason_to_refuse_an_arrival(sim: TestSimulator) -> None:
+    """Some clients open a circuit only when they come: the time they had for the view says nothing about that."""
+    anna = add_child(sim)
+    sim.circuits.close(anna.circuit, "test")
+    sim.clock.advance(85.0)
+    sim.sessions.announce(handed_back(anna.agent, "crossing"))
+    sim.clock.advance(10.0)
+    await settle(sim)
+    assert sim.world.agents[anna.id] is anna.agent and not sim.backbone.called("leave")
+    sim.clock.advance(75.0)
+    await settle(sim)
+    assert anna.id not in sim.world.agents and sim.backbone.called("leave")
+
+
 # --- memory
 
 
