@@ -266,6 +266,8 @@ class Sessions:
 
     def kick(self, agent: Agent, reason: str) -> None:
         """End an agent here and tell its client why. The caller, or nobody, answers for the grid's records."""
+        if self.sim.world.agents.get(agent.agent_id) is not agent:
+            return  # it is gone; the person may be here again already, in a new session
         if agent.circuit is not None and reason:
             target = {"TargetIP": "0.0.0.0", "TargetPort": 0}
             user = {"AgentID": agent.agent_id, "SessionID": agent.session_id, "Reason": reason}

@@ -265,6 +265,17 @@ async def test_a_view_never_taken_up_is_no_reason_to_refuse_an_arrival(sim: Test
     assert anna.id not in sim.world.agents and sim.backbone.called("leave")
 
 
+async def test_late_news_of_an_old_session_leaves_the_new_one_alone(sim: TestSimulator) -> None:
+    """Somebody who logs in again at once: the old arrival is refused by Backbone when the new agent waits already."""
+    anna = add_root(sim)
+    again = {**handed_back(anna.agent, "login"), "session_id": uuid4()}
+    new = sim.sessions.announce(again)
+    sim.sessions.kick(anna.agent, "Your session has ended elsewhere.")
+    sim.sessions.remove(anna.agent, "late")
+    assert sim.world.agents[anna.id] is new
+    assert sim.cap_server._grants[new.seed].agent is new
+
+
 # --- memory
 
 
