@@ -86,7 +86,9 @@ class Crowd:
 
     # --- coming in
 
-    async def enter(self, http: aiohttp.ClientSession, login_uri: str, number: int, account: Account, start: str) -> None:
+    async def enter(
+        self, http: aiohttp.ClientSession, login_uri: str, number: int, account: Account, start: str
+    ) -> None:
         """Log one in and send it on its way; `tick` does the rest. A failure is counted."""
         try:
             session = await request_session(http, login_uri, *account, start, options=_OPTIONS)
@@ -214,7 +216,10 @@ class Crowd:
             return
         session = self._session(number)
         claims = {"AgentID": session.agent_id, "SessionID": session.session_id}
-        self.say(number, Message("ChatFromViewer", AgentData=claims, ChatData={"Message": self.chance.choice(LINES), "Type": 1}))
+        self.say(
+            number,
+            Message("ChatFromViewer", AgentData=claims, ChatData={"Message": self.chance.choice(LINES), "Type": 1}),
+        )
         self.chats_said += 1
 
     @property
@@ -224,7 +229,18 @@ class Crowd:
 
     def begin(self) -> None:
         """Count and time from now on."""
-        names = ("packets", "resent", "bytes", "sent", "sent_bytes", "refused", "updates", "full", "chats", "animations")
+        names = (
+            "packets",
+            "resent",
+            "bytes",
+            "sent",
+            "sent_bytes",
+            "refused",
+            "updates",
+            "full",
+            "chats",
+            "animations",
+        )
         for name in (*names, "first", "highest", "pings"):
             self.bots[name] = 0
         self.near_times[:] = self.far_times[:] = self.missed[:] = 0

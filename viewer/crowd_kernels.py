@@ -305,9 +305,7 @@ def _message(
     if kept < 7:
         return
     flags = data[0]
-    sequence = (
-        (np.int64(data[1]) << 24) | (np.int64(data[2]) << 16) | (np.int64(data[3]) << 8) | np.int64(data[4])
-    )
+    sequence = (np.int64(data[1]) << 24) | (np.int64(data[2]) << 16) | (np.int64(data[3]) << 8) | np.int64(data[4])
     if flags & RESENT:
         bot.resent += 1
     else:

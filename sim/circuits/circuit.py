@@ -69,7 +69,9 @@ class Circuit:
         on_ack: Callable[[], None] | None = None,
     ) -> None:
         """Send a message: it leaves at the end of this frame, or when its category's throttle allows."""
-        self.send_body(encode(message), reliable=reliable, category=category, on_ack=on_ack, zerocode=message.spec.zerocoded)
+        self.send_body(
+            encode(message), reliable=reliable, category=category, on_ack=on_ack, zerocode=message.spec.zerocoded
+        )
 
     def send_body(
         self,

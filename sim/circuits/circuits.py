@@ -74,7 +74,9 @@ class Circuits:
     def _sift(self, count: int, buffer: np.ndarray, keys: np.ndarray, lengths: np.ndarray) -> None:
         """Plain AgentUpdates, which are nearly everything a crowd sends, never become messages."""
         world = self.sim.world
-        taken, size, over = self.fast.take(count, buffer, keys, lengths, world.avatars.rows, self.clock.now(), world.time)
+        taken, size, over = self.fast.take(
+            count, buffer, keys, lengths, world.avatars.rows, self.clock.now(), world.time
+        )
         if taken:
             self.metrics.plain["packets_in"] += taken
             self.metrics.plain["bytes_in"] += size
@@ -98,7 +100,9 @@ class Circuits:
         for circuit in list(self.by_key.values()):
             circuit.heard_at = max(circuit.heard_at, heard[circuit.slot])
             if now - circuit.heard_at > SILENCE_LIMIT or circuit.unacked_bytes > UNACKED_LIMIT:
-                self.sim.agent_lost(circuit.agent, "silent" if circuit.unacked_bytes <= UNACKED_LIMIT else "unresponsive")
+                self.sim.agent_lost(
+                    circuit.agent, "silent" if circuit.unacked_bytes <= UNACKED_LIMIT else "unresponsive"
+                )
                 continue
             if circuit.next_resend <= now:
                 self.metrics.count("resends", circuit.resend(now))

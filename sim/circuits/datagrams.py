@@ -31,9 +31,7 @@ MTU = 1200  # the largest datagram we send, bytes
 _recvmmsg: Any = types.ExternalFunction(
     "recvmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32, types.uint64)
 )
-_sendmmsg: Any = types.ExternalFunction(
-    "sendmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32)
-)
+_sendmmsg: Any = types.ExternalFunction("sendmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32))
 _DONTWAIT = 0x40
 TAKEN = -2  # the length of a datagram that was dealt with already
 Sift = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
@@ -186,7 +184,8 @@ class DatagramSocket:
     def receive(self, sift: Sift | None = None, limit: int = 8192) -> Iterator[tuple[int, memoryview | None]]:
         """What has arrived, as (key, bytes); None for one too large. The bytes are valid until the next is taken.
 
-        `sift(count, buffer, keys, lengths)` sees every batch first; what it gives the length TAKEN is not told. At most `limit` datagrams a call, so that a flood cannot hold the frame.
+        `sift(count, buffer, keys, lengths)` sees every batch first; what it gives the length TAKEN is not told. At
+        most `limit` datagrams a call, so that a flood cannot hold the frame.
         """
         if not self._poll.poll(0):  # most frames of a quiet region end here, for a tenth of the cost
             return

@@ -143,8 +143,21 @@ def _apply(slot, row, body, world_time):  # pragma: no cover - compiled
 
 @njit(cache=True, nogil=True)
 def _take(
-    count, buffer, keys, lengths, table_keys, table_slots, slots, rows, now, world_time, per_second, burst, batch, scratch,
-    tally
+    count,
+    buffer,
+    keys,
+    lengths,
+    table_keys,
+    table_slots,
+    slots,
+    rows,
+    now,
+    world_time,
+    per_second,
+    burst,
+    batch,
+    scratch,
+    tally,
 ):  # pragma: no cover - compiled
     """Deal with the plain AgentUpdates of a batch: their length becomes TAKEN. tally += taken, bytes, over the rate."""
     for i in range(count):
@@ -275,7 +288,14 @@ class FastPath:
         self._used += _insert(self._table_keys, self._table_slots, np.uint64(key), slot)
 
     def take(
-        self, count: int, buffer: np.ndarray, keys: np.ndarray, lengths: np.ndarray, rows: np.ndarray, now: float, world_time: float
+        self,
+        count: int,
+        buffer: np.ndarray,
+        keys: np.ndarray,
+        lengths: np.ndarray,
+        rows: np.ndarray,
+        now: float,
+        world_time: float,
     ) -> tuple[int, int, int]:
         """Deal with a batch as the socket read it: how many were taken, their bytes, how many of them over the rate."""
         if not self._learned:

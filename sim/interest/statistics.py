@@ -158,5 +158,3 @@ def _broadcast(viewers: Iterable[Agent], message: Message) -> None:
 
 def _byte(value: float) -> int:
     return min(max(int(value), 0), 255)
-
-
