@@ -5,6 +5,7 @@ Pure bookkeeping over a `Circuits` table that owns the socket; the frame's stage
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from sim.circuits.throttle import CATEGORIES, DEFAULT, ThrottledQueue
 if TYPE_CHECKING:
     from sim.circuits.circuits import Circuits
     from sim.world.agent import Agent
+
+_HEADER = struct.Struct(">BIB")  # flags, sequence, no extra header
 
 # Reliable numbers remembered, to process each once (SURFACE 3.3: at least the last 1000).
 SEEN_LIMIT = 4096
@@ -104,7 +107,10 @@ class Circuit:
             self.unacked[sequence] = Pending(body, flags, now, due, 1, on_ack)
             self.unacked_bytes += len(body)
             self.next_resend = min(self.next_resend, due)
-        self.circuits.queue(self.key, packet.build(body, sequence, flags))
+        coded = self.circuits.coded(body) if zerocode else body
+        if zerocode and len(coded) >= len(body):
+            coded, flags = body, flags & ~packet.ZEROCODED
+        self.circuits.queue(self.key, _HEADER.pack(flags, sequence, 0) + coded)
 
     def set_throttles(self, rates: tuple[float, ...]) -> None:
         """Bits a second in the order of CATEGORIES."""

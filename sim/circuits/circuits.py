@@ -52,6 +52,7 @@ class Circuits:
         self.fast = FastPath()
         self._ack_due: set[Circuit] = set()
         self._outbox: list[tuple[int, bytes]] = []
+        self._coded: dict[bytes, bytes] = {}  # of this frame
         self._next_keep = 0.0
 
     # --- frame stages
@@ -115,9 +116,9 @@ class Circuits:
 
     def flush(self) -> None:
         """Everything queued this frame leaves: acks first, since clients act on them before anything else."""
-        for key, datagram in self._outbox:
-            self.socket.outgoing.queue(key, datagram)
+        self.socket.outgoing.queue_all(self._outbox)
         self._outbox.clear()
+        self._coded.clear()
         count, size, refused = self.socket.flush()
         if count:
             self.metrics.plain["packets_out"] += count
@@ -129,6 +130,13 @@ class Circuits:
 
     def queue(self, key: int, datagram: bytes) -> None:
         self._outbox.append((key, datagram))
+
+    def coded(self, body: bytes) -> bytes:
+        """A body zero coded; one that goes to many in a frame is coded once."""
+        coded = self._coded.get(body)
+        if coded is None:
+            coded = self._coded[body] = packet.zero_encode(body)
+        return coded
 
     def next_sequence(self, slot: int) -> int:
         sequence = (int(self.sequences[slot]) + 1) & SEQUENCE_MASK

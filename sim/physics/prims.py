@@ -1,0 +1,4 @@
+from sim.physics.engine import box
+
+
+def prim_shape(params, scale): return box(*scale)
