@@ -21,8 +21,9 @@ import random
 import resource
 import socket
 import struct
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, thread_time, time
 from typing import Any
 
@@ -338,7 +339,7 @@ async def run(
     chat_every: float = 30.0,
     logins_at_once: int = 8,
     settle: float = 5.0,
-    on_ready: Any = None,
+    on_ready: Callable[[Crowd], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> dict[str, Any]:
     """Log `count` in, let them live `seconds`, log them out; what they saw.
@@ -407,12 +408,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--logins-at-once", type=int, default=8)
     parser.add_argument("--settle", type=float, default=5.0, help="seconds after the last login that are not counted")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--announce", action="store_true", help="say on stderr when all are in and counting begins")
     given = parser.parse_args(arguments)
+
+    def announce(crowd: Crowd) -> None:
+        if given.announce:
+            print(f"{crowd.living} in", file=sys.stderr, flush=True)
+
     report = asyncio.run(
         run(
             given.login_uri, given.count, given.seconds, accounts=numbered(given.count, given.first, given.password),
             region=given.region, seed=given.seed, per_second=given.per_second, rate=given.rate,
-            chat_every=given.chat_every, logins_at_once=given.logins_at_once, settle=given.settle,
+            chat_every=given.chat_every, logins_at_once=given.logins_at_once, settle=given.settle, on_ready=announce,
         )
     )  # fmt: skip
     print(json.dumps(report))
