@@ -19,9 +19,8 @@ from numba import njit
 from protocol.message import Message, encode
 from sim.circuits.datagrams import MTU, Outgoing
 from sim.handlers.avatar import playing_animations
-from sim.interest.packing import LINE_DTYPE, NEAR
+from sim.interest.packing import NEEDS, Rings
 from sim.world.agent import Agent
-from sim.world.avatars import AVATAR_DTYPE
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -36,37 +35,25 @@ TOLD_ONCE, CHANGED = 1, 2
 
 @njit(cache=True, nogil=True)
 def _pack(
-    rows,
-    bodies,
-    lengths,
-    viewers,
-    eyes,
-    pending,
-    lines,
-    quota,
-    least,
-    sequences,
-    keys,
-    buffer,
-    offsets,
-    sizes,
-    out_keys,
-    count,
-    used,
+    total, bodies, lengths, viewers, pending, needs, lines, quota, least, turn, sequences, keys, buffer, offsets, sizes, out_keys,
+    count, used
 ):  # pragma: no cover - compiled
     written = 0
     for v in range(len(viewers)):
         slot = viewers[v]
-        waiting = pending[slot]
+        waiting, need = pending[slot], needs[slot]
         left = quota
         for ring in range(2):
-            for r in range(len(rows)):
-                if waiting[r] < least or left == 0:
+            first = (turn * 37) % total if ring else 0  # those further away have their turn one after the other
+            for n in range(total):
+                if left == 0:
+                    break
+                r = first + n
+                if r >= total:
+                    r -= total
+                if waiting[r] < least:
                     continue
-                square = 0.0
-                for k in range(3):
-                    square += (rows[r].position[k] - eyes[v, k]) ** 2
-                near = square < NEAR * NEAR
+                near = need[r] <= NEEDS[0]
                 if near != (ring == 0):
                     continue
                 waiting[r] = TOLD_ONCE if near and waiting[r] == CHANGED else 0
@@ -149,13 +136,13 @@ class Animations:
         self.pending[:, row] = 0
         self._lengths[row] = 0
 
-    def update(self, viewers: dict[Agent, int], slots: np.ndarray, eyes: np.ndarray, lines: np.ndarray) -> None:
-        """Tell what is to be told. viewers -> slots as in `slots` (V,); eyes (V, 3); lines: `packing.Rings.lines`."""
+    def update(self, viewers: dict[Agent, int], slots: np.ndarray, rings: Rings) -> None:
+        """Tell what is to be told. viewers -> slots as in `slots` (V,); `rings` knows who is near whom."""
         changes = int((self.pending >= CHANGED).sum())
         if 0 < changes <= RELIABLE_A_FRAME:
             self._reliably(viewers)
         elif changes or self.sim.frame.number % AGAIN_FRAMES == 0:
-            self._by_kernel(slots, eyes, lines)
+            self._by_kernel(slots, rings)
 
     def _reliably(self, viewers: dict[Agent, int]) -> None:
         agents = {slot: viewer for viewer, slot in viewers.items()}
@@ -165,8 +152,8 @@ class Animations:
             if viewer is not None and viewer.circuit is not None:
                 viewer.circuit.send_body(self._bodies[row, : self._lengths[row]].tobytes())
 
-    def _by_kernel(self, slots: np.ndarray, eyes: np.ndarray, lines: np.ndarray) -> None:
-        if not len(slots):
+    def _by_kernel(self, slots: np.ndarray, rings: Rings) -> None:
+        if not len(slots) or not self.sim.world.avatars.count:
             return
         share = min(len(slots), VIEWERS_A_FRAME)
         mine = (self._next + np.arange(share)) % len(slots)
@@ -174,12 +161,12 @@ class Animations:
         circuits, number = self.sim.circuits, self.sim.frame.number
         # Each viewer has its turn at what was told once already, every AGAIN_FRAMES or a little later.
         least = TOLD_ONCE if number % AGAIN_FRAMES < -(-len(slots) // share) else CHANGED
-        rows = self.sim.world.avatars.rows[: self.sim.world.avatars.count]
+        total = self.sim.world.avatars.count
         quota = max(PACKETS_A_FRAME // share, 1)
         outgoing: Outgoing = circuits.socket.outgoing
-        outgoing.reserve(share * min(quota, len(rows)) * (1 + self._bodies.shape[1] // MTU))
+        outgoing.reserve(share * min(quota, total) * (1 + self._bodies.shape[1] // MTU))
         outgoing.count, outgoing.used, _ = _pack(
-            rows, self._bodies, self._lengths, slots[mine], eyes[mine], self.pending, lines, quota, least,
+            total, self._bodies, self._lengths, slots[mine], self.pending, rings.needs, rings.lines, quota, least, number,
             circuits.sequences, circuits.keys, outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys,
             outgoing.count, outgoing.used,
         )  # fmt: skip
@@ -187,10 +174,9 @@ class Animations:
 
 def warm() -> None:
     """Compile, or load from the cache, before the region opens."""
-    outgoing = Outgoing(2)
+    outgoing, rings = Outgoing(2), Rings()
     one = np.zeros(1, np.int64)
     _pack(
-        np.zeros(1, AVATAR_DTYPE), np.zeros((1, 160), np.uint8), one, one, np.zeros((1, 3), np.float32),
-        np.zeros((1, 1), np.uint8), np.zeros(1, LINE_DTYPE), 1, 1, np.zeros(1, np.uint32), np.zeros(1, np.uint64),
-        outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, 0, 0,
+        1, np.zeros((1, 160), np.uint8), one, one, np.zeros((1, 1), np.uint8), rings.needs, rings.lines, 1, 1, 1,
+        np.zeros(1, np.uint32), np.zeros(1, np.uint64), outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, 0, 0,
     )  # fmt: skip

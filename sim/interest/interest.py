@@ -233,12 +233,11 @@ class Interest:
     def _send_animations(self) -> None:
         world = self.sim.world
         marked, world.marks.animations = world.marks.animations, set()
-        rows = world.avatars.rows[: world.avatars.count]
         self._grow(0)
-        viewers, _, eyes = self._eyes(rows)
+        viewers = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
         agents = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
         self.animations.changed(agents, viewers, self.known)
-        self.animations.update(self._viewers, viewers, eyes, self.rings.lines)
+        self.animations.update(self._viewers, viewers, self.rings)
 
     def _send_appearances(self) -> None:
         world = self.sim.world

@@ -91,11 +91,12 @@ def _pack(
 
 # What a movement must wait for a viewer, by distance. A pending update gains `STEPS[level]` a frame and goes once it has
 # what its ring asks: at level 0 at once, at level 2 after 1, 4, 10 or 20 frames. The level rises when a viewer's line is
-# full, and for everybody when frames become long.
+# full. When frames become long, all lines are given less.
 NEAR, MIDDLE, FAR = 24.0, 64.0, 128.0  # metres
 NEEDS = (4, 32, 80, 160)
-STEPS = np.array([255, 16, 8, 4, 2], np.int64)
+STEPS = np.array([255, 16, 8, 4, 2], np.uint8)
 LEVELS = len(STEPS)
+FULL_PACKET = (MTU - _HEADER) // 63  # avatars
 RING_FRAMES = 16  # a viewer's rings are drawn anew so often
 LEVEL_FRAMES = 8
 BURST_SECONDS = 0.25  # of a viewer's rate that may leave at once
@@ -141,77 +142,69 @@ def _rings(rows, ex, ey, ez, own, need):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _gather(due, told, waiting, need, step, ready):  # pragma: no cover - compiled
-    """Count one frame of waiting; returns how many are ready, nearest ring first."""
+def _mark(rows, viewers, own, eyes, known, pending, needs, turn, due, moved):  # pragma: no cover - compiled
+    """Note for every viewer what moved, and draw the rings of some of them anew."""
+    _news(rows, due)
     count = 0
-    later = len(ready)
-    for r in range(len(due)):
-        age = np.int64(waiting[r])
-        if due[r] and told[r]:
-            age = max(age, 1)
-            if due[r] == 2:
-                age = max(age, need[r] - (need[r] >> 2))
-        if age == 0:
+    for r in range(len(rows)):
+        if due[r]:
+            moved[count] = r
+            count += 1
+    for v in range(len(viewers)):
+        slot = viewers[v]
+        need = needs[slot, : len(rows)]
+        if (turn + v) % RING_FRAMES == 0 or need[0] == 0:
+            _rings(rows, eyes[v, 0], eyes[v, 1], eyes[v, 2], own[v], need)
+        told, waiting = known[slot], pending[slot]
+        for n in range(count):
+            r = moved[n]
+            if told[r]:
+                if need[r] == 0:  # its avatar has just come
+                    need[r] = NEEDS[0]
+                gain = need[r] - (need[r] >> 2) if due[r] == 2 else 1
+                waiting[r] = max(waiting[r], gain)
+
+
+@njit(cache=True, nogil=True)
+def _collect(words, ready, need, picked):  # pragma: no cover - compiled
+    """Rows marked in `ready` (bytes, and the same as u64 words): near ones first; returns how many near, and in all."""
+    near = 0
+    later = len(picked)
+    for w in range(len(words)):
+        if words[w] == 0:
             continue
-        age = min(age + step, 255)
-        waiting[r] = age
-        if age >= need[r]:
+        for r in range(8 * w, 8 * w + 8):
+            if not ready[r]:
+                continue
             if need[r] <= NEEDS[0]:
-                ready[count] = r
-                count += 1
+                picked[near] = r
+                near += 1
             else:
                 later -= 1
-                ready[later] = r
-    near = count
-    for k in range(len(ready) - later):  # the others behind the near ones; both halves never overlap
-        if later + k != count:
-            ready[count] = ready[later + k]
-        count += 1
-    return near, count
+                picked[later] = r
+    total = near
+    for k in range(later, len(picked)):  # close the gap between the two
+        picked[total] = picked[k]
+        total += 1
+    return near, total
 
 
 @njit(cache=True, nogil=True)
 def _pack_rings(
-    rows,
-    records,
-    lengths,
-    viewers,
-    own,
-    eyes,
-    known,
-    pending,
-    needs,
-    lines,
-    rates,
-    dt,
-    turn,
-    least,
-    due,
-    ready,
-    sequences,
-    keys,
-    handle,
-    dilation,
-    buffer,
-    offsets,
-    sizes,
-    out_keys,
-    count,
-    used,
+    records, lengths, viewers, own, pending, needs, ready, words, lines, rates, share, dt, turn, picked, sequences, keys,
+    handle, dilation, buffer, offsets, sizes, out_keys, count, used
 ):  # pragma: no cover - compiled
     written = 0
-    _news(rows, due)
     for v in range(len(viewers)):
         slot = viewers[v]
         line = lines[slot]
-        burst = rates[slot] * BURST_SECONDS
-        line.tokens = min(line.tokens + rates[slot] * dt, burst)
-        need = needs[slot, : len(rows)]
-        if (turn + v) % RING_FRAMES == 0 or need[0] == 0:
-            _rings(rows, eyes[v, 0], eyes[v, 1], eyes[v, 2], own[v], need)
-        level = min(max(line.level, least), LEVELS - 1)
+        rate = rates[slot] * share
+        burst = rate * BURST_SECONDS
+        line.tokens = min(line.tokens + rate * dt, burst)
+        near, total = _collect(words[slot], ready[slot], needs[slot], picked)
         waiting = pending[slot]
-        near, total = _gather(due, known[slot], waiting, need, STEPS[level], ready)
+        if line.level > 0 and total > near:  # a full line carries full packets; what is over waits for the next frame
+            total = max(total - total % FULL_PACKET, near)
         start = -1
         at = 0
         blocks = 0
@@ -219,14 +212,14 @@ def _pack_rings(
         first = (turn * 37 + slot * 11) % (total - near) if total > near else 0
         for n in range(total):
             if n < near:
-                r = ready[n]
+                r = picked[n]
                 if line.tokens <= -burst and r != own[v]:
                     continue
             else:
                 if line.tokens <= 0:
                     break
                 k = n - near + first
-                r = ready[near + (k if k < total - near else k - (total - near))]
+                r = picked[near + (k if k < total - near else k - (total - near))]
             waiting[r] = 0
             length = lengths[r]
             if start < 0 or at + length > MTU or blocks == 255:
@@ -271,9 +264,8 @@ class Rings:
         self.pending = np.zeros((64, 128), np.uint8)  # what an update has gained while it waits; 0: nothing to tell
         self.needs = np.zeros((64, 128), np.uint8)  # what it needs to go; 0: not reckoned yet
         self.lines = np.zeros(64, LINE_DTYPE)
-        self.least = 0  # level that holds for everybody, however empty its line
-        self._due = np.zeros(128, np.uint8)
-        self._ready = np.zeros(128, np.int64)
+        self.share = 1.0  # of their lines, that viewers are given: less when the region cannot keep up
+        self._allot(64, 128)
 
     def grow(self, slots: int, rows: int) -> None:
         """Room for that many of both."""
@@ -288,7 +280,13 @@ class Rings:
         lines = np.zeros(slots, LINE_DTYPE)
         lines[:old_slots] = self.lines
         self.lines = lines
-        self._due, self._ready = np.zeros(rows, np.uint8), np.zeros(rows, np.int64)
+        self._allot(slots, rows)
+
+    def _allot(self, slots: int, rows: int) -> None:
+        """Scratch space. Rows are a multiple of eight, so that eight marks can be read at once."""
+        self._due, self._picked = np.zeros(rows, np.uint8), np.zeros(rows, np.int64)
+        self._ready, self._gain = np.zeros((slots, rows), np.bool_), np.zeros((slots, rows), np.uint8)
+        self._words = self._ready.view(np.uint64)
 
     def forget(self, slot: int) -> None:
         """Another viewer may have this slot next."""
@@ -319,11 +317,18 @@ class Rings:
         are now. viewers (V,): circuit slots, own (V,): the viewer's own row or -1, eyes (V, 3). known (slots, rows)
         uint8; rates (slots,) bytes a second. turn: frame number. Returns the number of blocks queued.
         """
-        per_packet = (MTU - _HEADER) // 63
-        outgoing.reserve(len(viewers) * (len(rows) // per_packet + 1))
+        outgoing.reserve(len(viewers) * (len(rows) // FULL_PACKET + 1))
+        _mark(rows, viewers, own, eyes, known, self.pending, self.needs, turn, self._due, self._picked)
+        # One frame of waiting for all at once: bytes, which numpy adds 32 at a time.
+        step = STEPS[self.lines["level"]][:, None]
+        gain = np.minimum(self.pending, 255 - step, out=self._gain)
+        gain += step
+        np.greater(self.pending, 0, out=self._ready)
+        np.multiply(gain, self._ready, out=self.pending)
+        np.greater_equal(self.pending, np.maximum(self.needs, 1, out=gain), out=self._ready)
         outgoing.count, outgoing.used, written = _pack_rings(
-            rows, records, lengths, viewers, own, eyes, known, self.pending, self.needs, self.lines, rates, dt, turn,
-            self.least, self._due, self._ready[: len(rows)], sequences, keys, np.uint64(handle), round(dilation * 65535),
+            records, lengths, viewers, own, self.pending, self.needs, self._ready, self._words, self.lines,
+            rates, self.share, dt, turn, self._picked, sequences, keys, np.uint64(handle), round(dilation * 65535),
             outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used,
         )  # fmt: skip
         return int(written)
