@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -80,7 +81,9 @@ def measure(count: int, seconds: float, rate: float) -> dict[str, Any]:
         report = json.loads(crowd.stdout.read())
         crowd.wait(timeout=60)
         rates = {key: (after[key] - before.get(key, 0.0)) / elapsed for key in after}
-        stages = {key[6:]: value * 1000 / max(rates["frames"], 1) for key, value in rates.items() if key[:6] == "stage "}
+        stages = {
+            key[6:]: value * 1000 / max(rates["frames"], 1) for key, value in rates.items() if key[:6] == "stage "
+        }
         seen, near = report["move_to_seen_ms"], report["near_move_to_seen_ms"]
         return {
             "agents": count,
@@ -113,12 +116,11 @@ def arrivals(grid: BenchGrid, name: str, crowd: subprocess.Popen[str]) -> float:
     port = next(entry["port"] for entry in grid.status()["processes"] if entry["name"] == name)
     worst = 1.0
     assert crowd.stderr is not None
-    os.set_blocking(crowd.stderr.fileno(), False)
-    while not crowd.stderr.read():
-        if crowd.poll() is not None:
-            raise SystemExit("the crowd ended before it was in")
+    while not select.select([crowd.stderr], [], [], 0.25)[0]:
         worst = min(worst, grid.figures(port)["dilation"])
-        time.sleep(0.25)
+    said = crowd.stderr.readline()
+    if not said.endswith(" in\n"):
+        raise SystemExit(f"the crowd ended before it was in: {said}{crowd.stderr.read()}")
     return worst
 
 

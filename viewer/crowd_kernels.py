@@ -255,7 +255,7 @@ def _terse(
     """Blocks of one ImprovedTerseObjectUpdate."""
     bot = bots[number]
     count = data[17]
-    at = 18
+    at: Any = 18
     for _ in range(count):
         if at >= size:
             return

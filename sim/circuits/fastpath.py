@@ -116,7 +116,7 @@ def _apply(slot, row, body, world_time):  # pragma: no cover - compiled
     row.controls = controls
     if row.sitting:
         return
-    x, y, z = np.float64(_f32(body, 33)), np.float64(_f32(body, 37)), np.float64(_f32(body, 41))
+    x, y, z = 1.0 * _f32(body, 33), 1.0 * _f32(body, 37), 1.0 * _f32(body, 41)
     square = x * x + y * y + z * z
     w = 0.0
     if square <= 1.0:

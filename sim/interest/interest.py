@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Objects and land wait for the first AgentUpdate, since it says where the camera is; but some clients never send one.
 FIRST_UPDATE_WAIT = 0.7
+BUSY = 0.75 * STEP  # seconds a frame, on average, above which viewers are told less
+LEAST_SHARE = 0.2
 
 
 class Interest:
@@ -203,6 +205,7 @@ class Interest:
             self._lengths = np.zeros(2 * len(rows), np.int64)
         encode_rows(rows, everyone, self._records, self._lengths)
         if self._viewers:
+            self._shed()
             circuits = self.sim.circuits
             viewers, own, eyes = self._eyes(rows)
             written = self.rings.update(
@@ -215,6 +218,17 @@ class Interest:
         else:
             self._owed = False
         mark_sent(rows, movers)
+
+    def _shed(self) -> None:
+        """A region whose frames grow long tells everybody less often rather than be late for all."""
+        frame = self.sim.frame
+        if frame.number % 15 or len(frame.durations) < 15:
+            return
+        busy = sum(list(frame.durations)[-15:]) / 15
+        if busy > BUSY:
+            self.rings.share = max(self.rings.share * 0.85, LEAST_SHARE)
+        elif busy < 0.75 * BUSY:
+            self.rings.share = min(self.rings.share * 1.1, 1.0)
 
     def _eyes(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Viewers' slots (V,), own rows or -1 (V,), and where they are (V, 3)."""

@@ -123,7 +123,11 @@ async def test_odd_ones_are_left(sim: TestSimulator) -> None:
 async def test_one_left_lying_keeps_the_order(sim: TestSimulator) -> None:
     anna, ben = known(sim), known(sim)
     assert sift(
-        sim, (anna, datagram(anna)), (anna, datagram(anna, packet.RELIABLE)), (ben, datagram(ben)), (anna, datagram(anna))
+        sim,
+        (anna, datagram(anna)),
+        (anna, datagram(anna, packet.RELIABLE)),
+        (ben, datagram(ben)),
+        (anna, datagram(anna)),
     ) == [True, False, True, False]
 
 
