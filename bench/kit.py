@@ -30,23 +30,30 @@ class BenchGrid:
 
     def add_users(self, first: str, count: int, password: str) -> None:
         """Accounts `FIRST 1` to `FIRST count`, through Backbone's own API (no process start for each)."""
-        secret = (self.data / "secret").read_text().strip()
         for number in range(1, count + 1):
-            body = json.dumps({"first": first, "last": str(number), "password": password}).encode()
-            headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
-            request = urllib.request.Request(self.login_uri + "users", body, headers, method="POST")
-            with urllib.request.urlopen(request, timeout=30):
-                pass
+            self.add_user(first, str(number), password)
+
+    def add_user(self, first: str, last: str, password: str) -> None:
+        """One account, through Backbone's own API. HTTPError when it refuses."""
+        secret = (self.data / "secret").read_text().strip()
+        body = json.dumps({"first": first, "last": last, "password": password}).encode()
+        headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.login_uri + "users", body, headers, method="POST")
+        with urllib.request.urlopen(request, timeout=30):
+            pass
 
     def status(self) -> dict[str, Any]:
         return json.loads(mainland("status", "--json", "--data", str(self.data)))
 
     def region(self, name: str) -> dict[str, Any]:
         """A region's own figures: GET /services/status."""
-        port = next(process["port"] for process in self.status()["processes"] if process["name"] == name)
+        return self.figures(next(process["port"] for process in self.status()["processes"] if process["name"] == name))
+
+    def figures(self, port: int, last: float = 60.0) -> dict[str, Any]:
+        """As `region`, where the port is known; times are of the `last` seconds."""
         secret = (self.data / "secret").read_text().strip()
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/services/status", headers={"Authorization": f"Bearer {secret}"}
+            f"http://127.0.0.1:{port}/services/status?last={last}", headers={"Authorization": f"Bearer {secret}"}
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
             return json.load(reply)

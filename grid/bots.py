@@ -1,4 +1,4 @@
-"""`mainland bot`: company for a grid, made of the client library's walkers."""
+"""`mainland bot`: company for a grid, made of the client library's walkers; `mainland bots`: a crowd as load."""
 
 import asyncio
 import hashlib
@@ -63,3 +63,52 @@ def walk(
         return None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def load(
+    login_uri: str, count: int, seconds: float, people_password: str, region: str, chat_every: float
+) -> dict[str, Any]:
+    """A crowd for `seconds`, or until Ctrl-C or TERM; what it saw. Raises GridError when not one could log in."""
+    from viewer import bots, crowd
+
+    def ready(people: crowd.Crowd) -> None:
+        print(f"{people.living} of {count} bots are in", file=sys.stderr, flush=True)
+
+    async def stay() -> dict[str, Any]:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        return await crowd.run(
+            login_uri, count, seconds, accounts=bots.numbered(count, FIRST, people_password), region=region,
+            chat_every=chat_every, on_ready=ready, stop=stop,
+        )  # fmt: skip
+
+    try:
+        report = asyncio.run(stay())
+    except OSError as error:
+        raise GridError(f"no crowd of {count}: {error}") from error
+    if not report["living"]:
+        reasons = "; ".join(report["failures"])
+        raise GridError(f"no bot could log in at {login_uri}: {reasons}", "is that the login address, is it up?")
+    return report
+
+
+def figures(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """A crowd's report as lines of a table."""
+
+    def times(name: str) -> str:
+        seen = report[name]
+        return f"p50 {seen['p50']}, p99 {seen['p99']} ms ({seen['samples']} timed)" if seen["samples"] else "none timed"
+
+    return [
+        ("in the world", f"{report['living']} of {report['bots']}, {report['arriving_seconds']:g} s to arrive"),
+        ("a turn is shown to others after", times("move_to_seen_ms")),
+        ("to others within 24 m after", times("near_move_to_seen_ms")),
+        ("turns not shown before the next", f"{report['unseen']:.3%}"),
+        ("movements shown to each, a second", f"{report['updates_per_second_a_bot']:g}"),
+        ("datagrams in / out, a second", f"{report['packets_in_per_second']} / {report['packets_out_per_second']}"),
+        ("line of each", f"{report['kilobits_in_per_second_a_bot']:g} kbit/s"),
+        ("lines said / heard", f"{report['chats_said']} / {report['chats_heard']}"),
+        ("datagrams lost", f"{report['packets_missing']} ({report['loss']:.4%})"),
+        ("core the bots used", f"{report['cpu_of_bots']:.1%}"),
+    ]

@@ -247,6 +247,44 @@ def bot(
         print(f"{report['lost_sessions']}; a step is seen by others after {seen or '-'} ms (median)")
 
 
+@app.command("bots")
+@readable
+def many_bots(
+    data: Data,
+    count: Annotated[int, typer.Option(min=1, max=4000, help="How many.")] = 100,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they stay once all are in.")] = 30.0,
+    region: Annotated[str | None, typer.Option(metavar="NAME", help="Where; left out: where each was last.")] = None,
+    login: Annotated[str | None, typer.Option(metavar="URI", help="A grid elsewhere, instead of --data's.")] = None,
+    password: Annotated[str | None, typer.Option(metavar="PW", help="With --login: of its Walker accounts.")] = None,
+    chat_every: Annotated[float, typer.Option(min=0, help="Seconds between two lines of one; 0: silence.")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """A crowd as load: up to 1,000 bots on one core that walk, fly and chat, and what they saw of each other.
+
+    Reports updates, losses, and the time from one's change of direction until others are shown it. `bot` has full clients
+    for company.
+    """
+    import asyncio
+
+    from grid import bots
+
+    if login is None:
+        layout = Layout(data)
+        login = _needs_running(layout) + "/"
+        asyncio.run(bots.ensure(layout, login.rstrip("/"), count))
+        password = bots.password(layout)
+    elif password is None:
+        raise GridError("--login needs --password", "the password of that grid's accounts Walker 1, Walker 2, ...")
+    report = bots.load(login, count, seconds, password, region or "", chat_every)
+    if as_json:
+        _print_json(report)
+        return
+    table = Table("seen", "figure", box=None)
+    for name, value in bots.figures(report):
+        table.add_row(name, value)
+    Console().print(table)
+
+
 @app.command()
 @readable
 def logs(

@@ -89,6 +89,7 @@ def warm() -> None:
     from protocol import objects, packet, terrain
     from protocol.message import warm as warm_messages
     from sim.circuits.datagrams import DatagramSocket, key_of
+    from sim.circuits.fastpath import warm as warm_fastpath
     from sim.interest.interest import warm as warm_interest
     from sim.physics.warm import warm as warm_physics
     from sim.world.terrain import Terrain
@@ -97,6 +98,7 @@ def warm() -> None:
     objects.warm()
     warm_physics()
     warm_interest()
+    warm_fastpath()
     packet.parse(packet.build(bytes(300), 1, packet.ZEROCODED))
     ground = Terrain.natural(1000, 1000, 1)
     ground.normal(1.0, 1.0)

@@ -162,10 +162,17 @@ def _look_at(text: str) -> tuple[float, float, float]:
 
 
 async def request_session(
-    http: aiohttp.ClientSession, login_uri: str, first: str, last: str, password: str, start: str, timeout: float = 60.0
+    http: aiohttp.ClientSession,
+    login_uri: str,
+    first: str,
+    last: str,
+    password: str,
+    start: str,
+    timeout: float = 60.0,
+    options: tuple[str, ...] = OPTIONS,
 ) -> Session:
     """Log in. Raises ``LoginRefused`` (wrong name or password, ...) or ``LoginFailed`` (no such service, no sense)."""
-    body = request_body(first, last, password, start)
+    body = request_body(first, last, password, start, options)
     try:
         async with http.post(
             login_uri,

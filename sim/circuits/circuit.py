@@ -5,6 +5,7 @@ Pure bookkeeping over a `Circuits` table that owns the socket; the frame's stage
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from sim.circuits.throttle import CATEGORIES, DEFAULT, ThrottledQueue
 if TYPE_CHECKING:
     from sim.circuits.circuits import Circuits
     from sim.world.agent import Agent
+
+_HEADER = struct.Struct(">BIB")  # flags, sequence, no extra header
 
 # Reliable numbers remembered, to process each once: a viewer's resends come within some 1000.
 SEEN_LIMIT = 4096
@@ -69,7 +72,9 @@ class Circuit:
         on_ack: Callable[[], None] | None = None,
     ) -> None:
         """Send a message: it leaves at the end of this frame, or when its category's throttle allows."""
-        self.send_body(encode(message), reliable=reliable, category=category, on_ack=on_ack, zerocode=message.spec.zerocoded)
+        self.send_body(
+            encode(message), reliable=reliable, category=category, on_ack=on_ack, zerocode=message.spec.zerocoded
+        )
 
     def send_body(
         self,
@@ -102,7 +107,10 @@ class Circuit:
             self.unacked[sequence] = Pending(body, flags, now, due, 1, on_ack)
             self.unacked_bytes += len(body)
             self.next_resend = min(self.next_resend, due)
-        self.circuits.queue(self.key, packet.build(body, sequence, flags))
+        coded = self.circuits.coded(body) if zerocode else body
+        if zerocode and len(coded) >= len(body):
+            coded, flags = body, flags & ~packet.ZEROCODED
+        self.circuits.queue(self.key, _HEADER.pack(flags, sequence, 0) + coded)
 
     def set_throttles(self, rates: tuple[float, ...]) -> None:
         """Bits a second in the order of CATEGORIES."""

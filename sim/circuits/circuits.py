@@ -10,6 +10,7 @@ agent that a service announced. Anything else from an unknown address is counted
 from __future__ import annotations
 
 import logging
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from protocol.message import Message, decode, encode
 from sim import handlers
 from sim.circuits.circuit import UNACKED_LIMIT, Circuit
 from sim.circuits.datagrams import DatagramSocket, address_of
+from sim.circuits.fastpath import FastPath
 from sim.circuits.throttle import CATEGORIES, DEFAULT
 from sim.world.agent import Agent
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PACKET_ACK = b"\xff\xff\xff\xfb"  # then U8 count, U32 each
 PING_INTERVAL = 5.0
 SILENCE_LIMIT = 60.0  # seconds without a single datagram before a client counts as gone
 SEQUENCE_MASK = 0xFFFFFF  # full viewers wrap at 2^24
@@ -46,8 +49,10 @@ class Circuits:
         self.keys = np.zeros(64, np.uint64)
         self.rates = np.zeros(64, np.float64)  # bytes a second of updates a viewer takes
         self._free = list(range(63, -1, -1))
+        self.fast = FastPath()
         self._ack_due: set[Circuit] = set()
         self._outbox: list[tuple[int, bytes]] = []
+        self._coded: dict[bytes, bytes] = {}  # of this frame
         self._next_keep = 0.0
 
     @property
@@ -60,7 +65,7 @@ class Circuits:
     def receive(self) -> None:
         """Take in every datagram that has arrived and run its handler."""
         now = self.clock.now()
-        for key, data in self.socket.receive():
+        for key, data in self.socket.receive(self._sift):
             self.metrics.plain["packets_in"] += 1
             if data is None:
                 self.metrics.count("packets_dropped", label="oversized")
@@ -71,6 +76,19 @@ class Circuits:
                 self._heard(key, received, now)
             except ProtocolError:
                 self.metrics.count("packets_dropped", label="malformed")
+
+    def _sift(self, count: int, buffer: np.ndarray, keys: np.ndarray, lengths: np.ndarray) -> None:
+        """Plain AgentUpdates, which are nearly everything a crowd sends, never become messages."""
+        world = self.sim.world
+        taken, size, over = self.fast.take(
+            count, buffer, keys, lengths, world.avatars.rows, self.clock.now(), world.time
+        )
+        if taken:
+            self.metrics.plain["packets_in"] += taken
+            self.metrics.plain["bytes_in"] += size
+            self.metrics.plain["agent_updates"] += taken - over
+            if over:
+                self.metrics.count("messages_dropped", over, label=f"rate {handlers.CONTROL.name}")
 
     def keep(self) -> None:
         """Acks at once, so that no client waits; the slower chores a few times a second."""
@@ -83,9 +101,14 @@ class Circuits:
         if now < self._next_keep:
             return
         self._next_keep = now + 0.1
+        self.fast.grow(len(self.sequences))
+        heard = self.fast.slots["heard"].tolist()
         for circuit in list(self.by_key.values()):
+            circuit.heard_at = max(circuit.heard_at, heard[circuit.slot])
             if now - circuit.heard_at > SILENCE_LIMIT or circuit.unacked_bytes > UNACKED_LIMIT:
-                self.sim.agent_lost(circuit.agent, "silent" if circuit.unacked_bytes <= UNACKED_LIMIT else "unresponsive")
+                self.sim.agent_lost(
+                    circuit.agent, "silent" if circuit.unacked_bytes <= UNACKED_LIMIT else "unresponsive"
+                )
                 continue
             if circuit.next_resend <= now:
                 self.metrics.count("resends", circuit.resend(now))
@@ -98,9 +121,9 @@ class Circuits:
 
     def flush(self) -> None:
         """Everything queued this frame leaves: acks first, since clients act on them before anything else."""
-        for key, datagram in self._outbox:
-            self.socket.outgoing.queue(key, datagram)
+        self.socket.outgoing.queue_all(self._outbox)
         self._outbox.clear()
+        self._coded.clear()
         count, size, refused = self.socket.flush()
         if count:
             self.metrics.plain["packets_out"] += count
@@ -112,6 +135,13 @@ class Circuits:
 
     def queue(self, key: int, datagram: bytes) -> None:
         self._outbox.append((key, datagram))
+
+    def coded(self, body: bytes) -> bytes:
+        """A body zero coded; one that goes to many in a frame is coded once."""
+        coded = self._coded.get(body)
+        if coded is None:
+            coded = self._coded[body] = packet.zero_encode(body)
+        return coded
 
     def next_sequence(self, slot: int) -> int:
         sequence = (int(self.sequences[slot]) + 1) & SEQUENCE_MASK
@@ -149,14 +179,19 @@ class Circuits:
             # Acknowledged before it is understood: what we cannot read would otherwise be resent for ever.
             circuit.acks_due.append(received.sequence)
             self._ack_due.add(circuit)
-        message = decode(received.body)
+        body = received.body
+        if len(body) > 4 and body.startswith(PACKET_ACK) and len(body) == 5 + 4 * body[4]:
+            for sequence in struct.unpack_from(f"<{body[4]}I", body, 5):
+                circuit.acknowledged(sequence, now)
+            return
+        message = decode(body)
         if message.name == "UseCircuitCode":
             self._reopened(circuit, message, received, now)
             return
         if received.flags & packet.RELIABLE and not circuit.first_time(received.sequence):
             self.metrics.count("packets_dropped", label="duplicate")
             return
-        if message.name == "PacketAck":
+        if message.name == "PacketAck":  # an odd one: the plain ones were dealt with above
             for block in message["Packets"]:
                 circuit.acknowledged(block["ID"], now)
         elif message.name == "StartPingCheck":
@@ -281,6 +316,7 @@ class Circuits:
         self.by_key.pop(circuit.key, None)
         self.throttled.discard(circuit)
         self._ack_due.discard(circuit)
+        self.fast.forget(circuit)
         self._free.append(circuit.slot)
         if circuit.agent.circuit is circuit:
             circuit.agent.circuit = None

@@ -18,7 +18,7 @@ from __future__ import annotations
 import ipaddress
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,10 @@ MTU = 1200  # the largest datagram we send, bytes
 _recvmmsg: Any = types.ExternalFunction(
     "recvmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32, types.uint64)
 )
-_sendmmsg: Any = types.ExternalFunction(
-    "sendmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32)
-)
+_sendmmsg: Any = types.ExternalFunction("sendmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32))
 _DONTWAIT = 0x40
+TAKEN = -2  # the length of a datagram that was dealt with already
+Sift = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
 _TRUNCATED = 0x20
 
 
@@ -157,6 +157,22 @@ class Outgoing:
         self.count += 1
 
 
+    def queue_all(self, datagrams: list[tuple[int, bytes]]) -> None:
+        """As `queue` for each (key, datagram), at a third of the cost."""
+        if not datagrams:
+            return
+        keys, parts = zip(*datagrams, strict=True)
+        lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+        size = int(lengths.sum())
+        self.reserve(max(len(parts), -(-size // MTU)))
+        n, end = self.count, self.count + len(parts)
+        self.buffer[self.used : self.used + size] = np.frombuffer(b"".join(parts), np.uint8)
+        self.lengths[n:end] = lengths
+        self.offsets[n:end] = self.used + np.cumsum(lengths) - lengths
+        self.keys[n:end] = np.fromiter(keys, np.uint64, len(keys))
+        self.count, self.used = end, self.used + size
+
+
 class DatagramSocket:
     """One bound UDP socket. `OSError` when the address is taken."""
 
@@ -181,10 +197,11 @@ class DatagramSocket:
         self._out_headers = np.zeros((BATCH, 8), np.uint64)
         self._out_vectors = np.zeros((BATCH, 2), np.uint64)
 
-    def receive(self, limit: int = 8192) -> Iterator[tuple[int, memoryview | None]]:
+    def receive(self, sift: Sift | None = None, limit: int = 8192) -> Iterator[tuple[int, memoryview | None]]:
         """What has arrived, as (key, bytes); None for one too large. The bytes are valid until the next is taken.
 
-        At most `limit` datagrams a call, so that a flood cannot hold the frame.
+        `sift(count, buffer, keys, lengths)` sees every batch first; what it gives the length TAKEN is not told. At
+        most `limit` datagrams a call, so that a flood cannot hold the frame.
         """
         if not self._poll.poll(0):  # most frames of a quiet region end here, for a tenth of the cost
             return
@@ -193,10 +210,12 @@ class DatagramSocket:
             got = _receive(fd, self._in, self._names, self._headers, self._vectors, self._keys, self._lengths)
             if got <= 0:
                 return
-            keys, lengths = self._keys[:got].tolist(), self._lengths[:got].tolist()
-            for i in range(got):
-                length = lengths[i]
-                yield keys[i], None if length < 0 else self._in_view[i * SLOT : i * SLOT + length]
+            if sift is not None:
+                sift(got, self._in, self._keys, self._lengths)
+            left = np.flatnonzero(self._lengths[:got] != TAKEN)
+            keys, lengths = self._keys[left].tolist(), self._lengths[left].tolist()
+            for i, key, length in zip(left.tolist(), keys, lengths, strict=True):
+                yield key, None if length < 0 else self._in_view[i * SLOT : i * SLOT + length]
             limit -= got
             if got < BATCH:
                 return

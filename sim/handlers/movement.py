@@ -3,6 +3,9 @@
 AgentUpdate carries the *state* of the keys, not presses: movement goes on while the latest one has the bit. A few bits
 are presses all the same (sit down, stand up, a tap on jump): two AgentUpdates may arrive between two steps of the
 world, and what the first of them pressed must not be lost.
+
+Most AgentUpdates never come here: `circuits/fastpath.py` does the same as `agent_update` for the plain ones of a root
+agent, once one has come here.
 """
 
 from __future__ import annotations
@@ -13,23 +16,12 @@ from typing import TYPE_CHECKING, Any
 from protocol.message import Message
 from sim.handlers import CONTROL, OPEN, ROOT, handles
 from sim.handlers.replies import alert
-from sim.world.agent import MINIMUM_DRAW_DISTANCE, Vector
+from sim.world.agent import CAMERA_LIMIT, MAXIMUM_DRAW_DISTANCE, MINIMUM_DRAW_DISTANCE, Vector
+from sim.world.avatars import FLY, PRESSES, SIT_ON_GROUND, STAND_UP
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
     from sim.world.agent import Agent
-
-UP = 0x10
-FLY = 0x2000
-STAND_UP = 0x10000
-SIT_ON_GROUND = 0x20000
-NUDGES = 0x80000 | 0x100000 | 0x200000 | 0x400000 | 0x800000 | 0x1000000
-PRESSES = UP | STAND_UP | SIT_ON_GROUND | NUDGES
-
-MAXIMUM_DRAW_DISTANCE = 1024.0
-# A camera further out than this from the region is a fault or a lie; viewers tether it to the avatar.
-CAMERA_LIMIT = 8192.0
-
 
 @handles("AgentUpdate", state=OPEN, rate=CONTROL)
 def agent_update(sim: Simulator, agent: Agent, message: Message) -> None:
@@ -42,9 +34,13 @@ def agent_update(sim: Simulator, agent: Agent, message: Message) -> None:
     world = sim.world
     row = world.row(agent)
     controls = update["ControlFlags"]
-    if agent.extras.get("controls_time") == world.time:  # no step has seen the last one yet
-        controls = _keep_presses(int(row["controls"]), controls)
-    agent.extras["controls_time"] = world.time
+    if agent.circuit is not None:
+        fast = sim.circuits.fast
+        fast.learn(agent.circuit, agent.row, agent.local_id)
+        column = fast.slots["controls_time"]
+        if column[agent.circuit.slot] == world.time:  # no step has seen the last one yet
+            controls = _keep_presses(int(row["controls"]), controls)
+        column[agent.circuit.slot] = world.time
     row["controls"] = controls
     flying = bool(controls & FLY)
     if not row["sitting"]:
@@ -80,6 +76,8 @@ def _move_camera(agent: Agent, update: dict[str, Any]) -> None:
         camera.left = update["CameraLeftAxis"]
         camera.up = update["CameraUpAxis"]
     camera.far = min(max(update["Far"], MINIMUM_DRAW_DISTANCE), MAXIMUM_DRAW_DISTANCE)
+    if agent.camera_row is not None:  # the next one by the fast path may leave some of it as it is
+        agent.camera_row[1:] = (*camera.center, *camera.at, *camera.left, *camera.up, camera.far)
 
 
 @handles("SetAlwaysRun", state=ROOT, rate=CONTROL)

@@ -7,7 +7,7 @@ who would otherwise keep a ghost.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +15,14 @@ from protocol import objects
 from protocol.message import Message, encode
 from sim.circuits.datagrams import Outgoing
 from sim.clock import STEP
-from sim.handlers.avatar import playing_animations
+from sim.interest.animations import Animations
+from sim.interest.animations import warm as warm_animations
 from sim.interest.chat import deliver_chat
 from sim.interest.dead_reckoning import warm as warm_dead_reckoning
+from sim.interest.introductions import FULL, LOOKS, Introductions
 from sim.interest.land import send_dirty_patches, send_land, send_overlay
 from sim.interest.objects import ObjectInterest
-from sim.interest.packing import pack_rings, pack_terse
+from sim.interest.packing import Rings, pack_terse
 from sim.interest.statistics import Statistics
 from sim.world.agent import Agent
 from sim.world.avatars import AVATAR_DTYPE
@@ -31,16 +33,17 @@ if TYPE_CHECKING:
 
 # Objects and land wait for the first AgentUpdate, since it says where the camera is; but some clients never send one.
 FIRST_UPDATE_WAIT = 0.7
-FULL_BLOCKS_BYTES = 1000  # of ObjectUpdate blocks a datagram
-BLOCK_BYTES = 230  # of an avatar's block without its name and textures
+BUSY = 0.75 * STEP  # seconds a frame, on average, above which viewers are told less
+LEAST_SHARE = 0.2
 
 
 class Interest:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self.known = np.zeros((64, 128), np.uint8)
-        self._pending = np.zeros((64, 128), np.uint8)  # frames since a (viewer, row) became due; 0: nothing is
-        self._tokens = np.zeros(64)
+        self.rings = Rings()
+        self.introductions = Introductions(sim, self._shown)
+        self.animations = Animations(sim)
         self._owed = False  # somebody has not been told of a movement yet
         self._records = np.zeros((64, objects.RECORD_SIZE), np.uint8)
         self._lengths = np.zeros(64, np.int64)
@@ -60,7 +63,9 @@ class Interest:
         slot = self._viewers.pop(agent, None)
         if slot is not None:
             self.known[slot] = 0
-            self._pending[slot] = 0
+            self.rings.forget(slot)
+            self.animations.pending[slot] = 0
+            self.introductions.forget(agent)
 
     def viewers(self) -> list[Agent]:
         return list(self._viewers)
@@ -72,10 +77,9 @@ class Interest:
 
     def send_again(self, viewer: Agent, local_ids: set[int]) -> None:
         """Full updates of these avatars, as far as the viewer has been told of them."""
-        if viewer.circuit is None:
-            return
-        asked = [other for other in self.sim.world.roots() if other.local_id in local_ids and self.sees(viewer, other)]
-        self._send_blocks(viewer.circuit, [self._full_block(other) for other in asked])
+        if viewer in self._viewers:
+            asked = [o for o in self.sim.world.roots() if o.local_id in local_ids and self.sees(viewer, o)]
+            self.introductions.owe([viewer], asked, FULL)
 
     # --- the stage
 
@@ -95,11 +99,11 @@ class Interest:
             self._start_viewers()
         if marks.full:
             self._send_full()
-        self.objects.update(STEP)
-        if marks.animations:
-            self._send_animations()
         if marks.appearance:
             self._send_appearances()
+        self.introductions.update()
+        self._send_animations()
+        self.objects.update(STEP)
         if marks.chat:
             said, marks.chat = marks.chat, []
             deliver_chat(self.sim, said)
@@ -124,18 +128,11 @@ class Interest:
 
     def _start(self, agent: Agent, circuit: Circuit) -> None:
         """A new viewer: people first, beginning with itself, then the land."""
-        world = self.sim.world
         slot = circuit.slot
         self._grow(slot)
         self.known[slot] = 0
         self._viewers[agent] = slot
-        roots = sorted(world.roots(), key=lambda other: other is not agent)
-        self._send_blocks(circuit, [self._full_block(other) for other in roots])
-        for other in roots:
-            self.known[slot, other.row] = 1
-            circuit.send(self._animation_message(other))
-            if other is not agent and (other.appearance.texture_entry or other.appearance.visual_params):
-                circuit.send(self._appearance_message(other))
+        self.introductions.begin(agent)
         send_overlay(self.sim, agent)
         send_land(self.sim, agent)
         self.objects.begin_viewer(agent, slot)
@@ -147,74 +144,36 @@ class Interest:
         if slot < slots and need_rows <= rows:
             return
         shape = (max(2 * slots, slot + 1) if slot >= slots else slots, max(need_rows, rows))
-        for name in ("known", "_pending"):
-            grown = np.zeros(shape, np.uint8)
-            grown[:slots, :rows] = getattr(self, name)
-            setattr(self, name, grown)
-        self._tokens = np.resize(self._tokens, shape[0])
+        grown = np.zeros(shape, np.uint8)
+        grown[:slots, :rows] = self.known
+        self.known = grown
+        self.rings.grow(*shape)
+        self.animations.grow(*shape)
 
     # --- people
 
-    def _full_block(self, agent: Agent) -> dict[str, Any]:
-        row = self.sim.world.row(agent)
-        motion = objects.Motion(
-            position=tuple(row["position"].tolist()),
-            velocity=tuple(row["velocity"].tolist()),
-            acceleration=tuple(row["acceleration"].tolist()),
-            rotation=tuple(row["rotation"].tolist()),
-            angular_velocity=tuple(row["angular_velocity"].tolist()),
-        )
-        return objects.avatar_block(
-            agent.local_id,
-            agent.agent_id,
-            agent.first,
-            agent.last,
-            motion,
-            title=agent.group_title,
-            height=agent.appearance.size[2],
-            texture_entry=agent.appearance.texture_entry,
-        )
-
-    def _send_blocks(self, circuit: Circuit, blocks: list[dict[str, Any]]) -> None:
-        """ObjectUpdates of so many blocks, as many to a datagram as fit."""
-        region = {
-            "RegionHandle": self.sim.world.facts.handle,
-            "TimeDilation": round(self.sim.world.dilation * 65535),
-        }
-        batch: list[dict[str, Any]] = []
-        size = 0
-        for block in blocks:
-            length = BLOCK_BYTES + len(block["TextureEntry"]) + len(block["NameValue"])
-            if batch and size + length > FULL_BLOCKS_BYTES:
-                circuit.send(Message("ObjectUpdate", RegionData=region, ObjectData=batch))
-                batch, size = [], 0
-            batch.append(block)
-            size += length
-        if batch:
-            circuit.send(Message("ObjectUpdate", RegionData=region, ObjectData=batch))
-        self.sim.metrics.count("object_updates", len(blocks), "full")
+    def _shown(self, viewer: Agent, other: Agent) -> None:
+        """A full update is on its way: from now on it hears of movements, the first time within this frame's next."""
+        slot = self._viewers[viewer]
+        if not self.known[slot, other.row]:
+            self.known[slot, other.row] = 1
+            self.animations.owe(slot, other)
 
     def _send_full(self) -> None:
         world = self.sim.world
         marked = [agent for agent_id in world.marks.full if (agent := world.agents.get(agent_id)) and agent.root]
         world.marks.full.clear()
-        if not marked:
-            return
         self._grow(0)
-        blocks = [self._full_block(agent) for agent in marked]
-        for viewer, slot in self._viewers.items():
-            if viewer.circuit is None:
-                continue
-            self._send_blocks(viewer.circuit, blocks)
-            for agent in marked:
-                if not self.known[slot, agent.row]:
-                    self.known[slot, agent.row] = 1
-                    viewer.circuit.send(self._animation_message(agent))
+        for agent in marked:
+            self.introductions.changed(agent, FULL)
+            self.introductions.owe(self._viewers, [agent], FULL)
 
     def _send_removed(self) -> None:
         """KillObject to every viewer. Rows are reused, so what was known of them is forgotten here."""
         world = self.sim.world
         removed, world.marks.removed = world.marks.removed, []
+        for local_id, _ in removed:
+            self.introductions.left(local_id)
         for start in range(0, len(removed), 200):
             part = removed[start : start + 200]
             body = encode(Message("KillObject", ObjectData=[{"ID": local_id} for local_id, _ in part]))
@@ -232,7 +191,8 @@ class Interest:
         for row in range(self.known.shape[1]):
             if row not in world.agent_of_row:
                 self.known[:, row] = 0
-                self._pending[:, row] = 0
+                self.rings.pending[:, row] = 0
+                self.animations.forget_row(row)
 
     def _send_terse(self) -> None:
         world = self.sim.world
@@ -246,67 +206,62 @@ class Interest:
             self._lengths = np.zeros(2 * len(rows), np.int64)
         encode_rows(rows, everyone, self._records, self._lengths)
         if self._viewers:
+            self._shed()
             circuits = self.sim.circuits
-            viewers = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
-            own = np.fromiter((viewer.row for viewer in self._viewers), np.int64, len(self._viewers))
-            eyes = rows["position"][np.maximum(own, 0)]
-            for index in np.flatnonzero(own < 0).tolist():
-                eyes[index] = list(self._viewers)[index].camera.center
-            written = pack_rings(
+            viewers, own, eyes = self._eyes(rows)
+            written = self.rings.update(
                 circuits.socket.outgoing, rows, self._records, self._lengths, viewers, own, eyes, self.known,
-                self._pending, self._tokens, circuits.rates, STEP, self.sim.frame.number, circuits.sequences,
-                circuits.keys, world.facts.handle, world.dilation,
+                circuits.rates, STEP, self.sim.frame.number, circuits.sequences, circuits.keys, world.facts.handle,
+                world.dilation,
             )  # fmt: skip
             self.sim.metrics.count("object_updates", written, "terse")
-            self._owed = bool(written) or len(movers) > 0 or bool(self._pending[viewers].any())
+            self._owed = bool(written) or len(movers) > 0 or bool(self.rings.pending[viewers].any())
         else:
             self._owed = False
         mark_sent(rows, movers)
 
-    def _animation_message(self, agent: Agent) -> Message:
-        playing = playing_animations(self.sim, agent)
-        return Message(
-            "AvatarAnimation",
-            Sender={"ID": agent.agent_id},
-            AnimationList=[{"AnimID": animation, "AnimSequenceID": number} for animation, number in playing],
-            AnimationSourceList=[{"ObjectID": agent.agent_id} for _ in playing],
-        )
+    def _shed(self) -> None:
+        """A region whose frames grow long tells everybody less often rather than be late for all."""
+        frame = self.sim.frame
+        if frame.number % 15 or len(frame.durations) < 15:
+            return
+        busy = sum(list(frame.durations)[-15:]) / 15
+        if busy > BUSY:
+            self.rings.share = max(self.rings.share * 0.85, LEAST_SHARE)
+        elif busy < 0.75 * BUSY:
+            self.rings.share = min(self.rings.share * 1.1, 1.0)
+
+    def _eyes(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Viewers' slots (V,), own rows or -1 (V,), and where they are (V, 3)."""
+        viewers = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
+        own = np.fromiter((viewer.row for viewer in self._viewers), np.int64, len(self._viewers))
+        if not len(rows):
+            return viewers, own, np.zeros((len(viewers), 3), np.float32)
+        eyes = rows["position"][np.maximum(own, 0)]
+        outside = np.flatnonzero(own < 0).tolist()
+        if outside:
+            people = list(self._viewers)
+            for index in outside:
+                eyes[index] = people[index].camera.center
+        return viewers, own, eyes
 
     def _send_animations(self) -> None:
         world = self.sim.world
         marked, world.marks.animations = world.marks.animations, set()
-        for agent_id in marked:
-            agent = world.agents.get(agent_id)
-            if agent is None or agent.child:
-                continue
-            body = encode(self._animation_message(agent))
-            for viewer, slot in self._viewers.items():
-                if viewer.circuit is not None and self.known[slot, agent.row]:
-                    viewer.circuit.send_body(body)
-
-    def _appearance_message(self, agent: Agent) -> Message:
-        look = agent.appearance
-        return Message(
-            "AvatarAppearance",
-            Sender={"ID": agent.agent_id, "IsTrial": False},
-            ObjectData={"TextureEntry": look.texture_entry},
-            VisualParam=[{"ParamValue": value} for value in look.visual_params[:255]],
-            AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial & 0x7FFFFFFF, "Flags": 0}],
-            AppearanceHover=[{"HoverHeight": (0.0, 0.0, look.hover)}],
-        )
+        self._grow(0)
+        viewers = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
+        agents = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
+        self.animations.changed(agents, viewers, self.known)
+        self.animations.update(self._viewers, viewers, self.rings)
 
     def _send_appearances(self) -> None:
         world = self.sim.world
         marked, world.marks.appearance = world.marks.appearance, set()
         for agent_id in marked:
             agent = world.agents.get(agent_id)
-            if agent is None or agent.child or not (agent.appearance.texture_entry or agent.appearance.visual_params):
-                continue
-            message = self._appearance_message(agent)
-            body = encode(message)
-            for viewer in self._viewers:
-                if viewer.circuit is not None and (viewer is not agent or viewer.handshake_flags & 4):
-                    viewer.circuit.send_body(body, zerocode=message.spec.zerocoded)
+            if agent is not None and agent.root:
+                self.introductions.changed(agent, LOOKS | FULL)
+                self.introductions.owe(self._viewers, [agent], LOOKS)
 
 
 def mark_sent(rows: np.ndarray, movers: np.ndarray) -> None:
@@ -334,8 +289,10 @@ def warm() -> None:
     warm_dead_reckoning()
     sequences, keys = np.zeros(1, np.uint32), np.zeros(1, np.uint64)
     known = np.ones((1, 1), np.uint8)
-    pack_rings(
-        Outgoing(4), rows, records, lengths, one, one, rows["position"][one], known, known.copy(), np.zeros(1),
-        np.ones(1), STEP, 1, sequences, keys, 0, 1.0,
+    rings = Rings()
+    rings.update(
+        Outgoing(4), rows, records, lengths, one, one, rows["position"][one], known, np.ones(1), STEP, 1, sequences, keys, 0,
+        1.0,
     )  # fmt: skip
+    warm_animations()
     pack_terse(Outgoing(4), records, lengths, one, one, known, sequences, keys, 0, 1.0)

@@ -36,7 +36,21 @@ def _open_packet(buffer, start, sequence, handle, dilation):  # pragma: no cover
 
 @njit(cache=True, nogil=True)
 def _pack(
-    records, lengths, movers, viewers, known, sequences, keys, handle, dilation, buffer, offsets, sizes, out_keys, count, used
+    records,
+    lengths,
+    movers,
+    viewers,
+    known,
+    sequences,
+    keys,
+    handle,
+    dilation,
+    buffer,
+    offsets,
+    sizes,
+    out_keys,
+    count,
+    used,
 ):  # pragma: no cover - compiled
     """Append packets to the outgoing arrays; returns the new count, used, and how many blocks were written."""
     written = 0
@@ -75,53 +89,137 @@ def _pack(
     return count, used, written
 
 
-# How often a viewer hears of a mover, by its distance: each (metres, frames between updates).
-NEAR, MIDDLE, FAR = 24.0, 64.0, 128.0
-NEAR_FRAMES, MIDDLE_FRAMES, FAR_FRAMES, FARTHEST_FRAMES = 1, 4, 9, 18
+# What a movement must wait for a viewer, by distance. A pending update gains `STEPS[level]` a frame and goes once it has
+# what its ring asks: at level 0 at once, at level 2 after 1, 4, 10 or 20 frames. The level rises when a viewer's line is
+# full. When frames become long, all lines are given less.
+NEAR, MIDDLE, FAR = 24.0, 64.0, 128.0  # metres
+NEEDS = (4, 32, 80, 160)
+STEPS = np.array([255, 16, 8, 4, 2], np.uint8)
+LEVELS = len(STEPS)
+FULL_PACKET = (MTU - _HEADER) // 63  # avatars
+RING_FRAMES = 16  # a viewer's rings are drawn anew so often
+LEVEL_FRAMES = 8
 BURST_SECONDS = 0.25  # of a viewer's rate that may leave at once
+NEWS_VELOCITY, NEWS_ROTATION = (
+    0.15,
+    0.9998,
+)  # metres a second, cosine of half an angle: a change of path, not its course
+LINE_DTYPE = np.dtype([("tokens", np.float64), ("level", np.int64)])  # a viewer's line, by circuit slot
+
+
+@njit(cache=True, nogil=True)
+def _news(rows, due):  # pragma: no cover - compiled
+    """due: 0 nothing, 1 goes on as viewers think or nearly so, 2 does something else now."""
+    for r in range(len(rows)):
+        row = rows[r]
+        due[r] = 0
+        if not row.dirty:
+            continue
+        change = 0.0
+        turn = 0.0
+        for k in range(3):
+            change += (row.velocity[k] - row.sent_velocity[k]) ** 2
+        for k in range(4):
+            turn += row.rotation[k] * row.sent_rotation[k]
+        due[r] = 2 if change > NEWS_VELOCITY**2 or abs(turn) < NEWS_ROTATION else 1
+
+
+@njit(cache=True, nogil=True)
+def _rings(rows, ex, ey, ez, own, need):  # pragma: no cover - compiled
+    for r in range(len(rows)):
+        dx, dy, dz = rows[r].position[0] - ex, rows[r].position[1] - ey, rows[r].position[2] - ez
+        square = dx * dx + dy * dy + dz * dz
+        ring = 0
+        if square >= NEAR * NEAR:
+            ring = 1
+        if square >= MIDDLE * MIDDLE:
+            ring = 2
+        if square >= FAR * FAR:
+            ring = 3
+        need[r] = NEEDS[ring]
+    if own >= 0:
+        need[own] = 1  # nothing comes before oneself
+
+
+@njit(cache=True, nogil=True)
+def _mark(rows, viewers, own, eyes, known, pending, needs, turn, due, moved):  # pragma: no cover - compiled
+    """Note for every viewer what moved, and draw the rings of some of them anew."""
+    _news(rows, due)
+    count = 0
+    for r in range(len(rows)):
+        if due[r]:
+            moved[count] = r
+            count += 1
+    for v in range(len(viewers)):
+        slot = viewers[v]
+        need = needs[slot, : len(rows)]
+        if (turn + v) % RING_FRAMES == 0 or need[0] == 0:
+            _rings(rows, eyes[v, 0], eyes[v, 1], eyes[v, 2], own[v], need)
+        told, waiting = known[slot], pending[slot]
+        for n in range(count):
+            r = moved[n]
+            if told[r]:
+                if need[r] == 0:  # its avatar has just come
+                    need[r] = NEEDS[0]
+                gain = need[r] - (need[r] >> 2) if due[r] == 2 else 1
+                waiting[r] = max(waiting[r], gain)
+
+
+@njit(cache=True, nogil=True)
+def _collect(words, ready, need, picked):  # pragma: no cover - compiled
+    """Rows marked in `ready` (bytes, and the same as u64 words): near ones first; returns how many near, and in all."""
+    near = 0
+    later = len(picked)
+    for w in range(len(words)):
+        if words[w] == 0:
+            continue
+        for r in range(8 * w, 8 * w + 8):
+            if not ready[r]:
+                continue
+            if need[r] <= NEEDS[0]:
+                picked[near] = r
+                near += 1
+            else:
+                later -= 1
+                picked[later] = r
+    total = near
+    for k in range(later, len(picked)):  # close the gap between the two
+        picked[total] = picked[k]
+        total += 1
+    return near, total
 
 
 @njit(cache=True, nogil=True)
 def _pack_rings(
-    rows, records, lengths, viewers, own, eyes, known, pending, tokens, rates, dt, turn, sequences, keys, handle, dilation,
-    buffer, offsets, sizes, out_keys, count, used
+    records, lengths, viewers, own, pending, needs, ready, words, lines, rates, share, dt, turn, picked, sequences, keys,
+    handle, dilation, buffer, offsets, sizes, out_keys, count, used
 ):  # pragma: no cover - compiled
     written = 0
-    total = len(rows)
     for v in range(len(viewers)):
         slot = viewers[v]
-        tokens[slot] = min(tokens[slot] + rates[slot] * dt, rates[slot] * BURST_SECONDS)
-        ex, ey, ez = eyes[v, 0], eyes[v, 1], eyes[v, 2]
+        line = lines[slot]
+        rate = rates[slot] * share
+        burst = rate * BURST_SECONDS
+        line.tokens = min(line.tokens + rate * dt, burst)
+        near, total = _collect(words[slot], ready[slot], needs[slot], picked)
         waiting = pending[slot]
-        told = known[slot]
+        if line.level > 0 and total > near:  # a full line carries full packets; what is over waits for the next frame
+            total = max(total - total % FULL_PACKET, near)
         start = -1
         at = 0
         blocks = 0
-        first = (turn * 37 + slot * 11) % total  # another one first each frame: a full line starves nobody for long
+        # Another one first each frame, so that a full line starves nobody for long.
+        first = (turn * 37 + slot * 11) % (total - near) if total > near else 0
         for n in range(total):
-            r = first + n
-            if r >= total:
-                r -= total
-            if rows[r].dirty and told[r] and waiting[r] == 0:
-                waiting[r] = 1
-            age = waiting[r]
-            if age == 0:
-                continue
-            if r != own[v]:
-                dx, dy, dz = rows[r].position[0] - ex, rows[r].position[1] - ey, rows[r].position[2] - ez
-                square = dx * dx + dy * dy + dz * dz
-                if square < NEAR * NEAR:
-                    frames = NEAR_FRAMES
-                elif square < MIDDLE * MIDDLE:
-                    frames = MIDDLE_FRAMES
-                elif square < FAR * FAR:
-                    frames = FAR_FRAMES
-                else:
-                    frames = FARTHEST_FRAMES
-                if age < frames or tokens[slot] <= 0:
-                    if age < 255:
-                        waiting[r] = age + 1
+            if n < near:
+                r = picked[n]
+                if line.tokens <= -burst and r != own[v]:
                     continue
+            else:
+                if line.tokens <= 0:
+                    break
+                k = n - near + first
+                r = picked[near + (k if k < total - near else k - (total - near))]
             waiting[r] = 0
             length = lengths[r]
             if start < 0 or at + length > MTU or blocks == 255:
@@ -137,55 +235,103 @@ def _pack_rings(
                 _open_packet(buffer, start, sequences[slot], handle, dilation)
                 at = _HEADER
                 blocks = 0
-                tokens[slot] -= _HEADER + 28  # and the headers of UDP and IP
+                line.tokens -= _HEADER + 28  # and the headers of UDP and IP
+            target = buffer[start + at : start + at + length]
+            source = records[r]
             for b in range(length):
-                buffer[start + at + b] = records[r, b]
+                target[b] = source[b]
             at += length
             blocks += 1
             written += 1
-            tokens[slot] -= length
+            line.tokens -= length
         if start >= 0:
             buffer[start + 17] = blocks
             sizes[count] = at
             count += 1
             used = start + at
+        if (turn + v) % LEVEL_FRAMES == 0:
+            if line.tokens < 0.25 * burst:
+                line.level = min(line.level + 1, LEVELS - 1)
+            elif line.tokens > 0.75 * burst:
+                line.level = max(line.level - 1, 0)
     return count, used, written
 
 
-def pack_rings(
-    outgoing: Outgoing,
-    rows: np.ndarray,
-    records: np.ndarray,
-    lengths: np.ndarray,
-    viewers: np.ndarray,
-    own: np.ndarray,
-    eyes: np.ndarray,
-    known: np.ndarray,
-    pending: np.ndarray,
-    tokens: np.ndarray,
-    rates: np.ndarray,
-    dt: float,
-    turn: int,
-    sequences: np.ndarray,
-    keys: np.ndarray,
-    handle: int,
-    dilation: float,
-) -> int:
-    """Queue terse updates of avatars to viewers, nearer ones oftener, within each viewer's rate.
+class Rings:
+    """What viewers of avatars have still to be told, by circuit slot and avatar row; see `update`."""
 
-    rows: avatar rows, whose `dirty` marks what changed; records (R, RECORD_SIZE), lengths (R,): their blocks as they are
-    now. viewers (V,): circuit slots, own (V,): the viewer's own row or -1, eyes (V, 3). By slot: known and pending
-    (slots, rows) uint8, tokens and rates (bytes, bytes a second). turn: frame number. A viewer's own avatar always
-    goes. Returns the number of blocks queued.
-    """
-    per_packet = (MTU - _HEADER) // 63
-    outgoing.reserve(len(viewers) * (len(rows) // per_packet + 1))
-    outgoing.count, outgoing.used, written = _pack_rings(
-        rows, records, lengths, viewers, own, eyes, known, pending, tokens, rates, dt, turn, sequences, keys,
-        np.uint64(handle), round(dilation * 65535), outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys,
-        outgoing.count, outgoing.used,
-    )  # fmt: skip
-    return int(written)
+    def __init__(self) -> None:
+        self.pending = np.zeros((64, 128), np.uint8)  # what an update has gained while it waits; 0: nothing to tell
+        self.needs = np.zeros((64, 128), np.uint8)  # what it needs to go; 0: not reckoned yet
+        self.lines = np.zeros(64, LINE_DTYPE)
+        self.share = 1.0  # of their lines, that viewers are given: less when the region cannot keep up
+        self._allot(64, 128)
+
+    def grow(self, slots: int, rows: int) -> None:
+        """Room for that many of both."""
+        old_slots, old_rows = self.pending.shape
+        slots, rows = max(slots, old_slots), max(rows, old_rows)
+        if (slots, rows) == (old_slots, old_rows):
+            return
+        for name in ("pending", "needs"):
+            grown = np.zeros((slots, rows), np.uint8)
+            grown[:old_slots, :old_rows] = getattr(self, name)
+            setattr(self, name, grown)
+        lines = np.zeros(slots, LINE_DTYPE)
+        lines[:old_slots] = self.lines
+        self.lines = lines
+        self._allot(slots, rows)
+
+    def _allot(self, slots: int, rows: int) -> None:
+        """Scratch space. Rows are a multiple of eight, so that eight marks can be read at once."""
+        self._due, self._picked = np.zeros(rows, np.uint8), np.zeros(rows, np.int64)
+        self._ready, self._gain = np.zeros((slots, rows), np.bool_), np.zeros((slots, rows), np.uint8)
+        self._words = self._ready.view(np.uint64)
+
+    def forget(self, slot: int) -> None:
+        """Another viewer may have this slot next."""
+        self.pending[slot] = self.needs[slot] = 0
+        self.lines[slot] = np.zeros((), LINE_DTYPE)
+
+    def update(
+        self,
+        outgoing: Outgoing,
+        rows: np.ndarray,
+        records: np.ndarray,
+        lengths: np.ndarray,
+        viewers: np.ndarray,
+        own: np.ndarray,
+        eyes: np.ndarray,
+        known: np.ndarray,
+        rates: np.ndarray,
+        dt: float,
+        turn: int,
+        sequences: np.ndarray,
+        keys: np.ndarray,
+        handle: int,
+        dilation: float,
+    ) -> int:
+        """Queue terse updates of avatars to viewers, nearer ones oftener, within each viewer's rate.
+
+        rows: avatar rows, whose `dirty` marks what changed; records (R, RECORD_SIZE), lengths (R,): their blocks as they
+        are now. viewers (V,): circuit slots, own (V,): the viewer's own row or -1, eyes (V, 3). known (slots, rows)
+        uint8; rates (slots,) bytes a second. turn: frame number. Returns the number of blocks queued.
+        """
+        outgoing.reserve(len(viewers) * (len(rows) // FULL_PACKET + 1))
+        _mark(rows, viewers, own, eyes, known, self.pending, self.needs, turn, self._due, self._picked)
+        # One frame of waiting for all at once: bytes, which numpy adds 32 at a time.
+        step = STEPS[self.lines["level"]][:, None]
+        gain = np.minimum(self.pending, 255 - step, out=self._gain)
+        gain += step
+        np.greater(self.pending, 0, out=self._ready)
+        np.multiply(gain, self._ready, out=self.pending)
+        np.greater_equal(self.pending, np.maximum(self.needs, 1, out=gain), out=self._ready)
+        outgoing.count, outgoing.used, written = _pack_rings(
+            records, lengths, viewers, own, self.pending, self.needs, self._ready, self._words, self.lines,
+            rates, self.share, dt, turn, self._picked, sequences, keys, np.uint64(handle), round(dilation * 65535),
+            outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used,
+        )  # fmt: skip
+        return int(written)
 
 
 def pack_terse(

@@ -2,12 +2,18 @@
 
     SimStats 3 s    SimulatorViewerTimeMessage 10 s    CoarseLocationUpdate 5 s, or within a second of a change
 
+In a crowd that change comes all the time and the map is long: the second becomes five. A message for everybody is encoded
+once and leaves to some of them each frame, since a thousand datagrams at once are a frame's worth of time.
+
 Every figure is measured; none is scaled (the ids are those of the public message SimStats).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+import struct
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,6 +23,9 @@ if TYPE_CHECKING:
     from sim.simulator import Simulator
     from sim.world.agent import Agent
 
+MAP_DOTS = 250
+VIEWERS_A_FRAME = 64  # that one broadcast reaches
+_YOU = struct.Struct("<h")
 SECONDS_PER_DAY, SECONDS_PER_YEAR = 14400, 14400 * 11  # a day in the world is four hours, a year eleven days
 
 
@@ -29,23 +38,33 @@ class Statistics:
         self._next_coarse = now + 5.0
         self._last: dict[str, float] = {}
         self._last_at = now
+        self._leaving: deque[tuple[Agent, bytes, bool]] = deque()
 
     def update(self, viewers: Iterable[Agent]) -> None:
         now = self.sim.clock.now()
         marks = self.sim.world.marks
-        if marks.coarse and self._next_coarse > now + 0.5:
-            self._next_coarse = now + 0.5
+        soon = 0.5 + len(self.sim.world.avatars.rows[: self.sim.world.avatars.count]) / 100
+        if marks.coarse and self._next_coarse > now + soon:
+            self._next_coarse = now + soon
         marks.coarse = False
         if now >= self._next_stats:
             self._next_stats = now + 3.0
             stats = self._stats_message(now)
-            _broadcast(viewers, stats)
+            self._broadcast(viewers, stats)
         if now >= self._next_time:
             self._next_time = now + 10.0
-            _broadcast(viewers, self.time_message())
+            self._broadcast(viewers, self.time_message())
         if now >= self._next_coarse:
             self._next_coarse = now + 5.0
             self._send_coarse(viewers)
+        for _ in range(min(len(self._leaving), VIEWERS_A_FRAME)):
+            viewer, body, zerocode = self._leaving.popleft()
+            if viewer.circuit is not None:
+                viewer.circuit.send_body(body, reliable=False, zerocode=zerocode)
+
+    def _broadcast(self, viewers: Iterable[Agent], message: Message) -> None:
+        body, zerocode = encode(message), message.spec.zerocoded
+        self._leaving.extend((viewer, body, zerocode) for viewer in viewers)
 
     def greet(self, agent: Agent) -> None:
         """What a new viewer should not wait ten seconds for."""
@@ -75,18 +94,20 @@ class Statistics:
 
     def _send_coarse(self, viewers: Iterable[Agent]) -> None:
         world = self.sim.world
-        roots = list(world.roots())[:250]
+        roots = list(itertools.islice(world.roots(), MAP_DOTS))
         locations = []
         for agent in roots:
             x, y, z = world.position(agent)
             locations.append({"X": _byte(x), "Y": _byte(y), "Z": _byte(z / 4)})
         people = [{"AgentID": agent.agent_id} for agent in roots]
         order = {agent: number for number, agent in enumerate(roots)}
+        index = {"You": -1, "Prey": -1}
+        body = encode(Message("CoarseLocationUpdate", Location=locations, Index=index, AgentData=people))
+        # Only You differs between viewers: behind the message number, the count and three bytes a location.
+        at = 3 + 3 * len(locations)
+        before, after = body[:at], body[at + 2 :]
         for viewer in viewers:
-            if viewer.circuit is not None:
-                index = {"You": order.get(viewer, -1), "Prey": -1}
-                message = Message("CoarseLocationUpdate", Location=locations, Index=index, AgentData=people)
-                viewer.circuit.send(message, reliable=False)
+            self._leaving.append((viewer, before + _YOU.pack(order.get(viewer, -1)) + after, False))
 
     # --- figures
 
@@ -149,14 +170,5 @@ class Statistics:
         )
 
 
-def _broadcast(viewers: Iterable[Agent], message: Message) -> None:
-    body = encode(message)
-    for viewer in viewers:
-        if viewer.circuit is not None:
-            viewer.circuit.send_body(body, reliable=False, zerocode=message.spec.zerocoded)
-
-
 def _byte(value: float) -> int:
     return min(max(int(value), 0), 255)
-
-

@@ -22,6 +22,7 @@ from aiohttp import web
 
 from protocol.errors import ProtocolError
 from protocol.message import Message
+from sim.clock import FRAMES_PER_SECOND
 from sim.handlers.friends import deliver_notification
 from sim.handlers.messages import deliver_message
 from sim.interest.chat import RANGES
@@ -148,8 +149,12 @@ class Services:
     async def status(self, request: web.Request) -> web.Response:
         sim = self.sim
         fps, steps = sim.frame.rates()
-        lateness = sorted(sim.frame.lateness)
-        durations = sorted(sim.frame.durations)
+        try:  # of the last so many seconds, a minute at most
+            frames = max(int(float(request.query.get("last", "60")) * FRAMES_PER_SECOND), 1)
+        except (ValueError, OverflowError):
+            raise ProtocolError("last must be a number of seconds") from None
+        lateness = sorted(list(sim.frame.lateness)[-frames:])
+        durations = sorted(list(sim.frame.durations)[-frames:])
 
         def percentile(values: list[float], share: float) -> float:
             return round(values[min(int(len(values) * share), len(values) - 1)] * 1e3, 3) if values else 0.0

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import numpy as np
+
 from protocol.wellknown import NULL
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ Vector = tuple[float, float, float]
 
 # Far 0 from a client that has not set its camera must not mean "show nothing".
 MINIMUM_DRAW_DISTANCE = 64.0
+MAXIMUM_DRAW_DISTANCE = 1024.0
+# A camera further out than this from the region is a fault or a lie; viewers tether it to the avatar.
+CAMERA_LIMIT = 8192.0
 
 
 @dataclass(slots=True)
@@ -63,7 +68,8 @@ class Agent:
     local_id: int = 0
     appearance: Appearance = field(default_factory=Appearance)
     wearables: list[tuple[UUID, UUID, int]] = field(default_factory=list)  # item, asset, kind
-    camera: Camera = field(default_factory=Camera)
+    _camera: Camera = field(default_factory=Camera)
+    camera_row: np.ndarray | None = None  # where AgentUpdates by the fast path leave it (circuits/fastpath.py)
     animations: dict[UUID, int] = field(default_factory=dict)  # playing: animation -> sequence id
     animation_sequence: int = 0
     group_title: str = ""
@@ -79,6 +85,18 @@ class Agent:
     @property
     def name(self) -> str:
         return f"{self.first} {self.last}"
+
+    @property
+    def camera(self) -> Camera:
+        """Where the viewer looks from; may be changed in place."""
+        row = self.camera_row
+        if row is not None and row[0]:
+            row[0] = 0
+            parts = row.tolist()
+            camera = self._camera
+            camera.center, camera.at = tuple(parts[1:4]), tuple(parts[4:7])
+            camera.left, camera.up, camera.far = tuple(parts[7:10]), tuple(parts[10:13]), parts[13]
+        return self._camera
 
     @property
     def root(self) -> bool:

@@ -226,7 +226,7 @@ def add_child(sim: TestSimulator, name: str = "", reason: str = "child", positio
     circuits, now = sim.circuits, sim.clock.now()
     slot = circuits._free.pop()
     key = (127 << 24 | number) << 16 | 9  # the discard port of 127.x.x.x: nobody
-    circuits.sequences[slot], circuits.keys[slot] = 0, key
+    circuits.sequences[slot], circuits.keys[slot], circuits.rates[slot] = 0, key, 125_000.0
     circuit = RecordingCircuit(circuits, key, slot, agent, opened_at=now, heard_at=now, next_ping=now + 5.0)
     agent.circuit = circuit
     circuits.by_key[key] = circuit

@@ -1,0 +1,68 @@
+"""The load generator in a real grid: what it reports is what a region delivers."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.clients.grid import PASSWORD, Grid
+from viewer import crowd
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def grid() -> Iterator[Grid]:
+    data = Path(tempfile.mkdtemp(prefix="mainland-crowd-"))
+    running = Grid(data)
+    yield running
+    running.stop()
+    shutil.rmtree(data)
+
+
+async def test_a_crowd_sees_itself(grid: Grid) -> None:
+    people = [(*grid.account().name.split(" ", 1), PASSWORD) for _ in range(6)]
+    stop = asyncio.Event()
+
+    def enough(bots: crowd.Crowd) -> None:
+        async def watch() -> None:
+            while bots.near_times.sum() + bots.far_times.sum() < 20:
+                await asyncio.sleep(0.1)
+            stop.set()
+
+        tasks.append(asyncio.create_task(watch()))
+
+    tasks: list[asyncio.Task[None]] = []
+    report = await crowd.run(
+        grid.login_uri,
+        6,
+        60,
+        accounts=people,
+        region=grid.west.name,
+        chat_every=1.0,
+        settle=1.0,
+        on_ready=enough,
+        stop=stop,
+    )
+    assert report["living"] == 6 and not report["failures"]
+    assert report["known_a_bot"] == 5
+    assert report["move_to_seen_ms"]["samples"] >= 20
+    assert report["updates_per_second"] > 0 and report["loss"] < 0.01 and report["refused"] == 0
+    assert tasks[0].done()
+
+
+async def test_a_wrong_password_is_counted(grid: Grid) -> None:
+    report = await crowd.run(grid.login_uri, 1, 0.1, accounts=[("No", "Body", "x")], settle=0.0)
+    assert report["living"] == 0 and list(report["failures"]) and report["move_to_seen_ms"]["samples"] == 0
+
+
+def test_spread_reads_a_histogram() -> None:
+    times = np.zeros(100, np.int64)
+    times[[9, 19]] = (98, 2)
+    assert crowd.spread(times) == {"samples": 100, "p50": 10, "p90": 10, "p99": 20, "max": 20}
