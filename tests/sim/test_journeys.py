@@ -81,6 +81,16 @@ def leave(viewer: Viewer) -> None:
     viewer.sends(Message("LogoutRequest"))
 
 
+class Body:
+    """A request with a JSON body."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        self._value = value
+
+    async def json(self) -> dict[str, Any]:
+        return self._value
+
+
 # --- crossing
 
 
@@ -274,6 +284,17 @@ async def test_late_news_of_an_old_session_leaves_the_new_one_alone(sim: TestSim
     sim.sessions.remove(anna.agent, "late")
     assert sim.world.agents[anna.id] is new
     assert sim.cap_server._grants[new.seed].agent is new
+
+
+async def test_only_a_login_replaces_who_is_here(sim: TestSimulator) -> None:
+    """A neighbour's announcement of the session before may have been on the way all the time."""
+    anna = add_root(sim)
+    old = {**handed_back(anna.agent, ""), "session_id": uuid4()}
+    for reason, status in (("child", 409), ("crossing", 409), ("teleport", 409), ("login", 200)):
+        state = {name: str(value) if isinstance(value, UUID) else value for name, value in old.items()}
+        answer = await sim.neighbours._services.announce(Body({**state, "reason": reason}))  # type: ignore[arg-type]
+        assert answer.status == status, reason
+        assert (sim.world.agents[anna.id] is anna.agent) == (status == 409)
 
 
 # --- memory
