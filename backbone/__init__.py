@@ -8,6 +8,6 @@ resources/       the REST resources, one file a family
 login/           XML-RPC login: the bytes, the request, limits, the flow, the reply
 presence.py      sessions and who is where, in memory, pure              directory.py   regions and their leases
 routing.py       instant messages     notifications.py  friends' news     sims.py       calls to the sims
-passwords.py     the protocol's digest inside a slow hash
+passwords.py     the protocol's digest inside a slow hash     hashing.py  the thread that computes it
 storage/         tables, the one thread that commits, and the rows of each family
 """

@@ -18,6 +18,7 @@ from rich.table import Table
 from grid import settings as declared
 from grid.errors import NOT_RUNNING, GridError
 from grid.layout import Layout, default_dir
+from grid.lsl_cli import lsl_app
 
 app = typer.Typer(
     help="Mainland: run a virtual world that Second Life-protocol viewers walk in.",
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 user = typer.Typer(help="Make and list accounts.", no_args_is_help=True)
 app.add_typer(user, name="user")
+app.add_typer(lsl_app, name="lsl")
 
 Data = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="The grid's folder: all its state.", default_factory=default_dir)

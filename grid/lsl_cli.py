@@ -1,4 +1,5 @@
-"""`mainland lsl`: run, check, test and profile scripts without a world, and look up the language. The engine is the sim's own."""
+"""`mainland lsl`: run, check, test and profile scripts without a world, and look up the language. The engine is the
+sim's own."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-lsl_app = typer.Typer(name="lsl", help="Run, check, test and profile LSL scripts without a world.", no_args_is_help=True)
+lsl_app = typer.Typer(
+    name="lsl", help="Run, check, test and profile LSL scripts without a world.", no_args_is_help=True
+)
 
 Files = Annotated[list[Path], typer.Argument(help="Script files.", exists=True, dir_okay=False)]
 File = Annotated[Path, typer.Argument(help="A script file.", exists=True, dir_okay=False)]
@@ -31,7 +34,8 @@ def run(
     touch: Touches = 0,
     seconds: Seconds = 60.0,
     pause_every: Annotated[
-        int, typer.Option(min=0, help="Pause at every Nth checkpoint and go on in a fresh instance from the saved state.")
+        int,
+        typer.Option(min=0, help="Pause at every Nth checkpoint and go on in a fresh instance from the saved state."),
     ] = 0,
     timeout: Timeout = 60.0,
     seed: Annotated[int, typer.Option(help="For llFrand and its kin.")] = 1,
@@ -40,9 +44,17 @@ def run(
     from sim.scripts.tools.runner import run as run_script
 
     raise typer.Exit(
-        run_script(file, _out, as_json=as_json, touches=touch, seconds=seconds, pause_every=pause_every, timeout=timeout,
-                   seed=seed)
-    )  # fmt: skip
+        run_script(
+            file,
+            _out,
+            as_json=as_json,
+            touches=touch,
+            seconds=seconds,
+            pause_every=pause_every,
+            timeout=timeout,
+            seed=seed,
+        )
+    )
 
 
 @lsl_app.command()
@@ -55,7 +67,9 @@ def check(files: Files, as_json: Json = False) -> None:
 
 @lsl_app.command()
 def test(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Scenario (*.test) and Python (*_test.py) files, or folders.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Scenario (*.test) and Python (*_test.py) files, or folders.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run tests of scripts, each also paused and restored at every checkpoint. Exit 1 if one fails."""
@@ -80,10 +94,9 @@ def profile(
     file: File, as_json: Json = False, touch: Touches = 0, seconds: Seconds = 60.0, timeout: Timeout = 60.0
 ) -> None:
     """Show where a script's time goes, by function and line."""
-    from sim.scripts.language.errors import CompileError
     from sim.scripts.tools.profiler import profile as profile_script
     from sim.scripts.tools.profiler import table
-    from sim.scripts.tools.runner import finding_as_json, read_source
+    from sim.scripts.tools.runner import CompileError, finding_as_json, read_source
 
     try:
         result, world = profile_script(file, touches=touch, seconds=seconds, timeout=timeout)
@@ -98,7 +111,9 @@ def profile(
 @lsl_app.command()
 def docs(
     name: Annotated[str | None, typer.Argument(help="A function, event or constant.")] = None,
-    write: Annotated[Path | None, typer.Option(help="Write the whole reference and the coverage table to a folder.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the whole reference and the coverage table to a folder.")
+    ] = None,
 ) -> None:
     """Say what a function, event or constant is."""
     from sim.scripts.tools.reference import describe, nearest, reference

@@ -91,12 +91,12 @@ def warm() -> None:
     from sim.circuits.datagrams import DatagramSocket, key_of
     from sim.circuits.fastpath import warm as warm_fastpath
     from sim.interest.interest import warm as warm_interest
-    from sim.physics.avatars import warm as warm_avatars
+    from sim.physics.warm import warm as warm_physics
     from sim.world.terrain import Terrain
 
     warm_messages()
     objects.warm()
-    warm_avatars()
+    warm_physics()
     warm_interest()
     warm_fastpath()
     packet.parse(packet.build(bytes(300), 1, packet.ZEROCODED))

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The libraries acknowledge a RegionHandshake that overtakes the ack of UseCircuitCode without reading it (SURFACE 2).
+# The libraries acknowledge a RegionHandshake that overtakes the ack of UseCircuitCode without reading it.
 CHILD_HANDSHAKE_DELAY = 0.08
 HANDSHAKE_RETRY = 3.0
 HANDSHAKE_TRIES = 8
 # An announced agent that never shows up is forgotten; viewers try for about a minute.
 ANNOUNCED_LIMIT = 90.0
 ARRIVAL_LIMIT = 80.0
+# Where it came from gives a teleport up a little later: until then it must not come here any more.
+TELEPORT_LIMIT = 60.0
 
 
 def look_rotation(look_at: Vector) -> tuple[float, float, float, float]:
@@ -57,6 +59,10 @@ class Sessions:
         if agent is not None and agent.session_id != state["session_id"]:
             self.kick(agent, "You have logged in from another place.")
             agent = None
+        if agent is not None and agent.root and state["reason"] in ("teleport", "crossing"):
+            # Whoever hands it over has the avatar, and what stands here is what it left behind: the word of its
+            # departure is still on the way.
+            self.demote(agent)
         if agent is None:
             agent = Agent(
                 agent_id,
@@ -77,7 +83,8 @@ class Sessions:
             agent.arrival = state
             agent.arrival_position = sim.neighbours.safe_position(state["position"], agent.appearance.size[2])
             agent.arrival_look_at = state["look_at"]
-            sim.after(ARRIVAL_LIMIT, lambda: self._arrival_expires(agent, state))
+            limit = TELEPORT_LIMIT if state["reason"] == "teleport" else ARRIVAL_LIMIT
+            sim.after(limit, lambda: self._arrival_expires(agent, state))
         elif agent.child and agent.arrival is None:
             agent.camera.center = state["position"]
         self._take_appearance(agent, state)
@@ -103,7 +110,8 @@ class Sessions:
         agent.wearables = list(state.get("wearables", []))
 
     def _forget_if_unseen(self, agent: Agent) -> None:
-        if agent.circuit is None and self.sim.world.agents.get(agent.agent_id) is agent:
+        """A view that was never taken up. Who has been announced as arriving since has a time limit of its own."""
+        if agent.circuit is None and agent.arrival is None and self.sim.world.agents.get(agent.agent_id) is agent:
             self.lost(agent, "never came")
 
     def _arrival_expires(self, agent: Agent, state: dict[str, Any]) -> None:
@@ -212,6 +220,7 @@ class Sessions:
     def _embody(self, agent: Agent, arrival: dict[str, Any]) -> None:
         sim = self.sim
         agent.arrival = None
+        agent.extras.pop("gone to", None)
         agent.arrived_at = sim.clock.now()
         sim.world.embody(agent, agent.arrival_position)
         row = sim.world.row(agent)
@@ -229,6 +238,14 @@ class Sessions:
     # --- gone
 
     def logged_out(self, agent: Agent) -> None:
+        """The viewer leaves the grid.
+
+        It may say so before its avatar appeared, or where its avatar was until a moment ago: a client that has not
+        read of the crossing, or cannot cross, still speaks to the region behind it.
+        """
+        if agent.child and agent.arrival is None and "gone to" not in agent.extras:
+            self.sim.metrics.count("messages_dropped", label="not root")
+            return
         if agent.circuit is not None:
             agent.circuit.send(
                 Message(
@@ -249,6 +266,8 @@ class Sessions:
 
     def kick(self, agent: Agent, reason: str) -> None:
         """End an agent here and tell its client why. The caller, or nobody, answers for the grid's records."""
+        if self.sim.world.agents.get(agent.agent_id) is not agent:
+            return  # it is gone; the person may be here again already, in a new session
         if agent.circuit is not None and reason:
             target = {"TargetIP": "0.0.0.0", "TargetPort": 0}
             user = {"AgentID": agent.agent_id, "SessionID": agent.session_id, "Reason": reason}
@@ -262,6 +281,8 @@ class Sessions:
 
     def demote(self, agent: Agent) -> None:
         """The avatar went to another region; the agent goes on looking in from there."""
+        for journey in ("teleport", "crossing", "children"):
+            agent.extras.pop(journey, None)
         self.sim.world.disembody(agent)
         agent.animations.clear()
 

@@ -124,6 +124,7 @@ class Simulator:
         pending = [task for task in self._tasks if not task.done()]
         if pending:
             await asyncio.wait(pending, timeout=3.0)
+        self.scripts.close()
         await self.neighbours.close()
         await self.cap_server.close()
         await self.http.close()

@@ -32,6 +32,7 @@ ALLOWED = {
         "protocol",
         "backbone.admin",  # the operator's door, for when the server is down
         "sim.__main__",
+        "sim.scripts.tools",  # `mainland lsl`: the script engine without a world
         "backbone.__main__",
         "assets.__main__",
     },

@@ -4,7 +4,7 @@ Stages of the frame that live here: `receive` (datagrams -> handlers), `keep` (a
 throttled queues) and `flush` (everything queued leaves in one batch).
 
 The circuit of a client is found by its address alone, and is opened by UseCircuitCode naming a code, session and
-agent that a service announced (SURFACE 2). Anything else from an unknown address is counted and dropped unanswered.
+agent that a service announced. Anything else from an unknown address is counted and dropped unanswered.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Circuits:
         self._outbox: list[tuple[int, bytes]] = []
         self._coded: dict[bytes, bytes] = {}  # of this frame
         self._next_keep = 0.0
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody is connected, and nothing is left to be sent."""
+        return not (self.by_key or self._outbox or self.socket.outgoing.count)
 
     # --- frame stages
 
@@ -181,7 +186,7 @@ class Circuits:
             return
         message = decode(body)
         if message.name == "UseCircuitCode":
-            self._reopened(circuit, message, received)
+            self._reopened(circuit, message, received, now)
             return
         if received.flags & packet.RELIABLE and not circuit.first_time(received.sequence):
             self.metrics.count("packets_dropped", label="duplicate")
@@ -268,8 +273,8 @@ class Circuits:
         log.info("circuit of %s opened from %s:%d", agent.name, *address_of(key))
         self.sim.circuit_opened(agent)
 
-    def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet) -> None:
-        """UseCircuitCode again on the same address: a resend, or a client that starts counting anew (SURFACE 3.3)."""
+    def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet, now: float) -> None:
+        """UseCircuitCode again on the same address: a resend, or a client that counts anew, as hippolyzer does."""
         agent = self._announced(message)
         if agent is None:
             self.metrics.count("packets_dropped", label="wrong circuit code")
@@ -280,6 +285,9 @@ class Circuits:
             return
         if received.flags & packet.RESENT and received.sequence in circuit.seen:
             return  # our ack was lost: it goes out again, and nothing else changes
+        if not self._within_rate(circuit, handlers.OPENING, now):
+            self.metrics.count("messages_dropped", label="rate opening")
+            return
         if not received.flags & packet.RESENT:
             circuit.seen.clear()
         self._acknowledge_opening(circuit, received)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TEXTURE_ENTRY_LIMIT = 2048
 EXTRA_PARAM_LIMIT = 256
-# Types of ObjectExtraParams (SURFACE 7.5): flexi, light, sculpt, light image, mesh, extended mesh, material, probe.
+# Types of ObjectExtraParams: flexi, light, sculpt, light image, mesh, extended mesh, material, probe.
 EXTRA_PARAMS = (0x10, 0x20, 0x30, 0x40, 0x60, 0x70, 0x80, 0x90)
 # Friction and restitution of Second Life's materials: stone metal glass wood flesh plastic rubber light.
 MATERIALS = ((0.8, 0.4), (0.3, 0.4), (0.2, 0.7), (0.6, 0.5), (0.9, 0.3), (0.4, 0.7), (0.9, 0.9), (0.6, 0.5))

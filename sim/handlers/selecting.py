@@ -115,8 +115,7 @@ def request_object_properties_family(sim: Simulator, agent: Agent, message: Mess
 @handles("RequestMultipleObjects", state=OPEN, rate=QUERY)
 def request_multiple_objects(sim: Simulator, agent: Agent, message: Message) -> None:
     """Full updates of what the viewer's cache does not hold, or what it heard of and does not know."""
-    wanted = [block["ID"] for block in message["ObjectData"]]
+    wanted = {block["ID"] for block in message["ObjectData"]}
     known = sim.world.objects.by_local_id
     sim.interest.objects.show(agent, [known[local_id] for local_id in wanted if local_id in known])
-    people = {other.local_id: other for other in sim.world.roots()}
-    sim.interest.show_avatars(agent, [people[local_id] for local_id in wanted if local_id in people])
+    sim.interest.send_again(agent, wanted)

@@ -75,6 +75,12 @@ class Interest:
         slot = self._viewers.get(viewer)
         return slot is not None and other.row >= 0 and bool(self.known[slot, other.row])
 
+    def send_again(self, viewer: Agent, local_ids: set[int]) -> None:
+        """Full updates of these avatars, as far as the viewer has been told of them."""
+        if viewer in self._viewers:
+            asked = [o for o in self.sim.world.roots() if o.local_id in local_ids and self.sees(viewer, o)]
+            self.introductions.owe([viewer], asked, FULL)
+
     # --- the stage
 
     def update(self) -> None:
@@ -145,11 +151,6 @@ class Interest:
         self.animations.grow(*shape)
 
     # --- people
-
-    def show_avatars(self, viewer: Agent, others: list[Agent]) -> None:
-        """Full updates of these people to one viewer, who asked."""
-        if viewer in self._viewers:
-            self.introductions.owe([viewer], [other for other in others if other.root], FULL)
 
     def _shown(self, viewer: Agent, other: Agent) -> None:
         """A full update is on its way: from now on it hears of movements, the first time within this frame's next."""

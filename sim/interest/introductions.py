@@ -214,7 +214,7 @@ class Introductions:
                 Sender={"ID": agent.agent_id, "IsTrial": False},
                 ObjectData={"TextureEntry": look.texture_entry},
                 VisualParam=[{"ParamValue": value} for value in look.visual_params[:255]],
-                AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial, "Flags": 0}],
+                AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial & 0x7FFFFFFF, "Flags": 0}],
                 AppearanceHover=[{"HoverHeight": (0.0, 0.0, look.hover)}],
             )
             kept = self._looks[agent.local_id] = encode(message), message.spec.zerocoded

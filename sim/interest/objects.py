@@ -36,7 +36,7 @@ CACHED_PER_PACKET = 90
 HEADER = 12  # message number, region handle, dilation, count: what precedes the blocks of an ObjectUpdate
 CACHE_IN_USE, CACHE_EMPTY = 1, 2  # RegionHandshakeReply.Flags
 
-# UpdateFlags (SURFACE 7.1)
+# UpdateFlags
 PHYSICS, CREATE_SELECTED, MODIFY, COPY, ANY_OWNER, YOU_OWNER = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 SCRIPTED, TOUCH, MOVE, PHANTOM, INVENTORY_EMPTY = 0x40, 0x80, 0x100, 0x400, 0x800
 TRANSFER, OWNER_MODIFY, TEMPORARY = 0x20000, 0x10000000, 0x20000000

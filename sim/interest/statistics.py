@@ -5,7 +5,7 @@
 In a crowd that change comes all the time and the map is long: the second becomes five. A message for everybody is encoded
 once and leaves to some of them each frame, since a thousand datagrams at once are a frame's worth of time.
 
-Every figure is measured; none is scaled (SURFACE 6.1 lists the ids).
+Every figure is measured; none is scaled (the ids are those of the public message SimStats).
 """
 
 from __future__ import annotations

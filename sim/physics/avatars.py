@@ -1,8 +1,9 @@
 """Avatars move: keys in, one step of 1/45 s, position and velocity out.
 
-A capsule on a heightfield. The keys (AgentUpdate.ControlFlags) say which way along the body's axes; the body's rotation
-says where those axes point; speeds are those of Second Life (SURFACE 14.2). On the ground the capsule's foot follows
-the land, so slopes need no contact solving; in the air gravity pulls, in flight nothing does.
+A capsule on land and among bodies. The keys (AgentUpdate.ControlFlags) say which way along the body's axes; the body's
+rotation says where those axes point; speeds are those of Second Life. On the ground the soles follow the
+land or what stands on it, so slopes and stairs need no contact solving; in the air gravity pulls, in flight nothing
+does. What walls, things and other avatars do to the capsule is in `avatar_bodies.py`.
 
 The kernel also decides what must be told: a row is marked `dirty` when viewers, extrapolating from what they were last
 sent, would draw it in the wrong place.
@@ -11,15 +12,29 @@ sent, would draw it in the wrong place.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
 
-from sim.world.avatars import AVATAR_DTYPE, Motion
+from sim.physics.avatar_bodies import (
+    CLIMB,
+    STEP_DOWN,
+    carry,
+    find_near,
+    head_bumps,
+    leave,
+    note_sole,
+    part_avatars,
+    slide,
+    stand_on,
+    support,
+)
+from sim.world.avatars import Motion
 from sim.world.terrain import height_at
 
 if TYPE_CHECKING:
+    from sim.physics.engine import Engine
     from sim.world.world import World
 
 WALK, RUN, CROUCH, FLY, FLY_SLOW = 3.2, 5.13, 1.6, 16.0, 6.0  # metres a second
@@ -29,9 +44,9 @@ TERMINAL = 54.0
 PRE_JUMP_TIME, LANDING_TIME, STANDING_UP_TIME = 0.22, 0.4, 0.9  # seconds of world time
 HARD_LANDING = 4.0  # metres a second of fall that make a landing worth an animation
 CEILING = 4096.0
-STEP_DOWN = 0.6  # metres of drop a walker follows instead of falling
+STRIDE = 0.2  # metres: the longest piece of a move through the air that is checked for walls at once
 
-# ControlFlags (SURFACE 14.1)
+# AgentUpdate.ControlFlags
 AT_POS, AT_NEG, LEFT_POS, LEFT_NEG, UP_POS, UP_NEG = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 FAST_AT, FAST_LEFT, FAST_UP, FLYING, STOP = 0x400, 0x800, 0x1000, 0x2000, 0x4000
 STAND_UP, SIT_ON_GROUND = 0x10000, 0x20000
@@ -100,7 +115,26 @@ def _sit(row, floor):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _fly(row, x, y, z, floor, dt):  # pragma: no cover - compiled
+def _through_air(row, r, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
+    """Move by the velocity, in short pieces where something is near; (touches, how many, whether it landed on it)."""
+    if near == 0:
+        for axis in range(3):
+            row.position[axis] += row.velocity[axis] * dt
+        return touches, total, False
+    v = row.velocity
+    pieces = int(math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]) * dt / STRIDE) + 1
+    first = total
+    landed = False
+    for _ in range(pieces):
+        for axis in range(3):
+            row.position[axis] += row.velocity[axis] * dt / pieces
+        touches, total, stands = slide(row, r, extra, a, near, False, touches, first, total)
+        landed = landed or stands
+    return touches, total, landed
+
+
+@njit(cache=True, nogil=True)
+def _fly(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
     fast = row.controls & (FAST_AT | FAST_LEFT | FAST_UP)
     speed = FLY if fast else FLY_SLOW
     blend = 1.0 if row.controls & STOP else min(1.0, dt * 6.0)
@@ -109,8 +143,8 @@ def _fly(row, x, y, z, floor, dt):  # pragma: no cover - compiled
         row.velocity[axis] += gap * blend
         if abs(gap) < 0.05:
             row.velocity[axis] = wish * speed
-    for axis in range(3):
-        row.position[axis] += row.velocity[axis] * dt
+    touches, total, _ = _through_air(row, r, extra, a, near, touches, total, dt)
+    floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
     if row.position[2] < floor:
         row.position[2] = floor
         row.velocity[2] = max(row.velocity[2], np.float32(0.0))
@@ -128,10 +162,11 @@ def _fly(row, x, y, z, floor, dt):  # pragma: no cover - compiled
         row.motion = _HOVERING_DOWN
     else:
         row.motion = _HOVERING
+    return touches, total
 
 
 @njit(cache=True, nogil=True)
-def _on_foot(row, x, y, z, heights, dt):  # pragma: no cover - compiled
+def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
     """Standing, walking, crouching and the moment before a jump."""
     crouching = z < -0.5
     speed = CROUCH if crouching else (RUN if row.running else WALK)
@@ -142,27 +177,48 @@ def _on_foot(row, x, y, z, heights, dt):  # pragma: no cover - compiled
     if landing or rising:
         speed *= 0.5
     blend = min(1.0, dt * 12.0)
+    was_x, was_y, was_z = row.position[0], row.position[1], row.position[2]
     for axis, wish in ((0, x), (1, y)):
         gap = wish * speed - row.velocity[axis]
         row.velocity[axis] += gap * blend
         if abs(gap) < 0.05:
             row.velocity[axis] = wish * speed
         row.position[axis] += row.velocity[axis] * dt
+    first = total
+    if near:
+        touches, total, _ = slide(row, r, extra, a, near, True, touches, first, total)
     floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
+    handle = 0
+    if near:
+        level, found, sx, sy = support(row, a, near)
+        if level + row.height * 0.5 >= floor - 0.01 and found > 0:
+            floor, handle = level + row.height * 0.5, found
     drop = row.position[2] - floor
     if drop > STEP_DOWN:
         row.on_ground = 0
         row.velocity[2] = 0
-        return
+        leave(row, extra)
+        return touches, total
     moving = row.velocity[0] != 0 or row.velocity[1] != 0
+    if handle > 0 and -drop > CLIMB:  # a stair: up it, but not in a jerk
+        floor = row.position[2] + CLIMB
+        drop = -CLIMB
     row.velocity[2] = (floor - row.position[2]) / dt if moving and abs(drop) < 0.5 else 0.0
     row.position[2] = floor
+    if near and -drop > 0.02 and head_bumps(row, a, near):  # no room up there
+        row.position[0], row.position[1], row.position[2] = was_x, was_y, was_z
+        row.velocity[:] = 0
+    extra.support = 0
+    if handle > 0:
+        stand_on(row, extra, a, handle, sx, sy, dt)
+        touches, total = note_sole(row, r, a, handle, sx, sy, touches, first, total)
     if row.motion == _PRE_JUMP:
         if row.timer <= 0:
             row.velocity[2] = JUMP_SPEED
             row.on_ground = 0
             row.motion = _JUMPING
-        return
+            leave(row, extra)
+        return touches, total
     if z > 0.5:
         row.motion = _PRE_JUMP
         row.timer = PRE_JUMP_TIME
@@ -178,22 +234,25 @@ def _on_foot(row, x, y, z, heights, dt):  # pragma: no cover - compiled
         row.motion = _TURNING_RIGHT
     else:
         row.motion = _STANDING
+    return touches, total
 
 
 @njit(cache=True, nogil=True)
-def _in_air(row, x, y, heights, dt):  # pragma: no cover - compiled
+def _in_air(row, r, x, y, heights, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
     blend = min(1.0, dt * 1.5)  # little steering while falling
     speed = RUN if row.running else WALK
     if x != 0.0 or y != 0.0:
         row.velocity[0] += (x * speed - row.velocity[0]) * blend
         row.velocity[1] += (y * speed - row.velocity[1]) * blend
     row.velocity[2] = max(row.velocity[2] - np.float32(GRAVITY * dt), np.float32(-TERMINAL))
-    for axis in range(3):
-        row.position[axis] += row.velocity[axis] * dt
-    row.fall_speed = -row.velocity[2]
+    fall = -row.velocity[2]
+    touches, total, landed = _through_air(row, r, extra, a, near, touches, total, dt)
+    row.fall_speed = fall
     floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
     if row.position[2] <= floor:
         row.position[2] = floor
+        landed = True
+    if landed and fall >= -0.5:
         row.velocity[2] = 0
         row.on_ground = 1
         if row.fall_speed > HARD_LANDING:
@@ -206,6 +265,7 @@ def _in_air(row, x, y, heights, dt):  # pragma: no cover - compiled
         pass
     elif row.fall_speed > 2.0:
         row.motion = _FALLING
+    return touches, total
 
 
 @njit(cache=True, nogil=True)
@@ -264,74 +324,104 @@ def _must_tell(row, dt):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _step(rows, heights, open_sides, dt):  # pragma: no cover - compiled
-    """One step of all rows; returns how many changed their motion and how many are over a border."""
+def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # pragma: no cover - compiled
+    """One step of all rows; (touches, how many, rows that changed their motion, rows over a border)."""
     motions = 0
     outside = 0
+    part_avatars(rows, dt)
     for i in range(len(rows)):
         row = rows[i]
         if not row.active or row.held:
             continue
+        extra = extras[i]
         before = row.motion
         controls = row.controls
         floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
+        if row.on_ground and not row.flying:
+            carry(row, extra, a, dt)
+            floor = max(floor, row.position[2]) if extra.support > 0 else floor
+        else:
+            extra.support = 0
         if row.sitting:
             if controls & STAND_UP or controls & FLYING:
                 row.sitting = 0
                 row.motion = _STANDING_UP
                 row.timer = STANDING_UP_TIME
-                row.position[2] = floor
+                row.position[2] = max(floor, row.position[2] + 0.15)
         elif controls & SIT_ON_GROUND and not controls & STAND_UP and row.on_ground:
             row.sitting = 1
-        if row.sitting:
             _sit(row, floor)
+        if row.sitting:
+            row.velocity[:] = 0
+            row.motion = _SITTING
+            row.on_ground = 1
+            if extra.support == 0:
+                row.position[2] = max(row.position[2], floor - 0.15)
         else:
             x, y, z = _wish(row)
+            near = find_near(row, a, dt)
             if row.flying:
-                _fly(row, x, y, z, floor, dt)
+                touches, total = _fly(row, i, x, y, z, heights, extra, a, near, touches, total, dt)
             elif row.on_ground:
-                _on_foot(row, x, y, z, heights, dt)
+                touches, total = _on_foot(row, i, x, y, z, heights, extra, a, near, touches, total, dt)
             else:
-                _in_air(row, x, y, heights, dt)
+                touches, total = _in_air(row, i, x, y, heights, extra, a, near, touches, total, dt)
         row.acceleration[2] = 0 if (row.on_ground or row.flying) else -GRAVITY
         if row.motion != before:
             row.motion_changed = 1
             motions += 1
         outside += _keep_inside(row, open_sides)
         _must_tell(row, dt)
-    return motions, outside
+    return touches, total, motions, outside
 
 
-def step_avatars(world: World, dt: float) -> None:
+def step_avatars(world: World, dt: float, engine: Engine | None = None) -> None:
+    """Move every avatar (and, given an engine, every body) by `dt` seconds of world time; marks animations and border
+    crossers in `world.marks`. Without an engine there is only land."""
     avatars = world.avatars
-    if not avatars.count:
+    rows = avatars.rows[: avatars.count]
+    if engine is None:
+        if not len(rows):
+            return
+        engine = _landscape(world)
+    engine.open_sides = world.open_sides
+    engine.step(dt, rows)
+    mark(world, rows)
+
+
+def mark(world: World, rows: np.ndarray[Any, Any]) -> None:
+    """Note in `world.marks` whose animation changed and who walked over a border, after a step."""
+    if not len(rows):
         return
-    _step(avatars.rows[: avatars.count], world.terrain.heights, world.open_sides, dt)
-    after_step(world)
-
-
-def after_step(world: World) -> None:
-    """Marks animations and border crossers in `world.marks` after a step moved the avatars."""
-    rows = world.avatars.rows[: world.avatars.count]
+    for index in np.flatnonzero(rows["motion_changed"]).tolist():
+        rows[index]["motion_changed"] = 0
+        agent = world.agent_of_row.get(index)
+        if agent is not None:
+            world.marks.animations.add(agent.agent_id)
     position = rows["position"]
-    outside = bool(((position[:, :2] < 0) | (position[:, :2] >= 256)).any())
-    if rows["motion_changed"].any():
-        for index in np.flatnonzero(rows["motion_changed"]).tolist():
-            rows[index]["motion_changed"] = 0
-            agent = world.agent_of_row.get(index)
-            if agent is not None:
-                world.marks.animations.add(agent.agent_id)
-    if outside:
-        position = rows["position"]
-        over = (position[:, :2] < 0) | (position[:, :2] >= 256)
+    over = (position[:, :2] < 0) | (position[:, :2] >= 256)
+    if over.any():
         active = (rows["active"] == 1) & (rows["held"] == 0)
         world.marks.outside.extend(np.flatnonzero(over.any(axis=1) & active).tolist())
 
 
+_empty: list[Engine] = []
+
+
+def _landscape(world: World) -> Engine:
+    """An engine with nothing in it but the world's land."""
+    from sim.physics.numba_engine import NumbaEngine
+
+    if not _empty:
+        _empty.append(NumbaEngine())
+    engine = _empty[0]
+    if engine.heights is not world.terrain.heights:  # type: ignore[attr-defined]
+        engine.set_terrain(world.terrain.heights)
+    return engine
+
+
 def warm() -> None:
-    """Compile, or load from the cache, before the region opens."""
-    rows = np.zeros(1, AVATAR_DTYPE)
-    rows["active"] = 1
-    rows["height"] = 1.9
-    rows["rotation"][:, 3] = 1.0
-    _step(rows, np.zeros((257, 257), np.float32), np.zeros((3, 3), np.uint8), 1 / 45)
+    """Compile, or load from the cache, all of physics before the region opens."""
+    from sim.physics.warm import warm as warm_all
+
+    warm_all()

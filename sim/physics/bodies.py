@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.physics.avatars import after_step
+from protocol.errors import ProtocolError
+from protocol.shapes import from_wire
+from sim.physics.avatars import mark
 from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
 from sim.physics.prims import prim_shape
 from sim.world.agent import Vector
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NO_SHAPE = 1  # Features tab: physics shape type "none"
+NO_SHAPE, CONVEX = 1, 2  # Features tab: physics shape types "none" and "convex hull"
 EDGE = 0.05  # metres inside the border where bodies without a region beyond it are held
 SLOW = 0.01  # metres a second under which something counts as resting
 
@@ -86,9 +88,10 @@ class Bodies:
             if prim.features.shape_type == NO_SHAPE or prim.pcode != 9:
                 continue
             row = objects.row(prim)
+            convex = prim.features.shape_type == CONVEX
             try:
-                shape = prim_shape(prim.shape, tuple(row["scale"].tolist()))
-            except BadBody as error:
+                shape = prim_shape(from_wire(prim.shape), row["scale"].tolist(), convex)
+            except (BadBody, ProtocolError) as error:
                 self._refused(root, str(error))
                 continue
             if prim is root:
@@ -142,12 +145,11 @@ class Bodies:
         if world.terrain.revision != self._terrain_revision:
             self._terrain_revision = world.terrain.revision
             self.engine.set_terrain(world.terrain.heights)
-        avatars = world.avatars
-        self.engine.step(dt, avatars.rows[: avatars.count])
+        rows = world.avatars.rows[: world.avatars.count]
+        self.engine.step(dt, rows)
         if len(self.engine.moved):
             self._copy(self.engine.moved)
-        if avatars.count:
-            after_step(world)
+        mark(world, rows)
 
     def _copy(self, handles: np.ndarray) -> None:
         """Where everything that moved is now. What came to rest is marked so that it is told, and cached, as resting."""

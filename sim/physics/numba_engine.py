@@ -1,17 +1,638 @@
-import numpy as np
+"""The region's own engine: columns of bodies, and one step as a row of kernels.
 
-from sim.physics import avatars as av
-from sim.physics.engine import HIT_DTYPE
+    forces -> bounds -> pairs -> contacts -> solve -> move -> relax, bounce -> events -> sleep -> avatars
+
+Nothing in a step is done body by body in Python. When nothing is awake, nothing is done at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.physics import broadphase, contacts, events, islands, motion, rays, solver
+from sim.physics.avatar_bodies import EXTRA, Surroundings
+from sim.physics.avatars import step_rows
+from sim.physics.data import BODY, CONTACT, MOTION, PIECE, POSE, Bodies, new_scratch
+from sim.physics.engine import (
+    COLLISION_DTYPE,
+    HIGHEST,
+    HIT_DTYPE,
+    LOWEST,
+    MAX_FORCE,
+    MAX_MASS,
+    MAX_SPEED,
+    MAX_SPIN,
+    MIN_MASS,
+    NO_BODY,
+    OUTSIDE,
+    BadBody,
+    BodySpec,
+    Kind,
+    Mask,
+    Shape,
+)
+from sim.physics.shapes import ShapeStore, matrix
+from sim.physics.vehicles import VEHICLE_DTYPE, Vehicle, row_of
+from sim.world.avatars import AVATAR_DTYPE
+
+ROUNDS, RELAX_ROUNDS = 8, 2
+FRESH = 64  # statics that may wait beside the grid before it is built anew
+_MATERIAL = {
+    "mass", "density", "friction", "restitution", "gravity_multiplier", "buoyancy", "phantom", "volume_detect", "lock_axes",
+}  # fmt: skip
+
+
+def _vector(values: Sequence[float], what: str, limit: float = math.inf) -> NDArray[np.float64]:
+    """Three finite numbers, shortened to `limit`. BadBody otherwise."""
+    array = np.asarray(values, np.float64).reshape(-1)
+    if array.shape != (3,) or not np.isfinite(array).all():
+        raise BadBody(f"{what} must be three finite numbers, not {values!r}")
+    size = float(np.abs(array).max())
+    if size > limit:
+        array = array * (limit / size)
+        size = math.sqrt(float(array @ array))
+        if size > limit:
+            array *= limit / size
+    return array
+
+
+def _position(values: Sequence[float]) -> NDArray[np.float64]:
+    x, y, z = _vector(values, "position")
+    edge = 256.0 + OUTSIDE
+    return np.array([min(max(x, -OUTSIDE), edge), min(max(y, -OUTSIDE), edge), min(max(z, LOWEST), HIGHEST)])
+
+
+def _rotation(values: Sequence[float]) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64).reshape(-1)
+    if array.shape != (4,) or not np.isfinite(array).all():
+        raise BadBody(f"rotation must be four finite numbers, not {values!r}")
+    size = math.sqrt(float(array @ array))
+    if not 1e-6 < size < 1e6:
+        raise BadBody(f"rotation {values!r} is no turn")
+    return array / size
+
+
+def _number(value: Any, low: float, high: float, what: str) -> float:
+    number = float(value)
+    if math.isnan(number):
+        raise BadBody(f"{what} is not a number")
+    return min(max(number, low), high)
 
 
 class NumbaEngine:
-    def __init__(self):
-        self.moved=np.zeros(0,np.int64); self.n=0; self.open_sides=np.zeros((3,3),np.uint8); self.water_height=20
-    def set_terrain(self,h): self.h=h
-    def add(self,spec): self.n+=1; return self.n-1
-    def remove(self,h): pass
-    def set_pose(self,*a): pass
-    def set_velocity(self,*a): pass
-    def step(self,dt,rows):
-        if len(rows): av._step(rows,self.h,self.open_sides,dt)
-    def raycast(self,o,d,l,mask): return np.zeros(0,HIT_DTYPE)
+    def __init__(self, capacity: int = 256) -> None:
+        self.shapes = ShapeStore()
+        self.heights: NDArray[np.float32] = np.zeros((257, 257), np.float32)
+        self.top = 0.0
+        self.water_height = 20.0
+        self.open_sides = np.zeros((3, 3), np.uint8)
+        self._count = 1  # handle 0 is the ground
+        self._free: list[int] = []
+        self._density: dict[int, tuple[float, float]] = {}  # density, mass as given (0: from density)
+        self._vehicle_specs: dict[int, Vehicle] = {}
+        self._vehicle_rows = np.zeros(16, VEHICLE_DTYPE)
+        self._vehicle_free = list(range(15, -1, -1))
+        self.bodies: Bodies
+        self._allocate(capacity)
+        self.bodies.body[0]["friction"], self.bodies.body[0]["restitution"] = 0.8, 0.02
+        self._scratch = new_scratch()
+        self._hit = np.zeros(1, HIT_DTYPE)
+        self._static_grid = np.zeros(broadphase.STATIC_SIDE**2 + 1, np.int32)
+        self._static_items = np.zeros(0, np.int32)
+        self._mover_grid = np.zeros(broadphase.MOVER_SIDE**2 + 1, np.int32)
+        self._mover_items = np.zeros(0, np.int32)
+        self._movers_stale = False
+        self._fresh = np.zeros(FRESH, np.int32)
+        self._fresh_set: dict[int, None] = {}
+        self._pairs = np.zeros((1024, 2), np.int32)
+        self._contacts, self._old = np.zeros(1024, CONTACT), np.zeros(1024, CONTACT)
+        self._old_count = 0
+        self._table = np.full(1024, -1, np.int32)
+        self._touches = np.zeros(256, events.TOUCH)
+        self._touching, self._touching_count = np.zeros((0, 2), np.int32), 0
+        self._touch_table = np.full(256, -1, np.int32)
+        self._events = np.zeros(256, COLLISION_DTYPE)
+        self._rows = np.zeros(0, AVATAR_DTYPE)
+        self._extra = np.zeros(0, EXTRA)
+        self._near = np.zeros(64, np.int32)
+        self._avatar_contacts = np.zeros(128, CONTACT)
+        self._capsule = np.zeros(1, PIECE)
+        self._triangle = np.zeros(9)
+        self._heard = 0
+        self.moved: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.collisions: NDArray[Any] = self._events[:0]
+        self.awake_count = 0
+        self.pair_count = self.contact_count = 0
+        self.avatar_motions = self.avatars_outside = 0
+
+    # --- columns
+
+    def _allocate(self, capacity: int) -> None:
+        old: Bodies | None = getattr(self, "bodies", None)
+        tables = (
+            np.zeros(capacity, POSE), np.zeros(capacity, MOTION), np.zeros(capacity, BODY), np.zeros(capacity, np.uint8),
+            np.zeros((capacity, 6), np.float32), np.zeros((capacity, 3), np.float32),
+        )  # fmt: skip
+        user: NDArray[np.int64] = np.zeros(capacity, np.int64)
+        if old is not None:
+            n = len(old.awake)
+            for table, before in zip(tables, old, strict=True):
+                table[:n] = before  # type: ignore[index]
+            user[:n] = self.user
+        self.bodies = Bodies(*tables)
+        self.user: NDArray[np.int64] = user
+        self._moved = np.zeros(capacity, np.int64)
+        self._parent, self._least = np.zeros(capacity, np.int32), np.zeros(capacity, np.float32)
+        pose, motions = tables[0].view(np.float32).reshape(capacity, 16), tables[1].view(np.float32).reshape(capacity, 16)
+        self.position, self.awake = tables[5], tables[3]
+        self.rotation = pose[:, 3:7]
+        self.velocity, self.angular_velocity, self.acceleration = motions[:, 0:3], motions[:, 3:6], motions[:, 13:16]
+
+    def _row(self, handle: int) -> np.void:
+        if not 0 < handle < self._count or not self.bodies.body[handle]["active"]:
+            raise BadBody(f"there is no body {handle}")
+        return self.bodies.body[handle]
+
+    # --- bodies come and go
+
+    def add(self, spec: BodySpec) -> int:
+        position, rotation = _position(spec.position), _rotation(spec.rotation)
+        velocity = _vector(spec.velocity, "velocity", MAX_SPEED)
+        spin = _vector(spec.angular_velocity, "angular velocity", MAX_SPIN)
+        kind = Kind(spec.kind)
+        shape = self.shapes.add(spec.shape)
+        if kind != Kind.STATIC and self.shapes.is_mesh(shape):
+            self.shapes.drop(shape)
+            raise BadBody("a mesh of triangles cannot move; give its convex pieces")
+        if self._free:
+            handle = self._free.pop()
+        else:
+            if self._count == len(self.bodies.awake):
+                self._allocate(2 * self._count)
+            handle = self._count
+            self._count += 1
+        b = self.bodies
+        b.body[handle] = np.zeros((), BODY)
+        b.motion[handle] = np.zeros((), MOTION)
+        b.awake[handle] = 0
+        o = b.body[handle]
+        o["active"], o["kind"], o["shape"], o["vehicle"] = 1, kind, shape, -1
+        self.user[handle] = spec.user
+        self._density[handle] = (spec.density, spec.mass)
+        try:
+            self._materials(
+                handle, friction=spec.friction, restitution=spec.restitution, gravity_multiplier=spec.gravity_multiplier,
+                buoyancy=spec.buoyancy, phantom=spec.phantom, volume_detect=spec.volume_detect, lock_axes=spec.lock_axes,
+            )  # fmt: skip
+            self._weigh(handle)
+        except (BadBody, ValueError, TypeError) as error:
+            o["active"] = 0
+            self.shapes.drop(shape)
+            self._free.append(handle)
+            raise BadBody(str(error)) from error
+        self._place(handle, position, rotation)
+        m = b.motion[handle]
+        if kind != Kind.STATIC:
+            m["vx"], m["vy"], m["vz"] = velocity
+            m["wx"], m["wy"], m["wz"] = spin
+        if kind == Kind.DYNAMIC or velocity.any() or spin.any():
+            b.awake[handle] = kind != Kind.STATIC
+        self._entered(handle)
+        return handle
+
+    def remove(self, handle: int) -> None:
+        o = self._row(handle)
+        self._left(handle, o)
+        self.set_vehicle(handle, None)
+        self.shapes.drop(int(o["shape"]))
+        o["active"] = 0
+        self.bodies.awake[handle] = 0
+        self._density.pop(handle, None)
+        self._free.append(handle)
+        pairs = self._touching[: self._touching_count]
+        if len(pairs) and (pairs == handle).any():  # whoever gets this handle next has touched nobody
+            self._forget(handle)
+
+    def _forget(self, handle: int) -> None:
+        pairs = self._touching[: self._touching_count]
+        keep = pairs[~(pairs == handle).any(axis=1)]
+        _, _, self._touching, self._touching_count, self._touch_table = events.report(
+            _touches_of(keep), len(keep), self.bodies, np.zeros((0, 2), np.int32), 0, self._touch_table, self._events.copy()
+        )
+
+    def _entered(self, handle: int) -> None:
+        """A body has a new place, shape or kind: find it in the grids, wake who lies there."""
+        o = self.bodies.body[handle]
+        if o["kind"] == Kind.STATIC:
+            o["in_grid"] = 0
+            self._fresh_set[handle] = None
+        else:
+            self._movers_stale = True
+
+    def _left(self, handle: int, o: np.void) -> None:
+        """A body leaves its place: who leaned on it wakes."""
+        o["in_grid"] = 0
+        self._fresh_set.pop(handle, None)
+        self._movers_stale = True
+        if not o["phantom"] and not o["sensor"]:
+            broadphase.wake_around(self.bodies, self._count, self.bodies.bounds[handle].copy(), True)
+
+    def _place(self, handle: int, position: NDArray[np.float64], rotation: NDArray[np.float64]) -> None:
+        o, p = self.bodies.body[handle], self.bodies.pose[handle]
+        p["qx"], p["qy"], p["qz"], p["qw"] = rotation
+        p["x"], p["y"], p["z"] = position + matrix(rotation) @ np.array([o["cx"], o["cy"], o["cz"]], np.float64)
+        self.bodies.origin[handle] = position
+        broadphase.place(handle, self.bodies, self.shapes.geometry, 0.0)
+
+    def _weigh(self, handle: int) -> None:
+        """Mass, centre and inertia from shape and density."""
+        o, m = self.bodies.body[handle], self.bodies.motion[handle]
+        solid = self.shapes.solid(int(o["shape"]))
+        density, given = self._density[handle]
+        density = _number(density, 1e-3, 1e6, "density")
+        mass = _number(given, 0.0, MAX_MASS, "mass") or density * solid.volume
+        mass = min(max(mass, MIN_MASS), MAX_MASS)
+        o["mass"] = mass
+        o["cx"], o["cy"], o["cz"] = solid.center
+        dynamic = o["kind"] == Kind.DYNAMIC
+        m["im"] = 1.0 / mass if dynamic else 0.0
+        inverse = np.zeros((3, 3))
+        if dynamic:
+            # A needle hardly resists being spun about its length; a floor of its inertia keeps the solver calm.
+            inertia = solid.inertia * (mass / solid.volume)
+            inertia = inertia + np.eye(3) * max(2e-3 * np.trace(inertia), 1e-7 * mass)
+            inverse = np.linalg.inv(inertia)
+            for axis in range(3):
+                if o[("lock_x", "lock_y", "lock_z")[axis]]:
+                    inverse[axis, :] = inverse[:, axis] = 0.0
+        o["jxx"], o["jyy"], o["jzz"] = inverse.diagonal()
+        o["jxy"], o["jxz"], o["jyz"] = inverse[0, 1], inverse[0, 2], inverse[1, 2]
+        if not dynamic:
+            for name in ("ixx", "iyy", "izz", "ixy", "ixz", "iyz"):
+                m[name] = 0.0
+
+    # --- changes
+
+    def replace_shape(self, handle: int, shape: Shape) -> None:
+        o = self._row(handle)
+        number = self.shapes.add(shape)
+        if o["kind"] != Kind.STATIC and self.shapes.is_mesh(number):
+            self.shapes.drop(number)
+            raise BadBody("a mesh of triangles cannot move; give its convex pieces")
+        self._left(handle, o)
+        self.shapes.drop(int(o["shape"]))
+        o["shape"] = number
+        position, p = self.bodies.origin[handle].astype(np.float64), self.bodies.pose[handle]
+        rotation = np.array([p["qx"], p["qy"], p["qz"], p["qw"]], np.float64)
+        self._weigh(handle)
+        self._place(handle, position, rotation)
+        self._entered(handle)
+        self.wake(handle)
+
+    def set_pose(self, handle: int, position: Sequence[float], rotation: Sequence[float]) -> None:
+        o = self._row(handle)
+        where, how = _position(position), _rotation(rotation)
+        self._left(handle, o)
+        self._place(handle, where, how)
+        self._entered(handle)
+        broadphase.wake_around(self.bodies, self._count, self.bodies.bounds[handle].copy(), True)
+        self.wake(handle)
+
+    def set_velocity(self, handle: int, velocity: Sequence[float], angular_velocity: Sequence[float]) -> None:
+        o = self._row(handle)
+        v, w = _vector(velocity, "velocity", MAX_SPEED), _vector(angular_velocity, "angular velocity", MAX_SPIN)
+        if o["kind"] == Kind.STATIC:
+            return
+        m = self.bodies.motion[handle]
+        m["vx"], m["vy"], m["vz"] = v
+        m["wx"], m["wy"], m["wz"] = w
+        self.wake(handle)
+
+    def set_material(self, handle: int, **properties: Any) -> None:
+        o = self._row(handle)
+        unknown = set(properties) - _MATERIAL
+        if unknown:
+            raise BadBody(f"no such property: {', '.join(sorted(unknown))}")
+        passing = bool(o["phantom"]), bool(o["sensor"])
+        density, mass = self._density[handle]
+        if "density" in properties:
+            density, mass = _number(properties["density"], 1e-3, 1e6, "density"), 0.0
+        if "mass" in properties:
+            mass = _number(properties["mass"], 0.0, MAX_MASS, "mass")
+        self._materials(handle, **properties)
+        if {"density", "mass", "lock_axes"} & properties.keys():
+            self._density[handle] = density, mass
+            self._weigh(handle)
+            broadphase.place(handle, self.bodies, self.shapes.geometry, 0.0)
+        if (bool(o["phantom"]), bool(o["sensor"])) != passing:
+            o["in_grid"] = 0
+            broadphase.wake_around(self.bodies, self._count, self.bodies.bounds[handle].copy(), True)
+            self._entered(handle)
+        self.wake(handle)
+
+    def _materials(self, handle: int, **properties: Any) -> None:
+        o = self.bodies.body[handle]
+        ranges = {
+            "friction": ("friction", 0.0, 2.0), "restitution": ("restitution", 0.0, 1.0),
+            "gravity_multiplier": ("gravity", -1.0, 28.0), "buoyancy": ("buoyancy", -10.0, 10.0),
+        }  # fmt: skip
+        checked = {
+            column: _number(properties[name], low, high, name)
+            for name, (column, low, high) in ranges.items()
+            if name in properties
+        }
+        for column, value in checked.items():
+            o[column] = value
+        if "phantom" in properties:
+            o["phantom"] = bool(properties["phantom"])
+        if "volume_detect" in properties:
+            o["sensor"] = bool(properties["volume_detect"])
+        if "lock_axes" in properties:
+            o["lock_x"], o["lock_y"], o["lock_z"] = (bool(lock) for lock in properties["lock_axes"])
+
+    def set_kind(self, handle: int, kind: Kind) -> None:
+        o = self._row(handle)
+        kind = Kind(kind)
+        if kind == o["kind"]:
+            return
+        if kind != Kind.STATIC and self.shapes.is_mesh(int(o["shape"])):
+            raise BadBody("a mesh of triangles cannot move; give its convex pieces")
+        self._left(handle, o)
+        o["kind"] = kind
+        o["timer"] = 0
+        m = self.bodies.motion[handle]
+        for name in ("vx", "vy", "vz", "wx", "wy", "wz", "ax", "ay", "az"):
+            m[name] = 0.0
+        self._weigh(handle)
+        broadphase.place(handle, self.bodies, self.shapes.geometry, 0.0)
+        self.bodies.awake[handle] = kind == Kind.DYNAMIC
+        self._entered(handle)
+
+    def wake(self, handle: int) -> None:
+        o = self._row(handle)
+        if o["kind"] != Kind.STATIC:
+            self.bodies.awake[handle] = 1
+            o["timer"] = 0
+
+    def mass(self, handle: int) -> float:
+        return float(self._row(handle)["mass"])
+
+    def center_of_mass(self, handle: int) -> tuple[float, float, float]:
+        self._row(handle)
+        p = self.bodies.pose[handle]
+        return float(p["x"]), float(p["y"]), float(p["z"])
+
+    # --- forces
+
+    def apply_impulse(self, handle: int, impulse: Sequence[float], point: Sequence[float] | None = None) -> None:
+        o = self._row(handle)
+        j = _vector(impulse, "impulse", MAX_FORCE)
+        if o["kind"] != Kind.DYNAMIC:
+            return
+        m = self.bodies.motion[handle]
+        for name, value in zip(("vx", "vy", "vz"), j / float(o["mass"]), strict=True):
+            m[name] += value
+        if point is not None:
+            arm = np.clip(_vector(point, "point") - self.center_of_mass(handle), -1e4, 1e4)
+            self._spin(handle, np.cross(arm, j))
+        motion.tame(m)
+        self.wake(handle)
+
+    def apply_angular_impulse(self, handle: int, impulse: Sequence[float]) -> None:
+        o = self._row(handle)
+        j = _vector(impulse, "angular impulse", MAX_FORCE)
+        if o["kind"] == Kind.DYNAMIC:
+            self._spin(handle, j)
+            motion.tame(self.bodies.motion[handle])
+            self.wake(handle)
+
+    def _spin(self, handle: int, j: NDArray[np.float64]) -> None:
+        broadphase.place(handle, self.bodies, self.shapes.geometry, 0.0)
+        m = self.bodies.motion[handle]
+        rows = (("ixx", "ixy", "ixz"), ("ixy", "iyy", "iyz"), ("ixz", "iyz", "izz"))
+        for name, row in zip(("wx", "wy", "wz"), rows, strict=True):
+            m[name] += sum(float(m[column]) * value for column, value in zip(row, j, strict=True))
+
+    def set_force(self, handle: int, force: Sequence[float], local: bool = False) -> None:
+        o = self._row(handle)
+        o["fx"], o["fy"], o["fz"] = _vector(force, "force", MAX_FORCE)
+        o["force_local"] = local
+        self.wake(handle)
+
+    def set_torque(self, handle: int, torque: Sequence[float], local: bool = False) -> None:
+        o = self._row(handle)
+        o["tx"], o["ty"], o["tz"] = _vector(torque, "torque", MAX_FORCE)
+        o["torque_local"] = local
+        self.wake(handle)
+
+    def set_hover(self, handle: int, height: float, tau: float, water: bool = False) -> None:
+        o = self._row(handle)
+        o["hover"], o["hover_tau"] = _number(height, -4096, 4096, "height"), _number(tau, 0.0, 1000.0, "tau")
+        o["hover_water"] = water
+        self.wake(handle)
+
+    def set_move_target(self, handle: int, target: Sequence[float], tau: float) -> None:
+        o = self._row(handle)
+        o["goal_x"], o["goal_y"], o["goal_z"] = _position(target)
+        o["goal_tau"] = _number(tau, 0.0, 1000.0, "tau")
+        self.wake(handle)
+
+    def set_turn_target(self, handle: int, rotation: Sequence[float], strength: float, damping: float) -> None:
+        o = self._row(handle)
+        o["turn_x"], o["turn_y"], o["turn_z"], o["turn_w"] = _rotation(rotation)
+        o["turn_strength"] = _number(strength, 0.0, 100.0, "strength")
+        o["turn_damping"] = _number(damping, 0.0, 1000.0, "damping")
+        self.wake(handle)
+
+    def set_vehicle(self, handle: int, vehicle: Vehicle | None) -> None:
+        o = self._row(handle)
+        slot = int(o["vehicle"])
+        before = self._vehicle_specs.pop(handle, None)
+        if vehicle is None or vehicle.type == 0:
+            if slot >= 0:
+                self._vehicle_free.append(slot)
+                o["vehicle"] = -1
+            return
+        row = row_of(vehicle)
+        if slot < 0:
+            if not self._vehicle_free:
+                n = len(self._vehicle_rows)
+                self._vehicle_rows = np.concatenate([self._vehicle_rows, np.zeros(n, VEHICLE_DTYPE)])
+                self._vehicle_free = list(range(2 * n - 1, n - 1, -1))
+            slot = self._vehicle_free.pop()
+            o["vehicle"] = slot
+        elif before is not None:  # a motor's decay starts anew only when the motor was set
+            if before.linear_motor_direction == vehicle.linear_motor_direction:
+                row["lm_age"] = self._vehicle_rows[slot]["lm_age"]
+            if before.angular_motor_direction == vehicle.angular_motor_direction:
+                row["am_age"] = self._vehicle_rows[slot]["am_age"]
+        self._vehicle_rows[slot] = row
+        self._vehicle_specs[handle] = vehicle
+        self.wake(handle)
+
+    def vehicle(self, handle: int) -> Vehicle | None:
+        """What `set_vehicle` was last told."""
+        return self._vehicle_specs.get(handle)
+
+    def push_motor(self, handle: int) -> None:
+        """Restart both motors' decay, as setting a motor's direction again does."""
+        slot = int(self._row(handle)["vehicle"])
+        if slot >= 0:
+            self._vehicle_rows[slot]["lm_age"] = self._vehicle_rows[slot]["am_age"] = 0.0
+            self.wake(handle)
+
+    def set_terrain(self, heights: NDArray[np.float32]) -> None:
+        if heights.shape != (257, 257) or not np.isfinite(heights).all():
+            raise BadBody("terrain needs 257 x 257 finite heights")
+        self.heights = np.ascontiguousarray(heights, np.float32)
+        self.top = float(self.heights.max()) + 0.1
+        box = np.array([-1e4, -1e4, -1e4, 1e4, 1e4, self.top + 2.0], np.float32)
+        broadphase.wake_around(self.bodies, self._count, box, True)
+
+    # --- the step
+
+    def _prepare_grids(self, force: bool = False) -> None:
+        if len(self._fresh_set) > FRESH or (force and self._fresh_set):
+            self._static_items = broadphase.build_grid(
+                self.bodies, self._count, True, broadphase.STATIC_SIDE, 1.0 / broadphase.STATIC_CELL, self._static_grid
+            )
+            self._fresh_set.clear()
+        self._fresh[: len(self._fresh_set)] = list(self._fresh_set)
+
+    def _build_movers(self) -> None:
+        self._mover_items = broadphase.build_grid(
+            self.bodies, self._count, False, broadphase.MOVER_SIDE, 1.0 / broadphase.MOVER_CELL, self._mover_grid
+        )
+        self._movers_stale = False
+
+    def step(self, dt: float, avatars: NDArray[Any]) -> None:
+        self._rows = avatars
+        n = self._count
+        self._prepare_grids()
+        touches = 0
+        moved = 0
+        if self.awake[:n].any():
+            moved, touches = self._step_bodies(n, dt)
+        elif self._movers_stale:
+            self._build_movers()
+        if len(avatars):
+            touches = self._step_avatars(n, dt, touches)
+        nobody = not touches and not self._heard and not moved
+        self._heard = touches  # while all sleep and no avatar touches anything, nothing can begin or end
+        if not nobody:
+            self._events, found, self._touching, self._touching_count, self._touch_table = events.report(
+                self._touches, touches, self.bodies, self._touching, self._touching_count, self._touch_table, self._events
+            )
+            self.collisions = self._events[:found]
+        else:
+            self.collisions = self._events[:0]
+        self.moved = self._moved[:moved]
+
+    def _step_bodies(self, n: int, dt: float) -> tuple[int, int]:
+        b, g, s = self.bodies, self.shapes.geometry, self._scratch
+        motion.apply_forces(b, n, self._vehicle_rows, self.heights, self.water_height, dt)
+        broadphase.refresh(b, g, n, dt)
+        self._build_movers()
+        grids = (self._static_grid, self._static_items, self._mover_grid, self._mover_items)
+        self._pairs, pairs = broadphase.find_pairs(
+            b, n, self._mover_grid, self._mover_items, self._static_grid, self._static_items, self._fresh,
+            len(self._fresh_set), self._pairs,
+        )  # fmt: skip
+        found, m = contacts.collide_pairs(b, g, s, self._pairs, pairs, self._contacts, dt)
+        found, m = contacts.collide_ground(b, g, s, n, self.heights, self.top, found, m, dt)
+        solver.prepare(found, m, b.motion, b.body, self._old, self._old_count, self._table, dt)
+        solver.solve(found, m, b.motion, ROUNDS, True)
+        solver.mark_touched(found, m, b.body)
+        moved = motion.integrate(
+            b, g, s, n, self.heights, self.top, *grids, self._fresh, len(self._fresh_set), self._rows, self._moved,
+            self._hit, dt,
+        )  # fmt: skip
+        solver.solve(found, m, b.motion, RELAX_ROUNDS, False)
+        solver.bounce(found, m, b.motion)
+        self._touches, touches = events.gather(found, m, b, self._touches)
+        self.awake_count = islands.settle(b, n, found, m, self._parent, self._least, dt)
+        self._table = solver.remember(found, m, self._table)
+        self._contacts, self._old, self._old_count = self._old, found, m
+        self.pair_count, self.contact_count = pairs, m
+        return moved, touches
+
+    def _step_avatars(self, n: int, dt: float, touches: int) -> int:
+        if len(self._extra) < len(self._rows):
+            extra = np.zeros(2 * len(self._rows), EXTRA)
+            extra[: len(self._extra)] = self._extra
+            self._extra = extra
+        around = self.surroundings(n)
+        self._touches, touches, self.avatar_motions, self.avatars_outside = step_rows(
+            self._rows, self._extra, self.heights, self.open_sides, around, self._touches, touches, dt
+        )
+        return touches
+
+    def surroundings(self, n: int | None = None) -> Surroundings:
+        """Everything an avatar may bump into, for the kernel."""
+        return Surroundings(
+            self.bodies, self.shapes.geometry, self._scratch, self._static_grid, self._static_items, self._mover_grid,
+            self._mover_items, self._fresh, len(self._fresh_set), self._near, self._avatar_contacts, self._capsule,
+            self._triangle,
+        )  # fmt: skip
+
+    # --- rays
+
+    def _grids(self) -> tuple[Any, ...]:
+        self._prepare_grids()
+        if self._movers_stale:
+            self._build_movers()
+        return (
+            self.bodies, self.shapes.geometry, self._scratch, self._count, self.heights, self.top, self._static_grid,
+            self._static_items, self._mover_grid, self._mover_items, self._fresh, len(self._fresh_set), self._rows,
+        )  # fmt: skip
+
+    def raycast(
+        self, origin: Sequence[float], direction: Sequence[float], length: float, mask: int = Mask.ALL, max_hits: int = 1
+    ) -> NDArray[Any]:
+        o, d = _vector(origin, "origin"), _vector(direction, "direction")
+        size = math.sqrt(float(d @ d))
+        length = _number(length, 0.0, 4096.0, "length")
+        hits = np.zeros(min(max(int(max_hits), 1), 256), HIT_DTYPE)
+        if size < 1e-9 or length <= 0 or np.abs(o).max() > 1e5:
+            return hits[:0]
+        d /= size
+        count = rays.cast(*self._grids(), int(mask), -1, *o.tolist(), *d.tolist(), length, hits)  # type: ignore[call-arg]
+        hits = hits[:count]
+        hits = hits[np.argsort(hits["fraction"], kind="stable")]
+        hits["point"] = o + hits["fraction"][:, None] * d
+        hits["fraction"] /= length
+        return hits
+
+    def raycast_batch(
+        self, origins: NDArray[np.float32], directions: NDArray[np.float32], lengths: NDArray[np.float32], mask: int = Mask.ALL
+    ) -> NDArray[Any]:
+        origins = np.ascontiguousarray(origins, np.float32).reshape(-1, 3)
+        directions = np.ascontiguousarray(directions, np.float32).reshape(-1, 3)
+        lengths = np.minimum(np.broadcast_to(np.asarray(lengths, np.float32), len(origins)), 4096.0).astype(np.float32)
+        if len(directions) != len(origins):
+            raise BadBody("as many directions as origins, please")
+        out = np.zeros(len(origins), HIT_DTYPE)
+        rays.cast_batch(*self._grids(), int(mask), origins, directions, lengths, out)  # type: ignore[call-arg]
+        return out
+
+    def statistics(self) -> dict[str, int]:
+        body = self.bodies.body[1 : self._count]
+        kinds = np.bincount(body["kind"][body["active"] == 1], minlength=3)
+        return {
+            "static": int(kinds[0]), "dynamic": int(kinds[1]), "kinematic": int(kinds[2]),
+            "awake": int(self.awake[1 : self._count].sum()), "pairs": self.pair_count, "contacts": self.contact_count,
+        }  # fmt: skip
+
+
+def _touches_of(pairs: NDArray[np.int32]) -> NDArray[Any]:
+    touches = np.zeros(max(len(pairs), 1), events.TOUCH)
+    touches["a"][: len(pairs)], touches["b"][: len(pairs)] = pairs[:, 0], pairs[:, 1]
+    return touches
+
+
+assert NO_BODY == rays.NO_BODY

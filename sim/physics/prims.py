@@ -1,4 +1,226 @@
-from sim.physics.engine import box
+"""The solid of a prim: from path and profile to convex pieces.
+
+Whole boxes, balls and round cylinders are themselves. Everything else is cut into pieces that are convex or nearly so:
+the profile into wedges (around the hollow, within the cut), the path into segments (where it bends, twists or tapers),
+one hull a wedge and segment. As many as the form needs: a plain prism is one hull, a torus 12 to 48.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.shapes import Hole, Path, Profile
+from protocol.shapes import Shape as PrimShape
+from sim.physics.engine import MAX_SIZE, MIN_SIZE, BadBody, Shape, box, compound, cylinder, hull, sphere
+
+Points = NDArray[np.float64]
+ROUND = 16  # corners of a whole circle
+_CORNERS = {
+    Profile.SQUARE: ((0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)),
+    # An isosceles triangle stands on the x axis' left; the sides are equal to the eye in a scale of one.
+    Profile.ISOSCELES: ((0.5, 0.0), (-0.5, 0.5), (-0.5, -0.5)),
+    Profile.EQUILATERAL: ((0.5, 0.0), (-0.25, 0.4330127), (-0.25, -0.4330127)),
+    Profile.RIGHT: ((0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)),
+}
+_NONE = (0.0, 0.0, 0.0, 1.0)
 
 
-def prim_shape(params, scale): return box(*scale)
+def _outline(kind: int, begin: float, end: float, steps: int = ROUND) -> list[tuple[float, float]]:
+    """Points along a profile's outline from `begin` to `end` of its length (0..1), corners included."""
+    if kind in (Profile.CIRCLE, Profile.HALF_CIRCLE):
+        turn = 2 * math.pi if kind == Profile.CIRCLE else math.pi
+        n = max(math.ceil(steps * (end - begin) * turn / (2 * math.pi)), 1)
+        return [
+            (0.5 * math.cos(turn * (begin + (end - begin) * k / n)), 0.5 * math.sin(turn * (begin + (end - begin) * k / n)))
+            for k in range(n + 1)
+        ]
+    corners = _CORNERS.get(kind, _CORNERS[Profile.SQUARE])  # type: ignore[call-overload]
+    n = len(corners)
+
+    def at(t: float) -> tuple[float, float]:
+        side = min(int(t * n), n - 1)
+        f = t * n - side
+        (ax, ay), (bx, by) = corners[side], corners[(side + 1) % n]
+        return ax + f * (bx - ax), ay + f * (by - ay)
+
+    inner = [k / n for k in range(n + 1) if begin + 1e-6 < k / n < end - 1e-6]
+    return [at(t) for t in (begin, *inner, end)]
+
+
+def _wedges(prim: PrimShape) -> list[list[tuple[float, float]]]:
+    """The profile as convex polygons."""
+    kind, begin, end, hollow = prim.profile & 0x0F, prim.profile_begin, prim.profile_end, prim.profile_hollow
+    begin, end = min(max(begin, 0.0), 1.0), min(max(end, 0.0), 1.0)
+    if end - begin < 0.02:
+        begin, end = 0.0, 1.0
+    whole = begin < 1e-4 and end > 1 - 1e-4
+    if hollow < 0.01 and whole:
+        outline = _outline(kind, 0.0, 1.0)
+        return [outline[:-1] if kind != Profile.HALF_CIRCLE else outline]
+    hollow = min(hollow, 0.95)
+    hole = prim.hole
+    inner_kind = {
+        Hole.CIRCLE: Profile.CIRCLE, Hole.SQUARE: Profile.SQUARE, Hole.TRIANGLE: Profile.EQUILATERAL,
+    }.get(Hole(hole) if hole in (0x10, 0x20, 0x30) else Hole.SAME, Profile(kind) if kind <= 5 else Profile.SQUARE)  # fmt: skip
+    outer = _outline(kind, begin, end)
+    polygons = []
+    for k in range(len(outer) - 1):
+        a, b = outer[k], outer[k + 1]
+        if hollow < 0.01:
+            polygons.append([a, b, (0.0, 0.0)])
+            continue
+        # The inner outline seen from the middle in the same directions: a wedge of the wall between both.
+        polygons.append([a, b, _inside(inner_kind, b, hollow, kind), _inside(inner_kind, a, hollow, kind)])
+    return [polygon for polygon in polygons if _area(polygon) > 1e-6]
+
+
+def _inside(kind: int, way: tuple[float, float], hollow: float, outer: int) -> tuple[float, float]:
+    """Where the ray from the middle towards `way` crosses the hole's outline."""
+    if kind == outer:
+        return way[0] * hollow, way[1] * hollow
+    size = math.hypot(*way)
+    if size < 1e-9:
+        return 0.0, 0.0
+    x, y = way[0] / size, way[1] / size
+    if kind in (Profile.CIRCLE, Profile.HALF_CIRCLE):
+        reach = 0.5
+    else:
+        reach = 0.5
+        corners = _CORNERS.get(kind, _CORNERS[Profile.SQUARE])  # type: ignore[call-overload]
+        best = math.inf
+        for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
+            nx, ny = by - ay, ax - bx
+            d = nx * x + ny * y
+            if d > 1e-9:
+                best = min(best, (nx * ax + ny * ay) / d)
+        reach = best if math.isfinite(best) else 0.5
+    limit = size * 0.98  # a square hole's corners must not pierce a round wall
+    reach = min(reach * hollow, limit)
+    return x * reach, y * reach
+
+
+def _area(polygon: Sequence[tuple[float, float]]) -> float:
+    total = 0.0
+    for (ax, ay), (bx, by) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        total += ax * by - bx * ay
+    return abs(total) / 2
+
+
+def _straight(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale: Points) -> list[Points]:
+    """Pieces along a line path: taper, shear and twist between both ends."""
+    begin, end = min(max(prim.path_begin, 0.0), 1.0), min(max(prim.path_end, 0.0), 1.0)
+    if end - begin < 0.01:
+        begin, end = 0.0, 1.0
+    twist = abs(prim.path_twist - prim.path_twist_begin) * 180
+    segments = max(1, min(8, math.ceil(twist / 30)))
+    stations = np.linspace(begin, end, segments + 1)
+
+    def ring(polygon: Sequence[tuple[float, float]], t: float) -> Points:
+        # path_scale is the size of the end that is smaller: 1 full, under 1 the top shrinks, over 1 the bottom does.
+        sx, sy = prim.path_scale_x, prim.path_scale_y
+        fx = 1 + (sx - 1) * t if sx <= 1 else 1 + (1 - sx) * (1 - t)
+        fy = 1 + (sy - 1) * t if sy <= 1 else 1 + (1 - sy) * (1 - t)
+        turn = math.pi * (prim.path_twist_begin + (prim.path_twist - prim.path_twist_begin) * t)
+        flat = np.asarray(polygon, np.float64) * (max(fx, 1e-3), max(fy, 1e-3))
+        c, s = math.cos(turn), math.sin(turn)
+        flat = flat @ np.array([[c, s], [-s, c]])
+        flat = flat + np.array([prim.path_shear_x, prim.path_shear_y]) * (t - 0.5)
+        return np.c_[flat, np.full(len(flat), t - 0.5)] * scale
+
+    return [
+        np.concatenate([ring(polygon, a), ring(polygon, b)])
+        for polygon in polygons
+        for a, b in pairwise(stations)
+    ]
+
+
+def _bent(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale: Points) -> list[Points]:
+    """Pieces along a circular path: spheres cut or hollow, tori, tubes and rings."""
+    begin, end = min(max(prim.path_begin, 0.0), 1.0), min(max(prim.path_end, 0.0), 1.0)
+    if end - begin < 0.02:
+        begin, end = 0.0, 1.0
+    turns = min(max(prim.path_revolutions, 1.0), 4.0)
+    segments = max(3, math.ceil(12 * turns * (end - begin)))
+    stations = np.linspace(begin, end, segments + 1)
+    ball = prim.profile & 0x0F == Profile.HALF_CIRCLE
+    hole_x, hole_y = min(max(prim.path_scale_x, 0.01), 1.0), min(max(prim.path_scale_y, 0.01), 0.5)
+    if ball:
+        hole_x, hole_y = 1.0, 1.0
+    radius = 0.0 if ball else 0.5 * (1 - hole_y)
+
+    def ring(polygon: Sequence[tuple[float, float]], t: float) -> Points:
+        angle = 2 * math.pi * t * turns
+        tx = 1 - abs(prim.path_taper_x) * (1 - t if prim.path_taper_x < 0 else t)
+        ty = 1 - abs(prim.path_taper_y) * (1 - t if prim.path_taper_y < 0 else t)
+        flat = np.asarray(polygon, np.float64) * (hole_x * max(tx, 1e-3), hole_y * max(ty, 1e-3))
+        turn = 2 * math.pi * (prim.path_twist_begin + (prim.path_twist - prim.path_twist_begin) * t)
+        if not ball:
+            c, s = math.cos(turn), math.sin(turn)
+            flat = flat @ np.array([[c, s], [-s, c]])
+        offset = radius * (1 - abs(prim.path_radius_offset) * (1 - t if prim.path_radius_offset > 0 else t))
+        # The profile's x runs along the ring's axis, its y outwards.
+        away = offset + flat[:, 1]
+        along = flat[:, 0] + prim.path_skew * (t - 0.5) * (1 - hole_x)
+        return np.c_[along, -np.sin(angle) * away, np.cos(angle) * away] * scale
+
+    return [
+        np.concatenate([ring(polygon, a), ring(polygon, b)])
+        for polygon in polygons
+        for a, b in pairwise(stations)
+    ]
+
+
+def _is_plain(prim: PrimShape) -> bool:
+    """Whole, straight and solid."""
+    return (
+        prim.profile_hollow < 0.01
+        and prim.profile_begin < 1e-4
+        and prim.profile_end > 1 - 1e-4
+        and prim.path_begin < 1e-4
+        and prim.path_end > 1 - 1e-4
+        and max(abs(prim.path_twist), abs(prim.path_twist_begin)) < 1e-3
+        and max(abs(prim.path_shear_x), abs(prim.path_shear_y)) < 1e-3
+    )
+
+
+def prim_shape(prim: PrimShape, scale: Sequence[float], convex: bool = False) -> Shape:
+    """The solid of a prim of this scale (metres). `convex`: one hull around it all (the viewer's "convex hull" physics
+    shape). BadBody when the scale is none."""
+    size = np.asarray(scale, np.float64).reshape(-1)
+    if size.shape != (3,) or not np.isfinite(size).all() or (size <= 0).any() or (size > MAX_SIZE).any():
+        raise BadBody(f"a prim's scale must be three positive numbers, not {scale!r}")
+    size = np.maximum(size, MIN_SIZE * 2)
+    line = prim.path in (Path.LINE, Path.FLEXIBLE)
+    kind = prim.profile & 0x0F
+    if _is_plain(prim):
+        even = abs(prim.path_scale_x - 1) < 1e-3 and abs(prim.path_scale_y - 1) < 1e-3
+        if line and kind == Profile.SQUARE and even:
+            return box(*size)
+        if line and kind == Profile.CIRCLE and even and abs(size[0] - size[1]) < 0.01 * size[0]:
+            return cylinder(float(size[0] + size[1]) / 2, float(size[2]))
+        if not line and kind == Profile.HALF_CIRCLE and np.ptp(size) < 0.01 * size[0]:
+            return sphere(float(size.mean()) / 2)
+    pieces = (_straight if line else _bent)(prim, _wedges(prim), size)
+    if not pieces:
+        raise BadBody("a prim of which nothing is left")
+    ball = not line and kind == Profile.HALF_CIRCLE and prim.profile_hollow < 0.01 and _is_plain(prim)
+    if convex or ball:
+        return hull(np.concatenate(pieces))
+    solids = [points for points in pieces if _has_volume(points)]
+    if not solids:
+        return hull(np.concatenate(pieces))
+    if len(solids) == 1:
+        return hull(solids[0])
+    return compound([(hull(points - (c := points.mean(axis=0))), c, _NONE) for points in solids])
+
+
+def _has_volume(points: Points) -> bool:
+    """Whether a hull of the points will be thick enough to be one."""
+    centred = points - points.mean(axis=0)
+    spread = np.linalg.svd(centred, compute_uv=False)
+    return bool(spread[-1] > 5e-4 * math.sqrt(len(points)))

@@ -1,1 +1,2 @@
-"""LSL: language/ turns source into WebAssembly, machine/ runs, pauses and saves it, library/ holds the ll* functions."""
+"""LSL: language/ turns source into WebAssembly, machine/ runs, pauses and saves it, library/ holds the ll*
+functions."""

@@ -16,8 +16,9 @@ from uuid import UUID, uuid4
 from protocol.message import Message, clip
 from protocol.wellknown import NULL
 from sim.scripts.language.errors import CompileError
+from sim.scripts.language.program import compile_script
 from sim.scripts.language.values import Key, Rotation, Value, Vector, to_string
-from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, Listen
+from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.script import Script
 from sim.world.objects import Prim
@@ -46,18 +47,27 @@ class Scripts:
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
-        self.engine = Engine(stopwatch=sim.clock.now, frugal=True)
+        self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
         self._prim_of: dict[Script, Prim] = {}
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
-        self._compiling = asyncio.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """Made when the first script comes: a region without any does not pay for it."""
+        if self._engine is None:
+            self._engine = Engine(stopwatch=self.sim.clock.now, tiers=True)
+        return self._engine
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
 
     # --- coming and going
 
     async def add(self, prim: Prim, source: str, name: str = "New Script") -> Script:
         """Compile a source beside the frame and run it in the prim. Raises CompileError with all there is to mend."""
-        async with self._compiling:
-            program = await asyncio.to_thread(self.engine.load, source)
+        program = await asyncio.to_thread(compile_script, source)
         if prim.row < 0:
             raise CompileError([])
         script = Script(
@@ -73,8 +83,7 @@ class Scripts:
     def remove(self, prim: Prim) -> None:
         """The prim goes, its scripts with it."""
         for script in self._of_prim.pop(prim, []):
-            script.set_running(False)
-            self.engine.scheduler.forget(script)
+            script.remove()
             for listens in self._listens.values():
                 for key in [key for key in listens if key[0] is script]:
                     del listens[key]
@@ -354,8 +363,11 @@ class Scripts:
 
     # --- WorldInterface: linkset data
 
-    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
-        return self._prim_of[script].linkset_root.linkset_data
+    def linkset_store(self, script: Script) -> LinksetStore:
+        root = self._prim_of[script].linkset_root
+        if root.linkset_data is None:
+            root.linkset_data = LinksetStore()
+        return root.linkset_data
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
         for prim in self._prim_of[script].linkset_root.linkset():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Vector = tuple[float, float, float]
 
-# Far 0 from a client that has not set its camera must not mean "show nothing" (SURFACE 14.1).
+# Far 0 from a client that has not set its camera must not mean "show nothing".
 MINIMUM_DRAW_DISTANCE = 64.0
 MAXIMUM_DRAW_DISTANCE = 1024.0
 # A camera further out than this from the region is a fault or a lie; viewers tether it to the avatar.

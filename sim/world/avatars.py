@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import numpy as np
 
-# Bits of `controls` that are more than the state of a key (SURFACE 14.1); `physics/avatars.py` has the keys.
+# Bits of `controls` that are more than the state of a key; `physics/avatars.py` has the keys.
 UP, FLY, STAND_UP, SIT_ON_GROUND = 0x10, 0x2000, 0x10000, 0x20000
 NUDGES = 0x80000 | 0x100000 | 0x200000 | 0x400000 | 0x800000 | 0x1000000
 PRESSES = UP | STAND_UP | SIT_ON_GROUND | NUDGES

@@ -124,7 +124,7 @@ class Prim:
     touchable: bool = False
     features: Material = field(default_factory=Material)
     inventory_serial: int = 0
-    linkset_data: dict[str, tuple[str, str]] = field(default_factory=dict)  # of a root: name -> (value, password)
+    linkset_data: Any = None  # of a root, once a script uses it: the scripts' own store of names and values
     root: Prim | None = None  # None when it is a root itself
     children: list[Prim] = field(default_factory=list)  # in link order
     expires: float = math.inf  # real time at which a temporary object goes

@@ -1,4 +1,4 @@
-"""The path and profile fields of a prim as they travel (SURFACE 7.5), and what the region makes sure of about them."""
+"""The path and profile fields of a prim as they travel, and what the region makes sure of about them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from sim.world.avatars import Avatars
 from sim.world.objects import Objects
 from sim.world.terrain import Terrain
 
-# SURFACE 10.2: what a full viewer expects of new land.
+# What a full viewer expects of new land.
 DEFAULT_PARCEL_FLAGS = 0x1E00044B
 
 
@@ -163,7 +163,8 @@ class World:
 
     def remove(self, agent: Agent) -> None:
         self.disembody(agent)
-        self.agents.pop(agent.agent_id, None)
+        if self.agents.get(agent.agent_id) is agent:  # not the same person's next session
+            del self.agents[agent.agent_id]
 
     def row(self, agent: Agent) -> np.void:
         """The avatar's row, a view: assigning to its fields changes the world. Only for root agents."""

@@ -8,6 +8,7 @@ from typing import Any
 from sim.scripts.machine.engine import Engine
 from sim.scripts.tools.fakeworld import SPOKEN, FakeWorld
 
+
 @cache
 def engine() -> Engine:
     """One engine for all tests: it is what holds the compiled modules."""
@@ -24,17 +25,21 @@ def play(world: FakeWorld, sources: tuple[str, ...], seconds: float, touches: in
     return world.occurrences
 
 
-def occurrences(*sources: str, seconds: float = 0.0, touches: int = 0) -> list[dict[str, Any]]:
-    """Everything the scripts did, the same both ways."""
+def occurrences(*sources: str, seconds: float = 0.0, touches: int = 0, tear: int = 1) -> list[dict[str, Any]]:
+    """Everything the scripts did, the same both ways; `tear` is how many checkpoints lie between two pauses."""
     straight = play(FakeWorld(engine()), sources, seconds, touches)
-    torn = play(FakeWorld(engine(), tear=1), sources, seconds, touches)
+    torn = play(FakeWorld(engine(), tear=tear), sources, seconds, touches)
     assert torn == straight
     return straight
 
 
-def said(*sources: str, seconds: float = 0.0, touches: int = 0) -> list[str]:
+def said(*sources: str, seconds: float = 0.0, touches: int = 0, tear: int = 1) -> list[str]:
     """What the scripts said (on any channel, or to the owner), the same both ways."""
-    return [one["text"] for one in occurrences(*sources, seconds=seconds, touches=touches) if one["kind"] in SPOKEN]
+    return [
+        one["text"]
+        for one in occurrences(*sources, seconds=seconds, touches=touches, tear=tear)
+        if one["kind"] in SPOKEN
+    ]
 
 
 def evaluate(*expressions: str, before: str = "") -> list[str]:

@@ -118,5 +118,7 @@ def table() -> Table:
                 needs = fact[6:]
             else:
                 flags.add(fact)
-        functions[name] = Builtin(name, kind, _arguments(inside), sleep, energy, needs, frozenset(flags), family.strip())
+        functions[name] = Builtin(
+            name, kind, _arguments(inside), sleep, energy, needs, frozenset(flags), family.strip()
+        )
     return Table(functions, events, constants)

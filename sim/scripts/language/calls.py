@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from sim.scripts.language.expressions import Expressions
 
 # ll* functions the runtime module has itself; the library's Python versions say what they must do
-NATIVE: dict[str, str] = {}
+NATIVE = frozenset(
+    {
+        "llAbs", "llCeil", "llFabs", "llFloor", "llGetListEntryType", "llGetListLength", "llGetSubString",
+        "llList2Float", "llList2Integer", "llList2List", "llList2String", "llStringLength",
+    }
+)  # fmt: skip
 
 
 def can_pause(function: Builtin) -> bool:
@@ -31,10 +36,9 @@ class Calls:
         for name, function in self.used.items():
             flat = " ".join([each for kind, _ in function.arguments for each in layout.FLAT[kind]])
             parameters = f" (param {flat})" if flat else ""
-            results = " ".join(layout.FLAT[function.returns])
-            out.append(
-                f'(import "ll" "{name}" (func ${name}{parameters}{f" (result {results})" if results else ""}))'
-            )
+            results = "".join([f" (result {each})" for each in layout.FLAT[function.returns]])
+            module = "rt" if name in NATIVE else "ll"
+            out.append(f'(import "{module}" "{name}" (func ${name}{parameters}{results}))')
         return out
 
     def builtin(self, to: Expressions, node: tree.Call, function: Builtin) -> Held:
@@ -44,11 +48,9 @@ class Calls:
         for value in values:
             frame.use(value)
             pushed.extend([as_single(value)] if value.type == "float" else value.parts)
-        name = NATIVE.get(function.name, function.name)
-        if name == function.name:
-            self.used[name] = function
+        self.used[function.name] = function
         to.note(node)
-        text = " ".join([*pushed, f"call ${name}"])
+        text = " ".join([*pushed, f"call ${function.name}"])
         if function.returns == "void":
             frame.emit(text)
             result = Held("void", ())

@@ -1,7 +1,7 @@
 """Names to places, expressions to types, constants to values; finds everything the grammar lets through.
 
-After it every expression has `type`, a known value in `constant` (64-bit for float expressions, as at run time), names and
-calls their `target`. It goes on after each error; an expression that is wrong has type `""` and says nothing more.
+After it every expression has `type`, a known value in `constant` (64-bit for float expressions, as at run time), names
+and calls their `target`. It goes on after each error; an expression that is wrong has type `""` and says nothing more.
 """
 
 from __future__ import annotations
@@ -343,7 +343,7 @@ class Checker:
 
     def list_literal(self, node: tree.ListLiteral) -> None:
         node.type = "list"
-        values = []
+        values: list[Any] | None = []
         for item in node.items:
             self.value(item)
             if item.type == "list":

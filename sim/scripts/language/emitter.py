@@ -53,8 +53,8 @@ _MEMORY = _IMPORTS.strip().splitlines()[0]
 class FunctionMap:
     """What stack dumps and the check of saved stacks need of one function.
 
-    frame_bytes: 0 when it can't pause; lines: source line of every point (0 is none); calls: the function number called at a
-    point, or -1 where the function itself pauses.
+    frame_bytes: 0 when it can't pause; lines: source line of every point (0 is none); calls: the function number called
+    at a point, or -1 where the function itself pauses.
     """
 
     name: str

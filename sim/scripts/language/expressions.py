@@ -120,7 +120,7 @@ class Expressions:
             single = f32(value) if to_single(value) == value or value != value else None
             return Held(kind, (f64(value),), single=single, constant=value)
         if kind in ("vector", "rotation"):
-            return Held(kind, tuple([f32(part) for part in value]), constant=value)  # type: ignore[union-attr]
+            return Held(kind, tuple([f32(part) for part in value]), constant=value)  # type: ignore[union-attr, arg-type]
         image = self.emitter.image
         address = image.list(value) if kind == "list" else image.text(str(value))  # type: ignore[arg-type]
         return Held(kind, (i32(address),), constant=value)
@@ -333,8 +333,9 @@ class Expressions:
             return self.texts(node, operator, left, right)
         return self.vectors(node, operator, left, right)
 
-    def integers(self, node: tree.Expression, operator: str, left: Held, right: Held,
-                 uses: tuple[Temporary, ...]) -> Held:
+    def integers(
+        self, node: tree.Expression, operator: str, left: Held, right: Held, uses: tuple[Temporary, ...]
+    ) -> Held:
         a, b = left.text, right.text
         if operator in ("&&", "||"):
             joined = "i32.and" if operator == "&&" else "i32.or"
@@ -358,8 +359,9 @@ class Expressions:
         line = store("i32", layout.LINE, i32(self.emitter.line(node.offset)))
         self.frame.emit(f"{test} if {line} {i32(failure)} call $fail end")
 
-    def floats(self, node: tree.Expression, operator: str, left: Held, right: Held,
-               uses: tuple[Temporary, ...]) -> Held:
+    def floats(
+        self, node: tree.Expression, operator: str, left: Held, right: Held, uses: tuple[Temporary, ...]
+    ) -> Held:
         if operator in _FLOAT_TESTS:
             text = f"{as_double(left)} {as_double(right)} f64.{_FLOAT_TESTS[operator]}"
             return Held("integer", (text,), uses=uses)
@@ -442,8 +444,7 @@ class Expressions:
             return self.flat_results(f"{both} call $turn", "vector")
         return self.flat_results(f"{both} call $compose", "rotation")
 
-    def scale(self, node: tree.Expression, operator: str, left: Held, right: Held,
-              uses: tuple[Temporary, ...]) -> Held:
+    def scale(self, node: tree.Expression, operator: str, left: Held, right: Held, uses: tuple[Temporary, ...]) -> Held:
         vector, number = (left, right) if left.type == "vector" else (right, left)
         factor = as_single(number)
         if operator == "/" and not number.constant:
@@ -671,4 +672,3 @@ def local_names(variable: tree.Variable) -> list[tuple[str, str]]:
     if len(kinds) == 1:
         return [(base, kinds[0])]
     return [(f"{base}{letter}", kind) for letter, kind in zip("xyzs", kinds, strict=False)]
-

@@ -6,11 +6,11 @@ called again from the top with the local `pc` holding the point's number, and ev
     plain code         runs if pc == 0
     code with points   runs if pc <= its last point; the point sets pc = 0
 
-Code is gathered as a list of segments (text, last point in it or 0) and `seal` turns such a list into guarded text. Values
-that live across a point are locals saved in the frame, so no wasm stack value ever crosses a segment.
+Code is gathered as a list of segments (text, last point in it or 0) and `seal` turns such a list into guarded text.
+Values that live across a point are locals saved in the frame, so no wasm stack value ever crosses a segment.
 
-The frame of a function on the shadow stack: {i32 function << 16 | point, saved locals ...}. It is reserved at entry, so a
-pause can't fail for want of memory.
+The frame of a function on the shadow stack: {i32 function << 16 | point, saved locals ...}. It is reserved at entry, so
+a pause can't fail for want of memory.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from sim.scripts.language.wasm import SIZE, ZERO, Held, Temporary, i32, load, st
 
 Segment = tuple[str, int]
 MOST_POINTS = 60_000
+MOST_TEMPORARIES = 40_000  # wasm allows 50,000 locals
 
 
 class TooLarge(Exception):
-    """A function with more points than a frame can number."""
+    """A function with more points than a frame can number, or more values in hand than wasm has locals for."""
 
 
 def seal(segments: list[Segment]) -> Segment:
@@ -129,6 +130,8 @@ class Frame:
         new = Temporary(f"$t{len(self.temporaries)}", kind, self.last_point, self.last_point)
         self.temporaries.append(new)
         self.locals[new.name] = kind
+        if len(self.temporaries) > MOST_TEMPORARIES:
+            raise TooLarge
         return new
 
     def use(self, value: Held) -> None:
@@ -162,9 +165,7 @@ class Frame:
 
     def text(self, name: str, parameters: list[tuple[str, str]], epilogue: str) -> str:
         """The function's wasm text. `epilogue` runs at every return, before the frame is given back."""
-        saved = self.saved + [
-            (one.name, one.kind) for one in self.temporaries if one.last > one.born
-        ]
+        saved = self.saved + [(one.name, one.kind) for one in self.temporaries if one.last > one.born]
         body, high = seal(self.segments)
         results = layout.FLAT[self.returns]
         out = [f"(func {name}"]
@@ -192,7 +193,8 @@ class Frame:
         for each, kind, at in places:
             out.append(f"local.get $fp {kind}.load offset={at} local.set {each}")
         out.append(
-            f"local.get $fp i32.load i32.const 65535 i32.and local.set $pc {top} {load('i32', layout.SAVED_SP)} i32.eq if "
+            f"local.get $fp i32.load i32.const 65535 i32.and local.set $pc "
+            f"{top} {load('i32', layout.SAVED_SP)} i32.eq if "
             f"{store('i32', layout.MODE, i32(layout.RUNNING))} end end"
         )
         out.append(f"block $ret block $spill {body} br $ret end")

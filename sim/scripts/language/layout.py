@@ -3,13 +3,13 @@
     0         512        image_end            heap_top           STACK_BASE   PAGE_BYTES
     | control | globals  | literals  | heap -> ... | (untouched) | stack -> ... |
 
-Address 0 holds an immortal empty block, so that a pointer of 0 is the empty string, key and list. Physically a page is four
-wasm pages, mostly never touched; logically a script owns LOGICAL_BYTES: image + heap blocks in use + stack.
+Address 0 holds an immortal empty block, so that a pointer of 0 is the empty string, key and list. Physically a page is
+four wasm pages, mostly never touched; logically a script owns LOGICAL_BYTES: image + heap blocks in use + stack.
 
 A block is {i32 references, i32 size, i32 length, data}; references 0: immortal literal, -1: free. Size is the whole
-physical block, length the bytes of data. Text is UTF-8. A list item is {i32 type, i32 payload}: the integer, the float's
-bits, or a pointer to a text block or to a boxed vector (12 bytes) or rotation (16 bytes). Lists hold no lists, so nothing
-is circular.
+physical block, length the bytes of data. Text is UTF-8. A list item is {i32 type, i32 payload}: the integer, the
+float's bits, or a pointer to a text block or to a boxed vector (12 bytes) or rotation (16 bytes). Lists hold no lists,
+so nothing is circular.
 """
 
 from __future__ import annotations

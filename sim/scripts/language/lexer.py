@@ -1,7 +1,8 @@
 """Source text to tokens, in one pass of one regular expression.
 
-Quirks kept from Second Life: `\\t` in a string is four spaces, an unknown escape is the character itself, strings may span
-lines, `L"abc"` is a string that begins with a quote, integers beyond 32 bits wrap or become -1, `1.` and `.5f` are floats.
+Quirks kept from Second Life: `\\t` in a string is four spaces, an unknown escape is the character itself, strings may
+span lines, `L"abc"` is a string that begins with a quote, integers beyond 32 bits wrap or become -1, `1.` and `.5f` are
+floats.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ KEYWORDS = TYPES | {"default", "state", "jump", "return", "if", "else", "for", "
 
 _TOKEN = re.compile(
     r"""(?P<space>[\s\u00a0\ufeff]+|//[^\n]*|/\*.*?\*/)
+  | (?P<comment>/\*)
   | (?P<string>L?"(?:[^"\\]|\\.)*")
   | (?P<name>[A-Za-z_$][A-Za-z0-9_$]*)
   | (?P<hexfloat>0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][-+]?[0-9]+[fF]?)
@@ -23,7 +25,6 @@ _TOKEN = re.compile(
   | (?P<float>(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fF]?|[0-9]+(?:[eE][-+]?[0-9]+[fF]?|[fF]))
   | (?P<integer>[0-9]+)
   | (?P<sign>\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%]=|[-+*/%<>=!~&|^(){}\[\];,.@])
-  | (?P<comment>/\*)
   | (?P<open>L?")
   | (?P<bad>.)""",
     re.S | re.X | re.A,
@@ -32,7 +33,8 @@ _ESCAPE = re.compile(r"\\(.)", re.S)
 
 
 class Token(NamedTuple):
-    """kind: `name`, `string`, `integer`, `float`, `end`, or the sign or keyword itself; value: decoded constant or name."""
+    """kind: `name`, `string`, `integer`, `float`, `end`, or the sign or keyword itself; value: decoded constant or
+    name."""
 
     kind: str
     value: str | int | float

@@ -20,6 +20,7 @@ _LEVEL = {
 }  # fmt: skip
 _PRODUCT = 9
 _ASSIGN = {"=": "=", "+=": "+", "-=": "-", "*=": "*", "/=": "/", "%=": "%"}
+_STATEMENT = TYPES | {"if", "for", "while", "do", "return", "jump"}  # words that begin one
 _AFTER_GREATER = {"name", "integer_value", "float_value", "string_value", "(", "[", "print"}
 
 
@@ -202,9 +203,12 @@ class Parser:
                 if self.kind == ";":
                     self.next()
                     return
-                if self.kind == "default" or (self.kind == "state" and self.tokens[self.at + 1].kind == "name"
-                                              and self.at + 2 < len(self.tokens)
-                                              and self.tokens[self.at + 2].kind == "{"):
+                if self.kind == "default" or (
+                    self.kind == "state"
+                    and self.tokens[self.at + 1].kind == "name"
+                    and self.at + 2 < len(self.tokens)
+                    and self.tokens[self.at + 2].kind == "{"
+                ):
                     return
             self.next()
 
@@ -215,8 +219,9 @@ class Parser:
         while self.kind != "end":
             follows = self.tokens[min(self.at + 1, len(self.tokens) - 1)].kind
             after = self.tokens[min(self.at + 2, len(self.tokens) - 1)].kind
-            if (self.kind == "default" and follows == "{") or (self.kind == "state" and follows == "name"
-                                                               and after == "{"):
+            if (self.kind == "default" and follows == "{") or (
+                self.kind == "state" and follows == "name" and after == "{"
+            ):
                 return
             self.next()
 
@@ -237,9 +242,8 @@ class Parser:
             elif self.kind == ";" and depth == 0:
                 self.next()
                 return
-            elif depth == 0 and moved and self.kind in (TYPES | {"if", "for", "while", "do", "return", "jump"}):
-                if self.tokens[self.at - 1].kind not in ("(", ",", "else"):
-                    return
+            elif depth == 0 and moved and self.kind in _STATEMENT and self.tokens[self.at - 1].kind not in ("(", ","):
+                return
             self.next()
             moved = True
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import wasmtime
+
 from sim.scripts.language import layout
 from sim.scripts.language.checker import Checker
 from sim.scripts.language.emitter import Emitter, FunctionMap
@@ -16,6 +18,7 @@ from sim.scripts.language.errors import CompileError, Diary, Finding, TooManyErr
 from sim.scripts.language.lexer import tokenize
 from sim.scripts.language.parser import Parser
 
+TOO_LARGE = "The script is too large"
 LONGEST_SOURCE = 512 * 1024  # characters; Second Life stops at 64 K
 VERSION = layout.VERSION
 
@@ -31,12 +34,12 @@ class GlobalMap:
 class Program:
     """A compiled script: everything that all its copies share.
 
-    wat: the wasm module's text; image: the page's first bytes; handlers: by state number, event -> handler number;
+    wasm: the module, as bytes; image: the page's first bytes; handlers: by state number, event -> handler number;
     events: by handler number, the event's name; functions: by function number, for stack dumps.
     """
 
     source_hash: str
-    wat: str
+    wasm: bytes
     image: bytes
     states: tuple[str, ...]
     handlers: tuple[dict[str, int], ...]
@@ -97,13 +100,21 @@ def _compile(source: str, diary: Diary) -> Program:
         size = len(emitter.image.bytes)
         diary.error(0, f"Globals and constants need {size} bytes; a script has {layout.LOGICAL_BYTES}")
     diary.finish()
+    try:
+        wasm = bytes(wasmtime.wat2wasm(wat))
+    except wasmtime.WasmtimeError:
+        raise CompileError([Finding(0, 0, TOO_LARGE)]) from None
     return Program(
         source_hash(source),
-        wat,
+        wasm,
         bytes(emitter.image.bytes),
         tuple(emitter.states),
-        tuple([{name: number for (state, name), number in emitter.handlers.items() if state == index}
-               for index in range(len(emitter.states))]),
+        tuple(
+            [
+                {name: number for (state, name), number in emitter.handlers.items() if state == index}
+                for index in range(len(emitter.states))
+            ]
+        ),
         tuple([name for (_, name), _ in sorted(emitter.handlers.items(), key=lambda item: item[1])]),
         tuple(emitter.maps),
         tuple([GlobalMap(one.name, one.kind, emitter.addresses[one.variable]) for one in script.globals]),

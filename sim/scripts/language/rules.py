@@ -103,9 +103,7 @@ def _integers(operator: str, a: int, b: int) -> int | None:
 
 
 def _compare(operator: str, a: float, b: float) -> int:
-    return int(
-        {"<": a < b, ">": a > b, "<=": a <= b, ">=": a >= b, "==": a == b, "!=": a != b}[operator]
-    )
+    return int({"<": a < b, ">": a > b, "<=": a <= b, ">=": a >= b, "==": a == b, "!=": a != b}[operator])
 
 
 def fold(operator: str, left: Value, left_kind: str, right: Value, right_kind: str) -> Value | None:

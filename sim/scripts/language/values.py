@@ -39,7 +39,8 @@ ZERO_VECTOR = Vector(0.0, 0.0, 0.0)
 ZERO_ROTATION = Rotation(0.0, 0.0, 0.0, 1.0)
 NULL_KEY = Key("00000000-0000-0000-0000-000000000000")
 DEFAULTS: dict[str, Value] = {
-    "integer": 0, "float": 0.0, "string": "", "key": Key(""), "vector": ZERO_VECTOR, "rotation": ZERO_ROTATION, "list": [],
+    "integer": 0, "float": 0.0, "string": "", "key": Key(""), "vector": ZERO_VECTOR, "rotation": ZERO_ROTATION,
+    "list": [],
 }  # fmt: skip
 
 _single = struct.Struct("<f")

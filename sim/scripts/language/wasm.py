@@ -1,7 +1,7 @@
 """Small pieces of wasm text, and what the emitter holds in hand while it works: values and temporaries.
 
-A `Held` value is pure text: instructions that push it and change nothing, so it may be pushed later, or again. Whatever has
-an effect (a call, an allocation, a check) is emitted as code first and leaves its result in a temporary.
+A `Held` value is pure text: instructions that push it and change nothing, so it may be pushed later, or again. Whatever
+has an effect (a call, an allocation, a check) is emitted as code first and leaves its result in a temporary.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Temporary:
 class Held:
     """A value in hand: `parts` push it (a float as f64; a vector as three f32 parts, never all in one text).
 
-    single: a float's value as f32 text, when it is exactly one; rounded: f32 text of the value rounded; owned: we hold a reference that must be passed on or
-    released; constant: the value when known.
+    single: a float's value as f32 text, when it is exactly one; rounded: f32 text of the value rounded; owned: we hold
+    a reference that must be passed on or released; constant: the value when known.
     """
 
     type: str

@@ -128,7 +128,7 @@ def llDialog(script: Script, avatar: Key, message: str, buttons: list[Item], cha
 
 @ll
 def llTextBox(script: Script, avatar: Key, message: str, channel: int) -> None:
-    """Asks an avatar for a line of text, which is said on the channel by the avatar. Sleeps 1 s."""
+    """Asks an avatar for a line of text, which is said on the channel by the avatar."""
     if not message:
         script.complain("llTextBox: must supply a message")
     elif len(message.encode()) >= 512:

@@ -25,8 +25,8 @@ _PYTHON = {
 class Declared:
     """One built LSL function.
 
-    function: the Python one, as written; call: what the machine calls, with permission, energy and forced sleep around it;
-    lacks: what it does not do yet, for the coverage table; family: the file it is in.
+    function: the Python one, as written; call: what the machine calls, with permission, energy and forced sleep around
+    it; lacks: what it does not do yet, for the coverage table; family: the file it is in.
     """
 
     builtin: Builtin
@@ -95,7 +95,8 @@ def ll(*, lacks: str = "") -> Callable[[F], F]: ...
 
 
 def ll(function: Any = None, /, *, lacks: str = "") -> Any:
-    """Declares an LSL function under the Python function's own name. Raises DeclarationError if it does not fit the table."""
+    """Declares an LSL function under the Python function's own name. Raises DeclarationError if it does not fit the
+    table."""
 
     def declare(function: F) -> F:
         name = function.__name__

@@ -1,133 +1,126 @@
-"""What touched, bumped into or was sensed: llDetected* of the event that is running."""
+"""What was detected: the touchers, colliders or sensed things of the running event, counted from 0.
+
+Outside such an event, or for a number beyond those detected, they tell nothing: NULL_KEY, an empty text, zeros.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sim.scripts.language.values import NULL_KEY, ZERO_ROTATION, ZERO_VECTOR, Key, Rotation, Vector
+from sim.scripts.language.values import ZERO_VECTOR, Key, Rotation, Vector
 from sim.scripts.library.declare import ll
+from sim.scripts.library.world import Detected
 
 if TYPE_CHECKING:
-    from sim.scripts.library.world import Detected
     from sim.scripts.machine.script import Script
 
-NO_TOUCH = Vector(-1.0, -1.0, 0.0)  # TOUCH_INVALID_TEXCOORD
-NO_FACE = -1  # TOUCH_INVALID_FACE
+NOTHING = Detected()
+NO_FACE = -1
+NO_PLACE = Vector(-1.0, -1.0, 0.0)  # TOUCH_INVALID_TEXCOORD
 
 
-def _one(script: Script, number: int) -> Detected | None:
-    return script.detected[number] if 0 <= number < len(script.detected) else None
+def _one(script: Script, number: int) -> Detected:
+    return script.detected[number] if 0 <= number < len(script.detected) else NOTHING
 
 
-def _touch(script: Script, number: int, name: str, default: Vector) -> Vector:
-    one = _one(script, number)
-    value = default if one is None else one.touch.get(name, default)
-    return value if isinstance(value, Vector) else default
+def _touched(script: Script, number: int, fact: str, otherwise: Vector) -> Vector:
+    value = _one(script, number).touch.get(fact)
+    return value if isinstance(value, Vector) else otherwise
 
 
 @ll
 def llDetectedKey(script: Script, number: int) -> Key:
-    """The key of the object or avatar; NULL_KEY when there is no such entry."""
-    one = _one(script, number)
-    return NULL_KEY if one is None else one.key
+    """Its key."""
+    return _one(script, number).key
 
 
 @ll
 def llDetectedName(script: Script, number: int) -> str:
-    """Its name; an empty text when there is no such entry."""
-    one = _one(script, number)
-    return "" if one is None else one.name
+    """Its name: the legacy name of an avatar."""
+    return _one(script, number).name
 
 
 @ll
 def llDetectedOwner(script: Script, number: int) -> Key:
-    """The key of its owner; an avatar is its own."""
-    one = _one(script, number)
-    return NULL_KEY if one is None else one.owner
+    """The key of its owner; that of an avatar is its own."""
+    return _one(script, number).owner
 
 
 @ll
 def llDetectedGroup(script: Script, number: int) -> int:
-    """Whether it has the same active group as the script's object."""
-    one = _one(script, number)
-    return int(one is not None and one.group != NULL_KEY and one.group == script.group)
+    """TRUE if it has the group of the script's object."""
+    group = _one(script, number).group
+    return bool(script.group) and group == script.group and group != NOTHING.group
 
 
 @ll
 def llDetectedType(script: Script, number: int) -> int:
-    """What it is, as a sum of AGENT, ACTIVE, PASSIVE and SCRIPTED; 0 when there is no such entry."""
-    one = _one(script, number)
-    return 0 if one is None else one.kind
+    """What it is: AGENT, ACTIVE, PASSIVE and SCRIPTED added together."""
+    return _one(script, number).kind
 
 
 @ll
 def llDetectedLinkNumber(script: Script, number: int) -> int:
-    """The link number of the prim that was touched or hit."""
-    one = _one(script, number)
-    return 0 if one is None else one.link
+    """The link of this object that was touched or hit; 0 in an object of one prim."""
+    return _one(script, number).link
 
 
 @ll
 def llDetectedPos(script: Script, number: int) -> Vector:
-    """Where it was, in region coordinates, when the event arose."""
-    one = _one(script, number)
-    return ZERO_VECTOR if one is None else one.position
+    """Where it was, in the region."""
+    return _one(script, number).position
 
 
 @ll
 def llDetectedVel(script: Script, number: int) -> Vector:
-    """How fast it was moving."""
-    one = _one(script, number)
-    return ZERO_VECTOR if one is None else one.velocity
+    """Its velocity, in metres a second."""
+    return _one(script, number).velocity
 
 
 @ll
 def llDetectedRot(script: Script, number: int) -> Rotation:
-    """How it was turned."""
-    one = _one(script, number)
-    return ZERO_ROTATION if one is None else one.rotation
+    """Its rotation."""
+    return _one(script, number).rotation
 
 
 @ll
 def llDetectedGrab(script: Script, number: int) -> Vector:
-    """How far a grabbed object has been dragged since the touch began."""
-    one = _one(script, number)
-    return ZERO_VECTOR if one is None else one.grab
+    """How far the object is being dragged, in the event `touch`."""
+    return _one(script, number).grab
 
 
 @ll
-def llDetectedTouchFace(script: Script, index: int) -> int:
-    """The face that was touched; TOUCH_INVALID_FACE when the viewer did not say."""
-    one = _one(script, index)
-    face = NO_FACE if one is None else one.touch.get("face", NO_FACE)
-    return face if isinstance(face, int) else NO_FACE
+def llDetectedTouchFace(script: Script, number: int) -> int:
+    """The face touched; -1 (TOUCH_INVALID_FACE) if the viewer doesn't tell."""
+    value = _one(script, number).touch.get("face")
+    return value if isinstance(value, int) else NO_FACE
 
 
 @ll
-def llDetectedTouchPos(script: Script, index: int) -> Vector:
-    """Where the surface was touched, in region coordinates."""
-    return _touch(script, index, "position", ZERO_VECTOR)
+def llDetectedTouchPos(script: Script, number: int) -> Vector:
+    """The point touched, in the region."""
+    return _touched(script, number, "position", ZERO_VECTOR)
 
 
 @ll
-def llDetectedTouchNormal(script: Script, index: int) -> Vector:
-    """The surface's normal where it was touched."""
-    return _touch(script, index, "normal", ZERO_VECTOR)
+def llDetectedTouchNormal(script: Script, number: int) -> Vector:
+    """The surface's normal at the point touched."""
+    return _touched(script, number, "normal", ZERO_VECTOR)
 
 
 @ll
-def llDetectedTouchBinormal(script: Script, index: int) -> Vector:
-    """The surface's binormal where it was touched."""
-    return _touch(script, index, "binormal", ZERO_VECTOR)
+def llDetectedTouchBinormal(script: Script, number: int) -> Vector:
+    """The direction along the surface in which the texture's height runs, at the point touched."""
+    return _touched(script, number, "binormal", ZERO_VECTOR)
 
 
 @ll
-def llDetectedTouchUV(script: Script, index: int) -> Vector:
-    """The texture coordinates that were touched, with the face's texture transform; TOUCH_INVALID_TEXCOORD if unknown."""
-    return _touch(script, index, "uv", NO_TOUCH)
+def llDetectedTouchUV(script: Script, number: int) -> Vector:
+    """Where on the texture the point touched lies; <-1, -1, 0> (TOUCH_INVALID_TEXCOORD) if the viewer doesn't tell."""
+    return _touched(script, number, "uv", NO_PLACE)
 
 
 @ll
-def llDetectedTouchST(script: Script, index: int) -> Vector:
-    """The surface coordinates that were touched, 0 to 1 over the face; TOUCH_INVALID_TEXCOORD if unknown."""
-    return _touch(script, index, "st", NO_TOUCH)
+def llDetectedTouchST(script: Script, number: int) -> Vector:
+    """Where on the face the point touched lies, 0 to 1; <-1, -1, 0> if the viewer doesn't tell."""
+    return _touched(script, number, "st", NO_PLACE)

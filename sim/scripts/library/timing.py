@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sim.scripts.library.declare import ll
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
+
+HOUR, DAY = 3600, 86400  # seconds
 
 
 @ll
@@ -51,28 +53,51 @@ def llGetUnixTime(script: Script) -> int:
 
 @ll
 def llGetGMTclock(script: Script) -> float:
-    """Seconds since midnight, UTC."""
-    return script.world.unix_time() % 86400.0
+    """Whole seconds since midnight, UTC."""
+    return float(int(script.world.unix_time()) % DAY)
 
 
 @ll
 def llGetWallclock(script: Script) -> float:
-    """Seconds since midnight in California, as Second Life's clocks show, without summer time."""
-    return (script.world.unix_time() - 8 * 3600) % 86400.0
+    """Whole seconds since midnight in California, as Second Life's clocks show, summer time included."""
+    now = int(script.world.unix_time())
+    return float((now + _california(now)) % DAY)
+
+
+def _california(now: int) -> int:
+    """Seconds that California is ahead of UTC: -8 hours, -7 between March's second and November's first Sunday."""
+    year = _moment(now).year
+    starts = datetime(year, 3, 14 - (datetime(year, 3, 7).weekday() + 1) % 7, 10, tzinfo=UTC)
+    ends = datetime(year, 11, 7 - (datetime(year, 11, 7).weekday() + 1) % 7, 9, tzinfo=UTC)
+    return -7 * HOUR if starts <= _moment(now) < ends else -8 * HOUR
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+@ll(lacks="takes the default day of four hours for every parcel")
+def llGetTimeOfDay(script: Script) -> float:
+    """Seconds since midnight of the region's own day, which has four hours."""
+    return script.world.unix_time() % (4 * HOUR)
+
+
+@ll(lacks="takes the default day of four hours for every region")
+def llGetRegionTimeOfDay(script: Script) -> float:
+    """Seconds since midnight of the region's own day, which has four hours."""
+    return script.world.unix_time() % (4 * HOUR)
 
 
 @ll
 def llGetTimestamp(script: Script) -> str:
     """Now as "YYYY-MM-DDThh:mm:ss.ffffffZ", UTC."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=script.world.unix_time())
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _moment(script.world.unix_time()).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @ll
 def llGetDate(script: Script) -> str:
     """Today as "YYYY-MM-DD", UTC."""
-    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=script.world.unix_time())  # noqa: UP017
-    return moment.strftime("%Y-%m-%d")
+    return _moment(script.world.unix_time()).strftime("%Y-%m-%d")
 
 
 @ll

@@ -55,6 +55,15 @@ class Detected:
     touch: dict[str, Value] = field(default_factory=dict)  # face, position, normal, binormal, uv, st
 
 
+@dataclass(slots=True)
+class LinksetStore:
+    """What llLinksetData* keeps with a linkset. Whoever fills it from storage sets both."""
+
+    # name -> (value, pass phrase, empty if unprotected)
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    used: int = 0  # bytes, by the rules of linkset_data.py
+
+
 class WorldInterface(Protocol):
     """What a script can ask of its world. Positions in metres, times in seconds of world time."""
 
@@ -118,11 +127,11 @@ class WorldInterface(Protocol):
 
     # --- linkset data: one store a linkset
 
-    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
-        """name -> (value, password), living with the linkset."""
+    def linkset_store(self, script: Script) -> LinksetStore:
+        """The linkset's own; library functions change it in place."""
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
         """Posts linkset_data to every script of the linkset."""
 
 
-__all__ = ["REGION", "SAY", "SHOUT", "WHISPER", "Detected", "Item", "Listen", "WorldInterface"]
+__all__ = ["REGION", "SAY", "SHOUT", "WHISPER", "Detected", "Item", "LinksetStore", "Listen", "WorldInterface"]

@@ -1,8 +1,8 @@
 """The functions scripts import: LSL's own conversions, failures, `print`, and every ll* function of the library.
 
 Each is a plain Python function wrapped so that its arguments are decoded from raw wasm values, its result encoded, and
-nothing it raises escapes into wasm: an exception is kept, wasm is stopped by a trap, and the exception is raised again on
-the other side. Never switch greenlets inside one: wasm frames of two scripts may not interleave on one native stack.
+nothing it raises escapes into wasm: an exception is kept, wasm is stopped by a trap, and the exception is raised again
+on the other side. Never switch greenlets inside one: wasm frames of two scripts may not interleave on one native stack.
 """
 
 from __future__ import annotations
@@ -35,17 +35,19 @@ if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
 _i32 = struct.Struct("<i")
-_LARGEST_SINGLE = 3.4028234663852886e38
 
 
 class Host:
-    """All imports of one engine. `current` is the script now in wasm; `raised` what a host function raised."""
+    """All imports of one engine, the same for each of its compilers.
 
-    def __init__(self, linker: wasmtime.Linker):
+    `current` is the script now in wasm; `raised` what a host function raised.
+    """
+
+    def __init__(self, linkers: list[wasmtime.Linker]):
         self.current: Script | None = None
         self.raised: BaseException | None = None
         self._alive: list[Any] = []
-        self._linker = linker
+        self._linkers = linkers
         self._own()
         for name, builtin in table().functions.items():
             self._library(builtin, LIBRARY.get(name))
@@ -64,7 +66,7 @@ class Host:
             script = self.current
             try:
                 assert script is not None
-                values = unpack(string_at(address, size)) if size else ()
+                values: Any = unpack(string_at(address, size)) if size else ()
                 if decode is not None:
                     values = decode(script.instance, values)
                 result = function(script, *values)
@@ -77,7 +79,8 @@ class Host:
                     self.raised = problem
                 return raw.new_trap()
 
-        self._alive.append(raw.define(self._linker, module, name, flat, results, entry))
+        for linker in self._linkers:
+            self._alive.append(raw.define(linker, module, name, flat, results, entry))
 
     def _own(self) -> None:
         def fail(script: Script, failure: int) -> None:
@@ -91,6 +94,11 @@ class Host:
         self.define("host", "float_text", ["float"], "string", lambda script, value: format_float(value))
         self.define("host", "vector_text", ["vector"], "string", lambda script, value: to_string(value))
         self.define("host", "rotation_text", ["rotation"], "string", lambda script, value: to_string(value))
+
+        def item_text(script: Script, tag: int, payload: int) -> str:
+            return to_string(script.instance.item(tag, payload), True)
+
+        self.define("host", "item_text", ["integer", "integer"], "string", item_text)
         self.define("host", "list_text", ["list"], "string", lambda script, value: to_string(value))
         self.define("host", "text_integer", ["string"], "integer", lambda script, text: string_to_integer(text))
         self.define("host", "text_float", ["string"], "float", lambda script, text: string_to_float(text))
@@ -127,7 +135,7 @@ def _decoder(kinds: list[str]) -> Callable[..., list[Any]] | None:
             elif kind == "key":
                 values.append(Key(instance.text(flat[at])))
             elif kind == "list":
-                values.append(instance.list(flat[at]))
+                values.append(instance.items(flat[at]))
             elif kind == "vector":
                 values.append(Vector(*flat[at : at + 3]))
             elif kind == "rotation":

@@ -22,6 +22,7 @@ _vector = struct.Struct("<3f")
 _rotation = struct.Struct("<4f")
 _LAST = layout.PAGE_BYTES - layout.HEADER
 
+raw_call = raw.call
 _HANDLER, _MODE, _BUDGET = layout.HANDLER >> 2, layout.MODE >> 2, layout.BUDGET >> 2
 
 DONE, PAUSED = 0, 1
@@ -31,18 +32,26 @@ class Instance:
     """One script in wasm. Made by Engine.instantiate; not shared between threads."""
 
     __slots__ = (
-        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "store", "words",
+        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "quick", "store", "words",
     )  # fmt: skip
 
-    def __init__(self, program: Program, store: wasmtime.Store, runtime: wasmtime.Instance, script: wasmtime.Instance,
-                 calls: raw.Calls):
+    def __init__(
+        self,
+        program: Program,
+        store: wasmtime.Store,
+        runtime: wasmtime.Instance,
+        script: wasmtime.Instance,
+        calls: raw.Calls,
+        quick: bool = False,
+    ):
         self.program = program
+        self.quick = quick  # made by the quick compiler
         self.store = store
         self.calls = calls
         self.context = context = raw.context_of(store)
         alloc, self._alloc = raw.export(context, runtime, "alloc")
         run, self._run = raw.export(context, script, "run")
-        memory, handle = raw.export(context, runtime, "memory")
+        _, handle = raw.export(context, runtime, "memory")
         self._keep = (alloc, run)
         self.base = raw.memory_address(context, handle)
         self.page = raw.view(self.base, layout.PAGE_BYTES)
@@ -85,11 +94,14 @@ class Instance:
         if arguments:
             for index, value in enumerate(arguments):
                 self.put(layout.ARGUMENTS + 16 * index, value)
-        words = self.words
+        words, calls = self.words, self.calls
         words[_HANDLER] = handler
         words[_MODE] = layout.RUNNING
         words[_BUDGET] = budget
-        self._call(self._run)
+        # as _call, without its cost: this is where all events pass
+        error = raw_call(self.context, self._run, calls.buffer_address, 16, calls.trap_address)
+        if error or calls.trap:
+            self._failed(error)
         return PAUSED if words[_MODE] == layout.PAUSING else DONE
 
     def resume(self, budget: int) -> int:
@@ -105,14 +117,19 @@ class Instance:
     def _call(self, function: int) -> None:
         calls = self.calls
         error = raw.call(self.context, function, calls.buffer_address, 16, calls.trap_address)
+        if error or calls.trap:
+            self._failed(error)
+
+    def _failed(self, error: int | None) -> None:
+        """Frees what the call left and raises Trapped; an error is a host function's trap, wrapped by wasmtime."""
+        code = -1
         if error:
             raw.free_error(error)
-            raise Trapped(-1)
-        if calls.trap:
-            trap = calls.trap.value or 0
-            calls.trap.value = None
-            code = raw.take_trap(trap)
-            raise Trapped(code)
+        trap = self.calls.trap
+        if trap:
+            address, trap.value = trap.value or 0, None
+            code = raw.take_trap(address)
+        raise Trapped(code)
 
     # --- values out of the page
 
@@ -129,7 +146,7 @@ class Instance:
         start = pointer + layout.HEADER
         return str(self.page[start : start + self.length(pointer)], "utf-8", "replace")
 
-    def list(self, pointer: int) -> list[Item]:
+    def items(self, pointer: int) -> list[Item]:
         start = pointer + layout.HEADER
         length = self.length(pointer)
         return [self.item(*pair) for pair in _pair.iter_unpack(self.page[start : start + (length & -8)])]
@@ -161,7 +178,7 @@ class Instance:
             return Rotation(*_rotation.unpack_from(self.page, address))
         pointer = self.word(address)
         if kind == "list":
-            return self.list(pointer)
+            return self.items(pointer)
         return Key(self.text(pointer)) if kind == "key" else self.text(pointer)
 
     # --- values into the page
@@ -170,9 +187,16 @@ class Instance:
         """A new block, owned by whoever gets the pointer. Raises ScriptFailure when memory is full."""
         calls = self.calls
         calls.buffer[0] = len(data)
-        self._call(self._alloc)
+        try:
+            self._call(self._alloc)
+        except Trapped as trap:
+            if trap.code < 0:
+                raise  # the host's `fail` has said why
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE]) from None
         pointer = calls.buffer[0]
         start = pointer + layout.HEADER
+        if not 0 <= pointer <= layout.STACK_BASE - layout.HEADER - len(data):
+            raise ScriptFailure(layout.FAILURES[layout.BAD_PAGE])
         self.page[start : start + len(data)] = data
         return pointer
 

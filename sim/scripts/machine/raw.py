@@ -1,7 +1,7 @@
 """wasmtime's C interface, called straight through ctypes: ten times faster than the package's own wrappers.
 
-This file alone knows wasmtime-py's internals (version 50; pyproject pins the major version). A wasm value crosses as 16 raw
-bytes; a host function gets the address of its arguments and writes its results over them.
+This file alone knows wasmtime-py's internals (version 50; pyproject pins the major version). A wasm value crosses as 16
+raw bytes; a host function gets the address of its arguments and writes its results over them.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from wasmtime import _ffi as ffi
 
 _Address = ctypes.c_void_p
 _TYPES = {"i32": wasmtime.ValType.i32, "f32": wasmtime.ValType.f32, "f64": wasmtime.ValType.f64}
+WINCH = 2  # wasmtime's quick compiler, which wasmtime-py has no name for
 SLOT = 16  # bytes a raw value takes
 
 _CALLBACK = ctypes.CFUNCTYPE(_Address, _Address, _Address, _Address, ctypes.c_size_t)
 
 
 def _function(name: str, result: Any, *arguments: Any) -> Any:
-    return ctypes.CFUNCTYPE(result, *arguments)(ctypes.cast(getattr(ffi.dll, name), _Address).value)
+    return ctypes.CFUNCTYPE(result, *arguments)(ctypes.cast(getattr(ffi.dll, name), _Address).value or 0)
 
 
-call = _function(
-    "wasmtime_func_call_unchecked", _Address, _Address, _Address, _Address, ctypes.c_size_t, _Address
-)
+call = _function("wasmtime_func_call_unchecked", _Address, _Address, _Address, _Address, ctypes.c_size_t, _Address)
 _define = _function(
     "wasmtime_linker_define_func_unchecked", _Address, _Address, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p,
     ctypes.c_size_t, _Address, _Address, _Address, _Address,
@@ -37,6 +36,12 @@ _trap_code = _function("wasmtime_trap_code", ctypes.c_bool, _Address, _Address)
 _error_delete = _function("wasmtime_error_delete", None, _Address)
 string_at = ctypes.string_at
 memmove = ctypes.memmove
+
+
+def use_quick_compiler(config: wasmtime.Config) -> None:
+    """Compiles five to ten times faster to code that runs at about half the speed."""
+    ffi.wasmtime_config_strategy_set(config.ptr(), WINCH)
+
 
 HostFunction = Callable[[int, int, int, int], int | None]
 
@@ -100,7 +105,9 @@ _memory_data = _function("wasmtime_memory_data", _Address, _Address, _Address)
 def export(context: int, instance: wasmtime.Instance, name: str) -> tuple[ffi.wasmtime_extern_t, int]:
     """An export and the address of its handle, which is valid as long as the first is kept."""
     found = ffi.wasmtime_extern_t()
-    if not _export_get(context, ctypes.addressof(instance._instance), name.encode(), len(name), ctypes.addressof(found)):
+    if not _export_get(
+        context, ctypes.addressof(instance._instance), name.encode(), len(name), ctypes.addressof(found)
+    ):
         raise RuntimeError(f"the module exports no {name}")
     return found, ctypes.addressof(found.of)
 

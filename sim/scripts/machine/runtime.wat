@@ -2,6 +2,10 @@
 ;; Addresses of control words are those of language/layout.py (a test compares them).
 (module
   (import "host" "fail" (func $fail (param i32)))
+  (import "host" "text_integer" (func $text_integer (param i32) (result i32)))
+  (import "host" "text_float" (func $text_float (param i32) (result f32)))
+  (import "host" "float_text" (func $float_text (param f32) (result i32)))
+  (import "host" "item_text" (func $item_text (param i32 i32) (result i32)))
   (memory (export "memory") 4 4)
 
   ;; ---- blocks: {i32 references, i32 size, i32 length, data}
@@ -132,9 +136,16 @@
   (func $alloc (export "alloc") (param $length i32) (result i32)
     (call $alloc_slack (local.get $length) (i32.const 0)))
 
-  (func $free (param $p i32) (local $head i32)
+  ;; takes a block's logical bytes off the count
+  (func $discount (param $p i32)
     (i32.store offset=24 (i32.const 0) (i32.sub (i32.load offset=24 (i32.const 0))
-      (i32.add (i32.load offset=8 (local.get $p)) (i32.const 12))))
+      (i32.add (i32.load offset=8 (local.get $p)) (i32.const 12)))))
+
+  (func $free (param $p i32)
+    (call $discount (local.get $p))
+    (call $free_room (local.get $p)))
+
+  (func $free_room (param $p i32) (local $head i32)
     (local.set $head (i32.shl (call $class (i32.load offset=4 (local.get $p))) (i32.const 2)))
     (if (i32.gt_u (local.get $head) (i32.const 224)) (then (call $fail (i32.const 4)) unreachable))
     (i32.store (local.get $p) (i32.const -1))
@@ -175,7 +186,7 @@
 
   ;; a (owned) + b (borrowed) -> owned; in place when a is ours alone and has room
   (func $concat (export "concat") (param $a i32) (param $b i32) (result i32)
-    (local $la i32) (local $lb i32) (local $n i32) (local $p i32)
+    (local $la i32) (local $lb i32) (local $n i32) (local $p i32) (local $mine i32)
     (local.set $la (i32.load offset=8 (local.get $a)))
     (local.set $lb (i32.load offset=8 (local.get $b)))
     (if (i32.eqz (local.get $lb)) (then (return (local.get $a))))
@@ -189,12 +200,16 @@
         (local.set $p (local.get $a)))
       (else
         (call $spend (local.get $la))
+        ;; a block that is ours alone moves: it is never counted twice, however it lies physically
+        (local.set $mine (i32.eq (i32.load (local.get $a)) (i32.const 1)))
+        (if (local.get $mine) (then (call $discount (local.get $a))))
         (local.set $p (call $alloc_slack (local.get $n) (local.get $n)))
         (memory.copy (i32.add (local.get $p) (i32.const 12)) (i32.add (local.get $a) (i32.const 12)) (local.get $la))))
     (memory.copy (i32.add (i32.add (local.get $p) (i32.const 12)) (local.get $la))
       (i32.add (local.get $b) (i32.const 12)) (local.get $lb))
     (i32.store offset=8 (local.get $p) (local.get $n))
-    (if (i32.ne (local.get $p) (local.get $a)) (then (call $release (local.get $a))))
+    (if (i32.ne (local.get $p) (local.get $a))
+      (then (if (local.get $mine) (then (call $free_room (local.get $a))) (else (call $release (local.get $a))))))
     (local.get $p))
 
   (func $text_equal (export "text_equal") (param $a i32) (param $b i32) (result i32) (local $n i32) (local $i i32)
@@ -266,7 +281,8 @@
       (br $next))))
 
   ;; a (owned), made ready to take `more` bytes at its end: itself, or a copy with room to grow
-  (func $list_grow (param $a i32) (param $more i32) (result i32) (local $la i32) (local $n i32) (local $p i32)
+  (func $list_grow (param $a i32) (param $more i32) (result i32)
+    (local $la i32) (local $n i32) (local $p i32) (local $mine i32)
     (local.set $la (i32.load offset=8 (local.get $a)))
     (local.set $n (i32.add (local.get $la) (local.get $more)))
     (if (i32.and (i32.eq (i32.load (local.get $a)) (i32.const 1))
@@ -276,10 +292,12 @@
         (i32.store offset=8 (local.get $a) (local.get $n))
         (return (local.get $a))))
     (call $spend (local.get $n))
+    (local.set $mine (i32.eq (i32.load (local.get $a)) (i32.const 1)))
+    (if (local.get $mine) (then (call $discount (local.get $a))))
     (local.set $p (call $alloc_slack (local.get $n) (local.get $n)))
     (memory.copy (i32.add (local.get $p) (i32.const 12)) (i32.add (local.get $a) (i32.const 12)) (local.get $la))
-    (if (i32.eq (i32.load (local.get $a)) (i32.const 1))
-      (then (call $free (local.get $a))) ;; its items moved
+    (if (local.get $mine)
+      (then (call $free_room (local.get $a))) ;; its items moved
       (else
         (call $retain_items (i32.add (local.get $p) (i32.const 12)) (local.get $la))
         (call $release_list (local.get $a))))
@@ -350,4 +368,147 @@
     (f32.demote_f64 (f64.sub (f64.add (f64.add (f64.mul (f64.promote_f32 (local.get $s)) (f64.promote_f32 (local.get $b))) (f64.mul (f64.promote_f32 (local.get $y)) (f64.promote_f32 (local.get $d)))) (f64.mul (f64.promote_f32 (local.get $z)) (f64.promote_f32 (local.get $a)))) (f64.mul (f64.promote_f32 (local.get $x)) (f64.promote_f32 (local.get $c)))))
     (f32.demote_f64 (f64.sub (f64.add (f64.add (f64.mul (f64.promote_f32 (local.get $s)) (f64.promote_f32 (local.get $c))) (f64.mul (f64.promote_f32 (local.get $z)) (f64.promote_f32 (local.get $d)))) (f64.mul (f64.promote_f32 (local.get $x)) (f64.promote_f32 (local.get $b)))) (f64.mul (f64.promote_f32 (local.get $y)) (f64.promote_f32 (local.get $a)))))
     (f32.demote_f64 (f64.sub (f64.sub (f64.sub (f64.mul (f64.promote_f32 (local.get $s)) (f64.promote_f32 (local.get $d))) (f64.mul (f64.promote_f32 (local.get $x)) (f64.promote_f32 (local.get $a)))) (f64.mul (f64.promote_f32 (local.get $y)) (f64.promote_f32 (local.get $b)))) (f64.mul (f64.promote_f32 (local.get $z)) (f64.promote_f32 (local.get $c))))))
+
+  ;; ---- ll* functions that scripts call most. The library's Python versions say what they do; tests compare the two.
+
+  (func (export "llGetListLength") (param $p i32) (result i32)
+    (i32.shr_u (i32.load offset=8 (local.get $p)) (i32.const 3)))
+
+  ;; where an item lies, counted from the end when negative; 0 when there is none
+  (func $item_at (param $p i32) (param $i i32) (result i32) (local $n i32)
+    (local.set $n (i32.shr_u (i32.load offset=8 (local.get $p)) (i32.const 3)))
+    (if (i32.lt_s (local.get $i) (i32.const 0)) (then (local.set $i (i32.add (local.get $i) (local.get $n)))))
+    (if (i32.ge_u (local.get $i) (local.get $n)) (then (return (i32.const 0))))
+    (i32.add (i32.add (local.get $p) (i32.const 12)) (i32.shl (local.get $i) (i32.const 3))))
+
+  (func (export "llGetListEntryType") (param $p i32) (param $i i32) (result i32)
+    (if (result i32) (local.tee $p (call $item_at (local.get $p) (local.get $i)))
+      (then (i32.load (local.get $p))) (else (i32.const 0))))
+
+  (func (export "llList2Integer") (param $p i32) (param $i i32) (result i32) (local $tag i32)
+    (if (i32.eqz (local.tee $p (call $item_at (local.get $p) (local.get $i)))) (then (return (i32.const 0))))
+    (local.set $tag (i32.load (local.get $p)))
+    (if (i32.eq (local.get $tag) (i32.const 1)) (then (return (i32.load offset=4 (local.get $p)))))
+    (if (i32.eq (local.get $tag) (i32.const 2))
+      (then (return (call $to_integer (f64.promote_f32 (f32.load offset=4 (local.get $p)))))))
+    (if (i32.eq (local.get $tag) (i32.const 3)) (then (return (call $text_integer (i32.load offset=4 (local.get $p))))))
+    (i32.const 0))
+
+  (func (export "llList2Float") (param $p i32) (param $i i32) (result f32) (local $tag i32)
+    (if (i32.eqz (local.tee $p (call $item_at (local.get $p) (local.get $i)))) (then (return (f32.const 0))))
+    (local.set $tag (i32.load (local.get $p)))
+    (if (i32.eq (local.get $tag) (i32.const 1)) (then (return (f32.convert_i32_s (i32.load offset=4 (local.get $p))))))
+    (if (i32.eq (local.get $tag) (i32.const 2)) (then (return (f32.load offset=4 (local.get $p)))))
+    (if (i32.eq (local.get $tag) (i32.const 3)) (then (return (call $text_float (i32.load offset=4 (local.get $p))))))
+    (f32.const 0))
+
+  (func (export "llList2String") (param $p i32) (param $i i32) (result i32) (local $tag i32)
+    (if (i32.eqz (local.tee $p (call $item_at (local.get $p) (local.get $i)))) (then (return (i32.const 0))))
+    (local.set $tag (i32.load (local.get $p)))
+    (if (i32.eq (local.get $tag) (i32.const 1)) (then (return (call $integer_text (i32.load offset=4 (local.get $p))))))
+    (if (i32.eq (local.get $tag) (i32.const 2)) (then (return (call $float_text (f32.load offset=4 (local.get $p))))))
+    (if (i32.lt_u (local.get $tag) (i32.const 5)) (then (return (call $retain (i32.load offset=4 (local.get $p))))))
+    (call $item_text (local.get $tag) (i32.load offset=4 (local.get $p))))
+
+  ;; items [from, to) in a list of their own
+  (func $list_slice (param $p i32) (param $from i32) (param $to i32) (result i32) (local $n i32) (local $q i32)
+    (local.set $n (i32.shl (i32.sub (local.get $to) (local.get $from)) (i32.const 3)))
+    (if (i32.le_s (local.get $n) (i32.const 0)) (then (return (i32.const 0))))
+    (call $spend (local.get $n))
+    (local.set $q (call $alloc (local.get $n)))
+    (memory.copy (i32.add (local.get $q) (i32.const 12))
+      (i32.add (i32.add (local.get $p) (i32.const 12)) (i32.shl (local.get $from) (i32.const 3))) (local.get $n))
+    (call $retain_items (i32.add (local.get $q) (i32.const 12)) (local.get $n))
+    (local.get $q))
+
+  (func $least (param $a i32) (param $b i32) (result i32)
+    (select (local.get $a) (local.get $b) (i32.lt_s (local.get $a) (local.get $b))))
+  (func $most (param $a i32) (param $b i32) (result i32)
+    (select (local.get $a) (local.get $b) (i32.gt_s (local.get $a) (local.get $b))))
+
+  ;; start and end count from the end when negative; start after end leaves out what is between them
+  (func (export "llList2List") (param $p i32) (param $start i32) (param $end i32) (result i32)
+    (local $n i32) (local $head i32) (local $tail i32)
+    (local.set $n (i32.shr_u (i32.load offset=8 (local.get $p)) (i32.const 3)))
+    (if (i32.lt_s (local.get $start) (i32.const 0)) (then (local.set $start (i32.add (local.get $start) (local.get $n)))))
+    (if (i32.lt_s (local.get $end) (i32.const 0)) (then (local.set $end (i32.add (local.get $end) (local.get $n)))))
+    (if (i32.le_s (local.get $start) (local.get $end)) (then (return (call $list_slice (local.get $p)
+      (call $most (local.get $start) (i32.const 0))
+      (i32.add (call $least (local.get $end) (i32.sub (local.get $n) (i32.const 1))) (i32.const 1))))))
+    (local.set $head (call $list_slice (local.get $p) (i32.const 0)
+      (i32.add (call $least (local.get $end) (i32.sub (local.get $n) (i32.const 1))) (i32.const 1))))
+    (local.set $tail (call $list_slice (local.get $p) (call $most (local.get $start) (i32.const 0)) (local.get $n)))
+    (local.set $head (call $list_concat (local.get $head) (local.get $tail)))
+    (call $release_list (local.get $tail))
+    (local.get $head))
+
+  ;; characters of a text: bytes that don't continue one, eight at a time
+  (func $characters (export "llStringLength") (param $p i32) (result i32) (local $n i32) (local $i i32) (local $extra i32) (local $x i64)
+    (local.set $n (i32.load offset=8 (local.get $p)))
+    (call $spend (local.get $n))
+    (block $tail (loop $next
+      (br_if $tail (i32.gt_u (i32.add (local.get $i) (i32.const 8)) (local.get $n)))
+      (local.set $x (i64.load offset=12 (i32.add (local.get $p) (local.get $i))))
+      (local.set $extra (i32.add (local.get $extra) (i32.wrap_i64 (i64.popcnt (i64.and (i64.const 0x0101010101010101)
+        (i64.and (i64.shr_u (local.get $x) (i64.const 7))
+          (i64.xor (i64.shr_u (local.get $x) (i64.const 6)) (i64.const -1))))))))
+      (local.set $i (i32.add (local.get $i) (i32.const 8)))
+      (br $next)))
+    (block $done (loop $next
+      (br_if $done (i32.ge_u (local.get $i) (local.get $n)))
+      (local.set $extra (i32.add (local.get $extra) (i32.eq (i32.const 128)
+        (i32.and (i32.load8_u offset=12 (i32.add (local.get $p) (local.get $i))) (i32.const 192)))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br $next)))
+    (i32.sub (local.get $n) (local.get $extra)))
+
+  ;; the byte where character `i` begins
+  (func $byte_of (param $p i32) (param $i i32) (result i32) (local $at i32) (local $n i32)
+    (local.set $n (i32.load offset=8 (local.get $p)))
+    (block $done (loop $next
+      (br_if $done (i32.ge_u (local.get $at) (local.get $n)))
+      (if (i32.ne (i32.and (i32.load8_u offset=12 (i32.add (local.get $p) (local.get $at))) (i32.const 192)) (i32.const 128))
+        (then
+          (br_if $done (i32.eqz (local.get $i)))
+          (local.set $i (i32.sub (local.get $i) (i32.const 1)))))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (br $next)))
+    (local.get $at))
+
+  ;; characters [from, to) in a text of their own
+  (func $text_slice (param $p i32) (param $from i32) (param $to i32) (param $ascii i32) (result i32) (local $q i32)
+    (if (i32.ge_s (local.get $from) (local.get $to)) (then (return (i32.const 0))))
+    (if (i32.eqz (local.get $ascii)) (then
+      (local.set $from (call $byte_of (local.get $p) (local.get $from)))
+      (local.set $to (call $byte_of (local.get $p) (local.get $to)))
+      (call $spend (local.get $to))))
+    (local.set $to (i32.sub (local.get $to) (local.get $from)))
+    (if (i32.le_s (local.get $to) (i32.const 0)) (then (return (i32.const 0))))
+    (local.set $q (call $alloc (local.get $to)))
+    (memory.copy (i32.add (local.get $q) (i32.const 12)) (i32.add (i32.add (local.get $p) (i32.const 12)) (local.get $from))
+      (local.get $to))
+    (local.get $q))
+
+  (func (export "llGetSubString") (param $p i32) (param $start i32) (param $end i32) (result i32)
+    (local $n i32) (local $head i32) (local $tail i32) (local $ascii i32)
+    (local.set $n (call $characters (local.get $p)))
+    (local.set $ascii (i32.eq (local.get $n) (i32.load offset=8 (local.get $p))))
+    (if (i32.lt_s (local.get $start) (i32.const 0)) (then (local.set $start (i32.add (local.get $start) (local.get $n)))))
+    (if (i32.lt_s (local.get $end) (i32.const 0)) (then (local.set $end (i32.add (local.get $end) (local.get $n)))))
+    (if (i32.le_s (local.get $start) (local.get $end)) (then (return (call $text_slice (local.get $p)
+      (call $most (local.get $start) (i32.const 0))
+      (i32.add (call $least (local.get $end) (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)) (local.get $ascii)))))
+    (local.set $head (call $text_slice (local.get $p) (i32.const 0)
+      (i32.add (call $least (local.get $end) (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)) (local.get $ascii)))
+    (local.set $tail (call $text_slice (local.get $p) (call $most (local.get $start) (i32.const 0)) (local.get $n)
+      (local.get $ascii)))
+    (local.set $head (call $concat (local.get $head) (local.get $tail)))
+    (call $release (local.get $tail))
+    (local.get $head))
+
+  (func (export "llAbs") (param $v i32) (result i32)
+    (select (i32.sub (i32.const 0) (local.get $v)) (local.get $v) (i32.lt_s (local.get $v) (i32.const 0))))
+  (func (export "llFabs") (param $v f32) (result f32) (f32.abs (local.get $v)))
+  (func (export "llFloor") (param $v f32) (result i32) (call $to_integer (f64.floor (f64.promote_f32 (local.get $v)))))
+  (func (export "llCeil") (param $v f32) (result i32) (call $to_integer (f64.ceil (f64.promote_f32 (local.get $v)))))
 )

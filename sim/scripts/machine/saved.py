@@ -2,13 +2,14 @@
 
     "LSLS" | u16 version | u16 0 | 16 bytes BLAKE2b of the rest | u32 length | JSON facts | deflated page
 
-The page is saved as it is: control words, globals and literals; heap up to its top; stack up to its end. What is loaded is
-checked from end to end: the digest against accidents; and against malice every fact, and the chain of frames on the stack,
-so that wasm resumes only where the compiler made a resume point. What lies in the heap is not trusted either: wasm can't
-leave its memory, and the host checks every pointer it follows.
+The page is saved as it is: control words, globals and literals; heap up to its top; stack up to its end. What is loaded
+is checked from end to end: the digest against accidents; and against malice every fact, and the chain of frames on the
+stack, so that wasm resumes only where the compiler made a resume point. What lies in the heap is not trusted either:
+wasm can't leave its memory, and the host checks every pointer it follows.
 
-A page fits only the compiler version that made it. So the globals are saved by name too whenever no handler is running, and
-`restore` falls back on them: an upgraded simulator keeps a script's globals and state, and drops the event it was in.
+A page fits only the compiler version that made it. So the globals are saved by name too whenever no handler is running,
+and `restore` falls back on them: an upgraded simulator keeps a script's globals and state, and drops the event it was
+in.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sim.scripts.language.values import Item, Key, Rotation, Value, Vector, to_s
 from sim.scripts.library.world import Detected, Listen, WorldInterface
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.failures import BadState
-from sim.scripts.machine.instance import Instance
+from sim.scripts.machine.page import check_stack, load_page, save_page
 from sim.scripts.machine.scheduler import Scheduler
 from sim.scripts.machine.script import (
     CRASHED,
@@ -96,11 +97,18 @@ def _pack_detected(one: Detected) -> dict[str, Any]:
 
 def _unpack_detected(data: Any) -> Detected:
     return Detected(
-        Key(data["key"]), str(data["name"]), Key(data["owner"]), Key(data["group"]), wrap(int(data["kind"])),
-        wrap(int(data["link"])), *[_expect(unpack(data[name]), kind) for name, kind in (
-            ("position", Vector), ("velocity", Vector), ("rotation", Rotation), ("grab", Vector))],
-        {str(name): unpack(value) for name, value in data["touch"].items()},
-    )  # fmt: skip
+        key=Key(data["key"]),
+        name=str(data["name"]),
+        owner=Key(data["owner"]),
+        group=Key(data["group"]),
+        kind=wrap(int(data["kind"])),
+        link=wrap(int(data["link"])),
+        position=_expect(unpack(data["position"]), Vector),
+        velocity=_expect(unpack(data["velocity"]), Vector),
+        rotation=_expect(unpack(data["rotation"]), Rotation),
+        grab=_expect(unpack(data["grab"]), Vector),
+        touch={str(name): unpack(value) for name, value in data["touch"].items()},
+    )
 
 
 def _expect(value: Any, kind: type) -> Any:
@@ -122,61 +130,6 @@ def _unpack_event(data: Any) -> Event:
     return Event(str(name), tuple([unpack(value) for value in arguments]), [_unpack_detected(one) for one in detected])
 
 
-# --- the page
-
-
-def save_page(instance: Instance) -> bytes:
-    """The parts of the page that are in use."""
-    top, sp = instance.word(layout.HEAP_TOP), instance.word(layout.SP)
-    if not (len(instance.program.image) <= top <= layout.STACK_BASE <= sp <= layout.STACK_END):
-        raise BadState("the page is damaged")
-    return struct.pack("<II", top, sp - layout.STACK_BASE) + instance.page[:top] + instance.page[layout.STACK_BASE : sp]
-
-
-def load_page(instance: Instance, data: bytes) -> None:
-    """Puts a saved page into a fresh instance of the same program. Raises BadState."""
-    if len(data) < 8:
-        raise BadState("the page is cut short")
-    top, stack = struct.unpack_from("<II", data)
-    first = layout.align(len(instance.program.image), 16)
-    if not (first <= top <= layout.STACK_BASE and stack <= layout.STACK_END - layout.STACK_BASE):
-        raise BadState("the page has impossible sizes")
-    if len(data) != 8 + top + stack:
-        raise BadState("the page is cut short")
-    page, word = instance.page, instance.word
-    page[:top] = data[8 : 8 + top]
-    page[layout.STACK_BASE : layout.STACK_BASE + stack] = data[8 + top :]
-    for address, value in ((layout.HEAP_TOP, top), (layout.HEAP_START, first), (layout.SP, layout.STACK_BASE + stack)):
-        instance.set_word(address, value)
-    if page[: layout.HEADER] != bytes(layout.HEADER):
-        raise BadState("the page's empty block is damaged")
-    if not 0 <= word(layout.HEAP_USED) <= layout.LOGICAL_BYTES:
-        raise BadState("the page's memory count is damaged")
-    if word(layout.NEXT_STATE) >= len(instance.program.states):
-        raise BadState("the page asks for an unknown state")
-
-
-def check_stack(instance: Instance) -> None:
-    """The frames of a paused script must be a chain of calls that the compiler made."""
-    program, word = instance.program, instance.word
-    handler = word(layout.HANDLER)
-    if word(layout.MODE) != layout.PAUSING or not 0 <= handler < len(program.events):
-        raise BadState("the page is not paused in a handler")
-    expected = len(program.functions) - len(program.events) + handler
-    at, end = layout.STACK_BASE, word(layout.SP)
-    while at < end:
-        number, point = word(at) >> 16 & 0xFFFF, word(at) & 0xFFFF
-        if number != expected:
-            raise BadState("the stack is damaged")
-        function = program.functions[number]
-        if not function.frame_bytes or not 0 < point < len(function.lines):
-            raise BadState("the stack is damaged")
-        at += function.frame_bytes
-        expected = function.calls[point]
-    if at != end or expected != -1:
-        raise BadState("the stack is damaged")
-
-
 # --- the script
 
 
@@ -193,7 +146,9 @@ def save(script: Script, now: float) -> bytes:
         "paused": script.paused,
         "event": _pack_event(script.event) if script.event is not None else None,
         "queue": [_pack_event(event) for event in script.queue],
-        "listens": [[one.handle, one.channel, one.name, one.key, one.message, one.active] for one in script.listens.values()],
+        "listens": [
+            [one.handle, one.channel, one.name, one.key, one.message, one.active] for one in script.listens.values()
+        ],
         "next_listen": script.next_listen,
         "timer": [script.timer_period.hex(), (script.timer_at - now).hex()],
         "timer_queued": script.timer_queued,
@@ -221,7 +176,8 @@ def restore(
     if facts.get("source") != program.source_hash and facts.get("compiler") == layout.VERSION:
         raise BadState("the state belongs to another source")
     script = Script(
-        engine, program, world, name=str(facts.get("name", "script")), item_id=item_id, object_id=object_id, owner=owner,
+        engine, program, world, name=str(facts.get("name", "script")), item_id=item_id, object_id=object_id,
+        owner=owner,
         source=source, now=now, scheduler=scheduler,
     )  # fmt: skip
     try:
@@ -245,8 +201,8 @@ def restore(
 def _open(data: bytes) -> tuple[dict[str, Any], bytes]:
     if not _head.size <= len(data) <= MOST_BYTES:
         raise BadState("not a script state")
-    magic, version, _, digest, length = _head.unpack_from(data)
-    if magic != MAGIC or version != VERSION:
+    magic, version, zero, digest, length = _head.unpack_from(data)
+    if magic != MAGIC or version != VERSION or zero:
         raise BadState("not a script state of this version")
     rest = data[_head.size - 4 :]
     if hashlib.blake2b(rest, digest_size=16).digest() != digest:
@@ -300,7 +256,9 @@ def _apply(script: Script, facts: dict[str, Any], page: bytes, now: float) -> No
             script.queue.append(event)
     script.queue = deque(script.queue, QUEUE_LENGTH + 2)
     for handle, channel, name, key, message, active in facts["listens"][:MOST_LISTENS]:
-        script.listens[int(handle)] = Listen(int(handle), wrap(int(channel)), str(name), Key(key), str(message), bool(active))
+        script.listens[int(handle)] = Listen(
+            int(handle), wrap(int(channel)), str(name), Key(key), str(message), bool(active)
+        )
     script.next_listen = max([int(facts["next_listen"]), *[handle + 1 for handle in script.listens]])
     script.timer_period = max(_seconds(facts["timer"][0]), 0.0)
     script.timer_at = now + _seconds(facts["timer"][1])

@@ -1,8 +1,10 @@
 """Shares a frame's time among scripts: fair slices, owner by owner, never more than the budget given.
 
-Owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door at most a
-share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is learnt from
-each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
+Scripts that begin an event, or wake, come first; those that have used up a slice wait in a second round, which gets a
+quarter of the time while the first is busy and all of it otherwise. So an endless loop delays nobody's door. Within a
+round owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door
+at most a share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is
+learnt from each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
 """
 
 from __future__ import annotations
@@ -31,16 +33,83 @@ class Turn:
         self.waiting = False  # in the round
 
 
+class Agenda:
+    """Who is to be woken when, one time a script, in buckets of 1/64 s: putting, moving and dropping cost the same."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, dict[Script, float]] = {}
+        self._numbers: list[int] = []  # heap of bucket numbers; some of buckets emptied since
+        self._where: dict[Script, int] = {}
+
+    def put(self, script: Script, at: float) -> None:
+        """Sets the time of a script, instead of the one it had."""
+        number = int(at * BUCKETS_A_SECOND)
+        known = self._where.get(script)
+        if known is not None and known != number:
+            self.drop(script)
+        self._where[script] = number
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            self._buckets[number] = {script: at}
+            heappush(self._numbers, number)
+            if len(self._numbers) > 2 * len(self._buckets) + 1000:
+                self._numbers = sorted(self._buckets)
+        else:
+            bucket[script] = at
+
+    def drop(self, script: Script) -> None:
+        number = self._where.pop(script, None)
+        if number is not None:
+            bucket = self._buckets[number]
+            del bucket[script]
+            if not bucket:
+                del self._buckets[number]
+
+    @property
+    def next(self) -> float | None:
+        """The earliest time."""
+        while self._numbers and self._numbers[0] not in self._buckets:
+            heappop(self._numbers)
+        return min(self._buckets[self._numbers[0]].values()) if self._numbers else None
+
+    def due(self, now: float) -> list[tuple[float, Script]]:
+        """Takes out whose time has come, in the order of their times."""
+        numbers, last = self._numbers, int(now * BUCKETS_A_SECOND)
+        found: list[tuple[float, Script]] = []
+        while numbers and numbers[0] <= last:
+            number = numbers[0]
+            bucket = self._buckets.get(number)
+            if bucket is None:
+                heappop(numbers)
+                continue
+            if number == last and max(bucket.values()) > now:
+                ready = [(at, script) for script, at in bucket.items() if at <= now]
+                for _, script in ready:
+                    del bucket[script], self._where[script]
+                found += sorted(ready, key=_time)
+                break
+            heappop(numbers)
+            del self._buckets[number]
+            for script in bucket:
+                del self._where[script]
+            found += sorted([(at, script) for script, at in bucket.items()], key=_time)
+        return found
+
+
+def _time(entry: tuple[float, Script]) -> float:
+    return entry[0]
+
+
 class Scheduler:
     def __init__(self, stopwatch: Callable[[], float]):
         self.stopwatch = stopwatch
         self.now = 0.0
         self._turns: dict[Key, Turn] = {}
         self._round: deque[Turn] = deque()
-        # What is due, in buckets of 1/64 s: bucket number -> [(time, count, is_sleep, script)]
-        self._buckets: dict[int, list[tuple[float, int, bool, Script]]] = {}
-        self._numbers: list[int] = []  # heap of the bucket numbers
-        self._count = 0
+        self._long_turns: dict[Key, Turn] = {}
+        self._long: deque[Turn] = deque()  # the second round
+        self._timers = Agenda()
+        self._sleepers = Agenda()
         self.slices = 0
         self.deferred = 0  # scripts that were ready and got no turn in the last run
 
@@ -61,46 +130,40 @@ class Scheduler:
                 turn.waiting = True
                 self._round.append(turn)
 
-    def _later(self, at: float, is_sleep: bool, script: Script) -> None:
-        self._count += 1
-        number = int(at * BUCKETS_A_SECOND)
-        bucket = self._buckets.get(number)
-        if bucket is None:
-            self._buckets[number] = [(at, self._count, is_sleep, script)]
-            heappush(self._numbers, number)
-        else:
-            bucket.append((at, self._count, is_sleep, script))
-
     def wake_later(self, script: Script, at: float) -> None:
-        self._later(at, True, script)
-        script.woken = self._count
+        self._sleepers.put(script, at)
 
     def timer(self, script: Script) -> None:
-        self._later(script.timer_at, False, script)
+        """Minds a script's timer, or forgets it when it has none any more."""
+        if script.timer_period:
+            self._timers.put(script, script.timer_at)
+        else:
+            self._timers.drop(script)
 
     def forget(self, script: Script) -> None:
-        """Takes a script out of the round; what lies in the buckets for it is stale and passed over in its time."""
-        script.woken = 0
+        """Takes a script out of the rounds and agendas."""
+        self._timers.drop(script)
+        self._sleepers.drop(script)
         if script.ready:
             script.ready = False
-            assert script.place is not None
-            script.place.scripts.remove(script)
+            for turn in (script.place, self._long_turns.get(script.owner)):
+                if turn is not None and script in turn.scripts:
+                    turn.scripts.remove(script)
 
     @property
     def next_wake(self) -> float | None:
         """When something will be due, if nothing is said or touched before."""
-        if not self._numbers:
-            return None
-        return min([entry[0] for entry in self._buckets[self._numbers[0]]])
+        times = [at for at in (self._timers.next, self._sleepers.next) if at is not None]
+        return min(times, default=None)
 
     @property
     def is_idle(self) -> bool:
-        return not any([turn.scripts for turn in self._round])
+        return self.waiting == 0
 
     @property
     def waiting(self) -> int:
         """Scripts that want a turn now."""
-        return sum([len(turn.scripts) for turn in self._round])
+        return sum([len(turn.scripts) for turn in [*self._round, *self._long]])
 
     # --- the stage of the frame
 
@@ -112,21 +175,21 @@ class Scheduler:
         before = watch()
         end = float("inf") if seconds is None else before + seconds
         taken = 0
-        turns = self._round
-        next_turn, again = turns.popleft, turns.append
-        while turns:
-            turn = next_turn()
+        credit = 0.0  # what the second round is owed: a third of what the first has used
+        first, second = self._round, self._long
+        while first or second:
+            is_long = not first or (credit > 0.0 and bool(second))
+            turns = second if is_long else first
+            turn = turns.popleft()
             scripts = turn.scripts
             if not scripts:
                 turn.waiting = False
                 continue
             script = scripts.popleft()
             script.ready = False
-            if script.status in (IDLE, RUNNING) and script.slice(now, script.budget) and not script.ready:
-                script.ready = True
-                scripts.append(script)
+            more = script.status in (IDLE, RUNNING) and script.slice(now, script.budget) and not script.ready
             if scripts:
-                again(turn)
+                turns.append(turn)
             else:
                 turn.waiting = False
             taken += 1
@@ -134,56 +197,59 @@ class Scheduler:
             spent = after - before
             before = after
             script.cpu += spent
+            credit += -spent if is_long else spent / 3
             if script.paused:
                 self._learn(script, spent)
+            if more:
+                if script.paused:
+                    self._wait_long(script)
+                else:
+                    self.wake(script)
             if after >= end:
                 break
         self.slices += taken
-        self.deferred = self.waiting if turns else 0
+        self.deferred = self.waiting if first or second else 0
         return taken
 
+    def _wait_long(self, script: Script) -> None:
+        """Into the second round, after a slice used up."""
+        script.ready = True
+        turn = self._long_turns.get(script.owner)
+        if turn is None:
+            turn = self._long_turns[script.owner] = Turn()
+        turn.scripts.append(script)
+        if not turn.waiting:
+            turn.waiting = True
+            self._long.append(turn)
+
     def _learn(self, script: Script, spent: float) -> None:
+        """A script that used up its slice: how long shall the next be, and is there better code for it?"""
+        if script.instance.quick:
+            script.engine.move(script)
         if spent > 2 * SLICE:
             script.budget = max(LEAST_BUDGET, int(script.budget * SLICE / spent))
         elif spent < SLICE / 2 and script.budget < MOST_BUDGET:
             script.budget *= 2
 
     def _due(self, now: float) -> None:
-        """Wakes sleepers and raises timers whose time has come, in the order of their times."""
-        numbers, last = self._numbers, int(now * BUCKETS_A_SECOND)
-        while numbers and numbers[0] <= last:
-            number = numbers[0]
-            bucket = self._buckets.pop(number)
-            heappop(numbers)
-            if number == last:
-                rest = [entry for entry in bucket if entry[0] > now]
-                if rest:
-                    bucket = [entry for entry in bucket if entry[0] <= now]
-                    self._buckets[number] = rest
-                    heappush(numbers, number)
-            bucket.sort()
-            for at, count, is_sleep, script in bucket:
-                if is_sleep:
-                    if script.woken == count and script.status == SLEEPING:
-                        script.status = RUNNING
-                        self.wake(script)
-                elif script.timer_at == at and script.timer_period and script.status not in (STOPPED, CRASHED):
-                    self._timer(script, at, now)
-            if number == last:
-                break
-
-    def _timer(self, script: Script, at: float, now: float) -> None:
-        period = script.timer_period
-        due = at + period
-        script.timer_at = due if due > now else now + period
-        self._later(script.timer_at, False, script)
-        script.now = now
-        if script.timer_queued or "timer" not in script.handlers:
-            return
-        if script.event_gap or script.status == SLEEPING or len(script.queue) > 32:
-            script.post("timer")
-            return
-        script.timer_queued = True
-        script.queue.append(TIMER)
-        if not script.ready:
-            self.wake(script)
+        """Wakes sleepers and raises timers whose time has come."""
+        for _, script in self._sleepers.due(now):
+            if script.status == SLEEPING:
+                script.status = RUNNING
+                self.wake(script)
+        for at, script in self._timers.due(now):
+            if script.status in (STOPPED, CRASHED):
+                continue
+            period = script.timer_period
+            script.timer_at = at + period if at + period > now else now + period
+            self._timers.put(script, script.timer_at)
+            script.now = now
+            if script.timer_queued or "timer" not in script.handlers:
+                continue
+            if script.event_gap or len(script.queue) > 32:
+                script.post("timer")
+                continue
+            script.timer_queued = True
+            script.queue.append(TIMER)
+            if not script.ready:
+                self.wake(script)

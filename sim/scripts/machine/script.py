@@ -92,7 +92,6 @@ class Script:
         "timer_period",
         "timer_queued",
         "wake_at",
-        "woken",
         "world",
     )  # fmt: skip
 
@@ -119,7 +118,6 @@ class Script:
         self.budget = 4000  # checkpoints a slice, adapted by the scheduler to how long they take
         self.place: Turn | None = None  # its owner's place in the scheduler
         self.ready = False  # in the scheduler's ready queue
-        self.woken = 0  # number of the last wake-up asked for; older ones in the heap are stale
         self.dropped = 0  # events lost to a full queue
         self.extra: dict[str, object] = {}  # what a world hangs on it
         self.instance: Instance = engine.instantiate(program)
@@ -127,6 +125,7 @@ class Script:
 
     def _begin(self) -> None:
         """All that a reset sets back."""
+        self.scheduler.forget(self)
         self.instance.start()
         self.limit = layout.LOGICAL_BYTES
         self.set_state(0)
@@ -182,13 +181,25 @@ class Script:
         """As llResetScript, from outside."""
         self._end_listens()
         self._begin()
-        self.scheduler.forget(self)
         self.scheduler.wake(self)
+
+    def remove(self) -> None:
+        """The script leaves its object: nothing of it runs again, and its memory goes with the last reference."""
+        self._end_listens()
+        self.status = STOPPED
+        self.timer_period = 0.0
+        self.queue.clear()
+        self.scheduler.forget(self)
 
     def set_running(self, running: bool) -> None:
         if running and self.status == STOPPED:
             self.status = RUNNING if self.paused else IDLE
-            self.scheduler.wake(self)
+            if self.paused and self.wake_at > self.scheduler.now:
+                self.status = SLEEPING
+                self.scheduler.wake_later(self, self.wake_at)
+            elif self.has_work:
+                self.scheduler.wake(self)
+            self.scheduler.timer(self)
         elif not running and self.status not in (STOPPED, CRASHED):
             self.status = STOPPED
 
@@ -321,9 +332,9 @@ class Script:
     def set_timer(self, seconds: float) -> None:
         if seconds <= 0 or seconds != seconds:
             self.timer_period = self.timer_at = 0.0
-            return
-        self.timer_period = max(seconds, SHORTEST_TIMER)
-        self.timer_at = self.now + self.timer_period
+        else:
+            self.timer_period = max(seconds, SHORTEST_TIMER)
+            self.timer_at = self.now + self.timer_period
         self.scheduler.timer(self)
 
     def may(self, permissions: str) -> bool:

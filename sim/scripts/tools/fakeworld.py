@@ -1,7 +1,7 @@
 """A world without a world: for `mainland lsl`, for tests, and for whoever writes scripts' tests.
 
-It implements WorldInterface over one object with any number of scripts, on a clock moved by hand, and keeps everything that
-happens as occurrences: dicts of the shapes `lsl run --json` prints.
+It implements WorldInterface over one object with any number of scripts, on a clock moved by hand, and keeps everything
+that happens as occurrences: dicts of the shapes `lsl run --json` prints.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from sim.scripts.language.values import Key, Value, Vector, to_string, type_of
-from sim.scripts.library.world import REGION, Detected, Listen
+from sim.scripts.library.world import REGION, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.scheduler import Scheduler
@@ -39,7 +39,8 @@ class FakeWorld:
     """One object, its scripts, a clock and a record of what they did."""
 
     def __init__(
-        self, engine: Engine | None = None, on_occurrence: Callable[[dict[str, Any]], None] | None = None, tear: int = 0,
+        self, engine: Engine | None = None, on_occurrence: Callable[[dict[str, Any]], None] | None = None,
+        tear: int = 0,
         deadline: float | None = None,
     ):  # fmt: skip
         """tear: pause every script at each so many checkpoints and go on in a fresh instance restored from its saved
@@ -57,7 +58,7 @@ class FakeWorld:
         self.name = "Object"
         self.region = "Nowhere"
         self.dilation = 1.0
-        self.linkset_data: dict[str, tuple[str, str]] = {}
+        self.linkset_data = LinksetStore()
         self.failed = False
 
     def note(self, kind: str, script: Script, **facts: Any) -> None:
@@ -72,7 +73,8 @@ class FakeWorld:
         """Compiles a script and starts it. Raises CompileError."""
         program = self.engine.load(source)
         script = Script(
-            self.engine, program, self, name=name, owner=OWNER, object_id=OBJECT, source=source, now=self.now, seed=seed,
+            self.engine, program, self, name=name, owner=OWNER, object_id=OBJECT, source=source, now=self.now,
+            seed=seed,
             scheduler=self.scheduler,
         )  # fmt: skip
         self.scripts.append(script)
@@ -235,7 +237,7 @@ class FakeWorld:
     def unix_time(self) -> float:
         return START + self.now
 
-    def linkset_store(self, script: Script) -> dict[str, tuple[str, str]]:
+    def linkset_store(self, script: Script) -> LinksetStore:
         return self.linkset_data
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:

@@ -1,7 +1,7 @@
 """`mainland lsl profile`: where a script's time goes, by line and function.
 
-The script runs in short slices; the real time of each is booked to the line, and to the functions, where it pauses. Sampling
-by checkpoints needs no support in the script's code, so what is measured is what runs in a region.
+The script runs in short slices; the real time of each is booked to the line, and to the functions, where it pauses.
+Sampling by checkpoints needs no support in the script's code, so what is measured is what runs in a region.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Profile:
             "samples": self.samples,
             "lines": [{"line": line, "seconds": spent} for line, spent in self.lines.most_common()],
             "functions": [
-                {"name": name, "seconds": spent, "own_seconds": self.own[name]} for name, spent in self.total.most_common()
+                {"name": name, "seconds": spent, "own_seconds": self.own[name]}
+                for name, spent in self.total.most_common()
             ],
         }
 

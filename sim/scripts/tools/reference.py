@@ -42,7 +42,9 @@ def describe(name: str) -> str | None:
     if name in known.constants:
         constant = known.constants[name]
         shown = to_string(constant.value)
-        return f"{constant.kind} {name} = {shown!r}" if constant.kind == "string" else f"{constant.kind} {name} = {shown}"
+        return (
+            f"{constant.kind} {name} = {shown!r}" if constant.kind == "string" else f"{constant.kind} {name} = {shown}"
+        )
     return None
 
 
@@ -82,9 +84,9 @@ def _coverage() -> str:
     out = [
         "# Coverage of LSL's functions",
         "",
-        f"All {len(functions)} functions, {len(table().events)} events and {len(table().constants)} constants are known to the "
-        f"compiler. {len(built)} functions are built, {len(partly)} of them with something missing; a function that is not "
-        "built stops the script with an error that names it.",
+        f"The compiler knows all {len(functions)} functions, {len(table().events)} events and {len(table().constants)} "
+        f"constants. {len(built)} functions are built, {len(partly)} of them with something missing; a function that "
+        "is not built stops the script with an error that names it.",
         "",
         "| function | built | what it does not do yet |",
         "|---|---|---|",

@@ -12,6 +12,7 @@ from sim.scripts.language.program import compile_script
 from sim.scripts.tools.fakeworld import FakeWorld
 
 DONE, RUN_TIME_ERROR, COMPILE_ERROR = 0, 1, 2
+__all__ = ["CompileError", "check", "compile_findings", "finding_as_json", "read_source", "run"]
 Out = Callable[[str], None]
 
 
@@ -74,7 +75,7 @@ def run(
         line = script.stack()[-1][1] if script.stack() else -1
         world.script_error(script, f"Still running after {timeout:g} seconds", line)
     for name, problem in world.engine.defects:
-        out(f"defect in {name}: {problem!r}")
+        show({"kind": "defect", "script": name, "message": repr(problem)})
     return RUN_TIME_ERROR if world.failed else DONE
 
 

@@ -1,4 +1,5 @@
-"""`mainland lsl test`: scenarios for scripts, as text or as Python, each run straight and torn apart at every checkpoint.
+"""`mainland lsl test`: scenarios for scripts, as text or as Python, each run straight and torn apart at every
+checkpoint.
 
 A scenario file (`door.test`), one step a line, run from top to bottom:
 
@@ -11,8 +12,8 @@ A scenario file (`door.test`), one step a line, run from top to bottom:
     expect nothing               nothing more has happened
     # a comment
 
-KIND is say, whisper, shout, region_say, owner_say, print, error, complaint, dialog and so on, as `lsl run --json` names them;
-TEXT may hold `*` for anything. In Python (`door_test.py`), every function `test_*` gets a fresh FakeWorld:
+KIND is say, whisper, shout, region_say, owner_say, print, error, complaint, dialog and so on, as `lsl run --json` names
+them; TEXT may hold `*` for anything. In Python (`door_test.py`), every function `test_*` gets a fresh FakeWorld:
 
     def test_opens(world):
         world.add(open("door.lsl").read())
@@ -107,7 +108,9 @@ class Scenario:
         kind, *rest = words
         text = str(one.get("text", one.get("message", one.get("value", ""))))
         channel = str(one.get("channel", ""))
-        fits = one["kind"] == kind and (not rest or fnmatchcase(text, rest[-1])) and (len(rest) < 2 or channel == rest[0])
+        fits = (
+            one["kind"] == kind and (not rest or fnmatchcase(text, rest[-1])) and (len(rest) < 2 or channel == rest[0])
+        )
         if not fits:
             raise StepFailed(f"but there was {one}")
 

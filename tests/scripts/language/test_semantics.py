@@ -1,5 +1,6 @@
 """LSL's rules that are easy to get wrong, each run straight and torn apart at every checkpoint."""
 
+# ruff: noqa: E501 (scripts in strings)
 from __future__ import annotations
 
 import pytest
@@ -17,7 +18,9 @@ NOTE = 'string log; integer n(integer x) { log += (string)x; return x; } float f
 def test_operands_go_right_to_left_arguments_left_to_right():
     assert body("n(1) + n(2) * n(3) - n(4); llOwnerSay(log);", NOTE) == ["4321"]
     assert body("list l = [n(1), n(2), n(3)]; llOwnerSay(log);", NOTE) == ["123"]
-    assert body("three(n(1), n(2), n(3)); llOwnerSay(log);", NOTE + "three(integer a, integer b, integer c) {}") == ["123"]
+    assert body("three(n(1), n(2), n(3)); llOwnerSay(log);", NOTE + "three(integer a, integer b, integer c) {}") == [
+        "123"
+    ]
     assert body("vector v = <n(1), n(2), n(3)>; llOwnerSay(log);", NOTE) == ["123"]
     assert body("list l = [n(1)] + [n(2)] + n(3) + [n(4), n(5)]; llOwnerSay(log + (string)l);", NOTE) == ["4532112345"]
 
@@ -45,11 +48,15 @@ def test_float_temporaries_have_64_bits_and_stores_32():
     assert body("llOwnerSay((string)((a = 1.0 / 3.0) == 1.0 / 3.0));", "float a;") == ["0"]
     assert body("vector v; llOwnerSay((string)((v.x = 1.0 / 3.0) == 1.0 / 3.0));") == ["0"]
     assert body("llOwnerSay((string)(id(1.0 / 3.0) == 1.0 / 3.0));", "float id(float x) { return x; }") == ["0"]
-    assert body("float x = 16777216.0; llOwnerSay((string)(x + 1.0 == x)); x = x + 1.0; llOwnerSay((string)(x == 16777216.0));") == [
+    assert body(
+        "float x = 16777216.0; llOwnerSay((string)(x + 1.0 == x)); x = x + 1.0; llOwnerSay((string)(x == 16777216.0));"
+    ) == [
         "0",
         "1",
     ]
-    assert body("float x = 0.1; float y = 0.2; llOwnerSay((string)(x + y == 0.3)); float z = x + y; llOwnerSay((string)(z == 0.3));") == [
+    assert body(
+        "float x = 0.1; float y = 0.2; llOwnerSay((string)(x + y == 0.3)); float z = x + y; llOwnerSay((string)(z == 0.3));"
+    ) == [
         "0",
         "1",
     ]
@@ -92,10 +99,14 @@ def test_integers_wrap_and_shift():
                     "7 & 3 | 8 ^ 1", "-7 / 2", "-7 % 2", "7 % -3") == [
         "-2147483648", "2147483647", "0", "-2147483648", "2", "-4", "-6", "0", "1", "11", "-3", "-1", "1",
     ]  # fmt: skip
-    assert body("integer m = -2147483648; integer o = -1; llOwnerSay((string)(m / o) + (string)(m % o));") == ["-21474836480"]
+    assert body("integer m = -2147483648; integer o = -1; llOwnerSay((string)(m / o) + (string)(m % o));") == [
+        "-21474836480"
+    ]
 
 
-@pytest.mark.parametrize("expression", ["1 / z", "1 % z", "1.0 / z", "1.0 / y", "<1,2,3> / y", "<1,2,3> / z", "z /= z", "1 / 0"])
+@pytest.mark.parametrize(
+    "expression", ["1 / z", "1 % z", "1.0 / z", "1.0 / y", "<1,2,3> / y", "<1,2,3> / z", "z /= z", "1 / 0"]
+)
 def test_division_by_zero_is_a_math_error(expression):
     found = occurrences(f"default {{ state_entry() {{ integer z; float y;\n {expression}; }} }}")
     assert [(one["kind"], one.get("message"), one["line"]) for one in found] == [("error", "Math Error", 1)]
@@ -120,7 +131,9 @@ def test_vectors_and_rotations():
     assert body("vector v; v.x = 1; v.y += 2.5; v.z++; ++v.z; v.x *= 3; llOwnerSay((string)v + (string)v.z);") == [
         "<3.00000, 2.50000, 2.00000>2.000000"
     ]
-    assert body("rotation r; llOwnerSay((string)r + (string)q);", "rotation q;") == ["<0.00000, 0.00000, 0.00000, 1.00000>" * 2]
+    assert body("rotation r; llOwnerSay((string)r + (string)q);", "rotation q;") == [
+        "<0.00000, 0.00000, 0.00000, 1.00000>" * 2
+    ]
 
 
 def test_the_end_of_a_vector():
@@ -136,12 +149,10 @@ def test_lists():
                     "[1, 2.5, \"s\", (key)\"k\", <1,2,3>]", "[] + []", "[\"a\"] + [] + [\"b\"]") == [
         "1", "1", "1", "-2", "12x", "12", "ab", "12.500000sk<1.000000, 2.000000, 3.000000>", "", "ab",
     ]  # fmt: skip
-    assert body("list a = [1, \"x\"]; list b = a; a += 2; b += [\"y\", <1,2,3>]; a = a + a; llOwnerSay((string)a + \"|\" + (string)b);") == [
-        "1x21x2|1xy<1.000000, 2.000000, 3.000000>"
-    ]
-    assert body("list a = [1]; a = [2] + a; a = a + a + [3] + a; llOwnerSay((string)a);") == [
-        "2121321"
-    ]
+    assert body(
+        'list a = [1, "x"]; list b = a; a += 2; b += ["y", <1,2,3>]; a = a + a; llOwnerSay((string)a + "|" + (string)b);'
+    ) == ["1x21x2|1xy<1.000000, 2.000000, 3.000000>"]
+    assert body("list a = [1]; a = [2] + a; a = a + a + [3] + a; llOwnerSay((string)a);") == ["2121321"]
 
 
 def test_texts_share_and_grow_in_place():
@@ -164,13 +175,16 @@ def test_conditions():
 
 
 def test_keys_and_texts_mix():
-    assert body('key k = "abc"; string s = k; if (k == "abc") s += k; llOwnerSay(s + k + (string)(k != s));') == ["abcabcabc1"]
+    assert body('key k = "abc"; string s = k; if (k == "abc") s += k; llOwnerSay(s + k + (string)(k != s));') == [
+        "abcabcabc1"
+    ]
 
 
 def test_jumps_and_labels():
-    assert body('integer i; @again; if (i < 3) { i++; jump again; } llOwnerSay((string)i);') == ["3"]
+    assert body("integer i; @again; if (i < 3) { i++; jump again; } llOwnerSay((string)i);") == ["3"]
     source = """integer i; integer j; string s;
-    for (i = 0; i < 4; ++i) { for (j = 0; j < 4; ++j) { if (j == 2) jump next; if (i == 3) jump out; s += (string)j; } @next; s += ","; }
+    for (i = 0; i < 4; ++i) { for (j = 0; j < 4; ++j) { if (j == 2) jump next; if (i == 3) jump out; s += (string)j; }
+    @next; s += ","; }
     @out; llOwnerSay(s);"""
     assert body(source) == ["01,01,01,"]
     assert body('jump past; llOwnerSay("no"); @past; llOwnerSay("yes");') == ["yes"]
@@ -179,21 +193,23 @@ def test_jumps_and_labels():
 
 
 def test_scopes_hide_and_declare_afresh():
-    assert body("integer x = 1; { integer x = 2; x++; } integer i; string s; for (i = 0; i < 2; ++i) { string t; t += \"a\"; s += t; } llOwnerSay((string)x + s);") == [
-        "1aa"
-    ]
+    assert body(
+        'integer x = 1; { integer x = 2; x++; } integer i; string s; for (i = 0; i < 2; ++i) { string t; t += "a"; s += t; } llOwnerSay((string)x + s);'
+    ) == ["1aa"]
 
 
 def test_assignments_have_values():
-    assert body("integer a; integer b; a = b = 3; llOwnerSay((string)(a += b *= 2) + (string)a + (string)b);") == ["933"]
+    assert body("integer a; integer b; a = b = 3; llOwnerSay((string)(a += b *= 2) + (string)a + (string)b);") == [
+        "933"
+    ]
     assert body('string s; string t; s = t = "x"; s += t += "y"; llOwnerSay(s + t);') == ["xxyxy"]
     assert body("integer i = 5; i *= 1.5; llOwnerSay((string)i);") == ["7"]
 
 
 def test_steps_in_order():
-    assert body("integer i = 5; integer a = i++; integer b = ++i; integer c = i--; integer d = --i; llOwnerSay((string)[a, b, c, d]);") == [
-        "5775"
-    ]
+    assert body(
+        "integer i = 5; integer a = i++; integer b = ++i; integer c = i--; integer d = --i; llOwnerSay((string)[a, b, c, d]);"
+    ) == ["5775"]
     assert body("float x = 0.5; float y = x++; ++x; llOwnerSay((string)y + (string)x--);") == ["0.5000002.500000"]
 
 
@@ -212,10 +228,10 @@ key id(key k) { return k; }
 
 def test_memory_is_given_back():
     text = """integer before = llGetUsedMemory(); integer i; list l; string s; vector v;
-    for (i = 0; i < 50; ++i) { l += [i, (string)i, <i, i, i>]; s = (string)l; l = [llGetTime(), i] + l; if (i % 10 == 9) { l = []; s = ""; } }
-    l = []; s = ""; s = both(s + "a", ["b", <1,2,3>] + i); s = "";
+    for (i = 0; i < 50; ++i) { l += [i, (string)i, <i, i, i>]; s = (string)l; l = [llGetTime(), i] + l; if (i % 10 == 9)
+    { l = []; s = ""; } } l = []; s = ""; s = both(s + "a", ["b", <1,2,3>] + i); s = "";
     llOwnerSay((string)(llGetUsedMemory() - before));"""
-    assert body(text, 'string both(string a, list b) { return a + (string)b; }') == ["0"]
+    assert body(text, "string both(string a, list b) { return a + (string)b; }") == ["0"]
 
 
 def test_states_events_and_timer():
@@ -238,32 +254,41 @@ state other {
 
 
 def test_global_values():
-    source = "integer a = -1; float b = 2; string s = \"x\"; key k = \"y\"; vector v = <1, -2.5, 3>; rotation r = <0,0,0,1>; list l = [1, -2.5, \"z\", <1,2,3>]; integer c = TRUE; float d = PI; integer e = a;"
+    source = 'integer a = -1; float b = 2; string s = "x"; key k = "y"; vector v = <1, -2.5, 3>; rotation r = <0,0,0,1>; list l = [1, -2.5, "z", <1,2,3>]; integer c = TRUE; float d = PI; integer e = a;'
     assert body("llOwnerSay((string)[a, b, s, k, v, r, c, d, e] + (string)l);", source) == [
         "-12.000000xy<1.000000, -2.500000, 3.000000><0.000000, 0.000000, 0.000000, 1.000000>13.141593-11-2.500000z<1.000000, 2.000000, 3.000000>"
     ]
 
 
 def test_reset_starts_over():
-    source = "integer n; default { state_entry() { llOwnerSay(\"start\" + (string)n); } touch_start(integer i) { n = 5; llResetScript(); llOwnerSay(\"never\"); } }"
+    source = 'integer n; default { state_entry() { llOwnerSay("start" + (string)n); } touch_start(integer i) { n = 5; llResetScript(); llOwnerSay("never"); } }'
     assert said(source, touches=2) == ["start0", "start0", "start0"]
 
 
 def test_print():
-    found = occurrences('default { state_entry() { print(1); print(1.5); print("a"); print((key)"k"); print(<1,2,3>); print([1, "b"]); } }')
+    found = occurrences(
+        'default { state_entry() { print(1); print(1.5); print("a"); print((key)"k"); print(<1,2,3>); print([1, "b"]); } }'
+    )
     assert [(one["type"], one["value"]) for one in found] == [
         ("integer", 1), ("float", 1.5), ("string", "a"), ("key", "k"), ("vector", [1.0, 2.0, 3.0]), ("list", [1, "b"]),
     ]  # fmt: skip
 
 
 def test_memory_ends_in_a_collision():
-    for text in ("list l; while (TRUE) l += 1;", 'string s = "x"; while (TRUE) s += s;', "recurse(1);", "list l; while (TRUE) l = [\"a\" + (string)1] + l;"):
-        found = occurrences(f"recurse(integer n) {{ recurse(n + 1); }} default {{ state_entry() {{ {text} }} }}")
+    for text in (
+        "list l; while (TRUE) l += 1;",
+        'string s = "x"; while (TRUE) s += s;',
+        "recurse(1);",
+        'list l; while (TRUE) l = ["a" + (string)1] + l;',
+    ):
+        found = occurrences(
+            f"recurse(integer n) {{ recurse(n + 1); }} default {{ state_entry() {{ {text} }} }}", tear=61
+        )
         assert [one["message"] for one in found] == ["Stack-Heap Collision"], text
 
 
 def test_a_function_not_built_says_so():
-    found = occurrences(
-        "default { state_entry() {\n llMakeFire(1, 1.0, 1.0, 1.0, 1.0, \"\", ZERO_VECTOR); } }"
-    )
-    assert [(one["kind"], one["message"], one["line"]) for one in found] == [("error", "llMakeFire is not built yet", 1)]
+    found = occurrences('default { state_entry() {\n llMakeFire(1, 1.0, 1.0, 1.0, 1.0, "", ZERO_VECTOR); } }')
+    assert [(one["kind"], one["message"], one["line"]) for one in found] == [
+        ("error", "llMakeFire is not built yet", 1)
+    ]

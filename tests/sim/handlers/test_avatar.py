@@ -97,6 +97,17 @@ async def test_an_oversized_appearance_is_refused(sim: TestSimulator) -> None:
     assert sim.metrics.value("messages_dropped", "oversized appearance") == 1
 
 
+async def test_the_largest_serial_number_still_goes_out(sim: TestSimulator) -> None:
+    """The viewer's is unsigned, the one in AvatarAppearance is not."""
+    anna, bert = add_root(sim), add_root(sim)
+    bert.agent.updates_seen = 1
+    sim.frame.once(sim.clock.now())
+    anna.sends(appearance(2**32 - 1))
+    sim.frame.once(sim.clock.now())
+    assert bert.heard("AvatarAppearance")
+    assert not sim.metrics.labelled["stage_errors"]
+
+
 async def test_no_bake_is_cached(sim: TestSimulator) -> None:
     anna = add_root(sim)
     asked = [{"ID": uuid4(), "TextureIndex": n} for n in (8, 9)]

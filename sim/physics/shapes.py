@@ -1,0 +1,307 @@
+"""Shapes as the kernels want them: convex pieces about a centre of mass, with corners, faces and edges in shared tables.
+
+Equal shapes are stored once: thirty thousand prims of a region come in far fewer sizes. A shape that no body has any
+more keeps its place until the tables are half idle; then the store forgets and rebuilds them (`compact`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.physics.data import EDGE, FACE, NODE, PIECE, SHAPE, Geometry
+from sim.physics.engine import BadBody, Form, Shape
+from sim.physics.hulls import Hull, convex_hull, from_triangles
+from sim.physics.meshes import build_tree
+
+SIDES = 16  # of the polygon that stands for a cylinder's rim where corners are needed
+MAX_PIECES = 1024
+MAX_TRIANGLES = 200_000
+
+_BOX_CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
+_BOX_TRIANGLES = np.array(
+    [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4],
+     [1, 5, 7], [1, 7, 3]]
+)  # fmt: skip
+
+
+_TURN = np.arange(SIDES) * (2 * np.pi / SIDES)
+_RIM = np.c_[np.cos(_TURN), np.sin(_TURN)]
+_PRISM = np.concatenate([np.c_[_RIM, np.full(SIDES, -1.0)], np.c_[_RIM, np.full(SIDES, 1.0)]])
+_PRISM_TRIANGLES = np.array(
+    [[0, k + 1, k] for k in range(1, SIDES - 1)]
+    + [[SIDES, SIDES + k, SIDES + k + 1] for k in range(1, SIDES - 1)]
+    + [[k, (k + 1) % SIDES, SIDES + (k + 1) % SIDES] for k in range(SIDES)]
+    + [[k, SIDES + (k + 1) % SIDES, SIDES + k] for k in range(SIDES)]
+)
+_UNIT_BOX = from_triangles(_BOX_CORNERS, _BOX_TRIANGLES)
+_UNIT_CYLINDER = from_triangles(_PRISM, _PRISM_TRIANGLES)
+
+
+@dataclass(slots=True)
+class Solid:
+    """What a shape weighs for density 1, about its own centre of mass, in the shape's axes."""
+
+    volume: float
+    center: NDArray[np.float64]
+    inertia: NDArray[np.float64]  # (3, 3)
+
+
+class Table:
+    """A record array that grows by doubling."""
+
+    def __init__(self, dtype: Any, columns: int = 0) -> None:
+        self.rows = np.zeros((256, columns) if columns else 256, dtype)
+        self.count = 0
+
+    def extend(self, values: Any) -> int:
+        """Append rows; the index of the first."""
+        values = np.asarray(values, self.rows.dtype)
+        start, self.count = self.count, self.count + len(values)
+        if self.count > len(self.rows):
+            size = max(2 * len(self.rows), self.count)
+            grown = np.zeros((size, *self.rows.shape[1:]), self.rows.dtype)
+            grown[:start] = self.rows[:start]
+            self.rows = grown
+        self.rows[start : self.count] = values
+        return start
+
+
+def matrix(rotation: Any) -> NDArray[np.float64]:
+    """(3, 3) of a unit quaternion x y z w."""
+    x, y, z, w = (float(v) for v in rotation)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def _key(shape: Shape) -> Any:
+    """Equal for equal shapes."""
+    if shape.form == Form.COMPOUND:
+        return shape.form, tuple((_key(part), offset, rotation) for part, offset, rotation in shape.parts)
+    points = shape.points.tobytes() if shape.points is not None else b""
+    triangles = shape.triangles.tobytes() if shape.triangles is not None else b""
+    return shape.form, shape.size, points, triangles
+
+
+def _flat(shape: Shape, offset: Any = (0.0, 0.0, 0.0), turn: Any = None, depth: int = 0) -> list[tuple[Shape, Any, Any, int]]:
+    """The convex leaves of a shape: (shape, offset, matrix, number of the first-level part)."""
+    turn = np.eye(3) if turn is None else turn
+    if shape.form != Form.COMPOUND:
+        return [(shape, np.asarray(offset, np.float64), turn, 0)]
+    if depth > 8:
+        raise BadBody("compounds nested too deep")
+    leaves: list[tuple[Shape, Any, Any, int]] = []
+    for number, (part, at, rotation) in enumerate(shape.parts):
+        inner = _flat(part, turn @ np.asarray(at) + offset, turn @ matrix(rotation), depth + 1)
+        leaves.extend((leaf, where, how, number) for leaf, where, how, _ in inner)
+        if len(leaves) > MAX_PIECES:
+            raise BadBody(f"a compound of more than {MAX_PIECES} pieces")
+    return leaves
+
+
+class ShapeStore:
+    def __init__(self) -> None:
+        self.shapes, self.pieces = Table(SHAPE), Table(PIECE)
+        self.verts, self.faces, self.loops = Table(np.float32, 3), Table(FACE), Table(np.int32)
+        self.edges, self.nodes, self.triangles = Table(EDGE), Table(NODE), Table(np.int32, 3)
+        self._known: dict[Any, int] = {}
+        self._solids: list[Solid] = []
+        self._hulls: dict[Any, tuple[tuple[int, int, int, int, int, int], Hull]] = {}
+        self._templates: dict[int, tuple[NDArray[Any], int, Hull]] = {}
+        self.users: list[int] = []  # how many bodies have each shape
+        self.sources: list[Shape] = []
+        self.geometry = self._geometry()
+
+    def _geometry(self) -> Geometry:
+        tables = (self.shapes, self.pieces, self.verts, self.faces, self.loops, self.edges, self.nodes, self.triangles)
+        return Geometry(*(table.rows for table in tables))
+
+    def add(self, shape: Shape) -> int:
+        """The number of a shape, counted as used once more. BadBody when it has no volume or too many pieces."""
+        key = _key(shape)
+        number = self._known.get(key)
+        if number is None:
+            number = self._build(shape)
+            self._known[key] = number
+            self.geometry = self._geometry()
+        self.users[number] += 1
+        return number
+
+    def drop(self, number: int) -> None:
+        self.users[number] -= 1
+
+    @property
+    def idle(self) -> int:
+        return sum(users <= 0 for users in self.users)
+
+    def solid(self, number: int) -> Solid:
+        return self._solids[number]
+
+    def is_mesh(self, number: int) -> bool:
+        row = self.shapes.rows[number]
+        return bool((self.pieces.rows["form"][row["first"] : row["first"] + row["count"]] == Form.MESH).any())
+
+    # --- building
+
+    def _build(self, shape: Shape) -> int:
+        leaves = _flat(shape)
+        if len(leaves) > 1 and any(leaf.form == Form.MESH for leaf, *_ in leaves) and len(leaves) > MAX_PIECES:
+            raise BadBody("too many pieces")
+        built = [self._piece(leaf) for leaf, *_ in leaves]
+        volumes = np.array([solid.volume for _, solid in built])
+        centers = np.array(
+            [at + turn @ solid.center for (_, at, turn, _), (_, solid) in zip(leaves, built, strict=True)]
+        )
+        volume = float(volumes.sum())
+        if not volume > 0:
+            raise BadBody("a shape without a volume")
+        center = (volumes[:, None] * centers).sum(axis=0) / volume
+        inertia = np.zeros((3, 3))
+        rows = np.zeros(len(leaves), PIECE)
+        for k, ((_, at, turn, part), (piece, solid)) in enumerate(zip(leaves, built, strict=True)):
+            arm = centers[k] - center
+            inertia += turn @ solid.inertia @ turn.T + solid.volume * (arm @ arm * np.eye(3) - np.outer(arm, arm))
+            offset = at - center
+            rows[k] = piece
+            rows[k]["part"] = part
+            rows[k]["plain"] = bool(np.abs(offset).max() < 1e-7 and np.abs(turn - np.eye(3)).max() < 1e-7)
+            for name, value in zip(("x", "y", "z"), offset, strict=True):
+                rows[k][name] = value
+            for r in range(3):
+                for c in range(3):
+                    rows[k][f"r{r}{c}"] = turn[r, c]
+        low, high, inner, outer = self._extent(rows)
+        first = self.pieces.extend(rows)
+        middle, half = (low + high) / 2, (high - low) / 2
+        self.shapes.extend(np.array([(first, len(rows), *middle, *half, inner, outer)], SHAPE))
+        self._solids.append(Solid(volume, center, inertia))
+        self.users.append(0)
+        self.sources.append(shape)
+        return len(self._solids) - 1
+
+    def _extent(self, rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+        """Box around all pieces, the least half thickness of one, the ball around all."""
+        low, high, inner, outer = np.full(3, np.inf), np.full(3, -np.inf), np.inf, 0.0
+        for row in rows:
+            turn = np.array([[row[f"r{r}{c}"] for c in range(3)] for r in range(3)], np.float64)
+            offset = np.array([row["x"], row["y"], row["z"]], np.float64)
+            if row["form"] in (Form.HULL, Form.MESH):
+                corners = self.verts.rows[row["v0"] : row["v0"] + row["vn"]] @ turn.T + offset
+                low, high = np.minimum(low, corners.min(axis=0)), np.maximum(high, corners.max(axis=0))
+                inner = min(inner, float(np.ptp(self.verts.rows[row["v0"] : row["v0"] + row["vn"]], axis=0).min()) / 2)
+                outer = max(outer, float(np.linalg.norm(corners, axis=1).max()))
+                continue
+            half = np.array([row["hx"], row["hy"], row["hz"]], np.float64)
+            if row["form"] == Form.SPHERE:
+                reach = half
+            elif row["form"] == Form.CAPSULE:
+                reach = np.abs(turn[:, 2]) * half[2] + half[0]
+            elif row["form"] == Form.CYLINDER:
+                reach = np.abs(turn[:, 2]) * half[2] + half[0] * np.sqrt(np.maximum(1 - turn[:, 2] ** 2, 0))
+            else:
+                reach = np.abs(turn) @ half
+            low, high = np.minimum(low, offset - reach), np.maximum(high, offset + reach)
+            inner = min(inner, float(half[:2].min() if row["form"] == Form.CAPSULE else half.min()))
+            outer = max(outer, float(np.linalg.norm(offset)) + float(row["outer"]))
+        return low, high, float(inner), outer
+
+    def _piece(self, shape: Shape) -> tuple[NDArray[Any], Solid]:
+        row = np.zeros((), PIECE)
+        row["form"] = shape.form
+        if shape.form == Form.SPHERE:
+            r = shape.size[0]
+            row["hx"] = row["hy"] = row["hz"] = row["outer"] = r
+            volume = 4 / 3 * math.pi * r**3
+            return row, Solid(volume, np.zeros(3), np.eye(3) * 0.4 * volume * r * r)
+        if shape.form == Form.CAPSULE:
+            r, length = shape.size
+            row["hx"] = row["hy"] = r
+            row["hz"], row["outer"] = length / 2, length / 2 + r
+            tube, ends = math.pi * r * r * length, 4 / 3 * math.pi * r**3
+            across = tube * (length**2 / 12 + r * r / 4) + ends * (0.4 * r * r + length**2 / 4 + 3 / 8 * length * r)
+            along = tube * r * r / 2 + ends * 0.4 * r * r
+            return row, Solid(tube + ends, np.zeros(3), np.diag([across, across, along]))
+        if shape.form == Form.MESH:
+            return row, self._mesh(shape, row)
+        ranges, hull = self._hull(shape)
+        for name, value in zip(("v0", "vn", "f0", "fn", "e0", "en"), ranges, strict=True):
+            row[name] = value
+        row["outer"] = float(np.linalg.norm(hull.verts, axis=1).max())
+        if shape.form == Form.HULL:
+            row["hx"], row["hy"], row["hz"] = np.abs(hull.verts).max(axis=0)
+            return row, Solid(hull.volume, hull.center, hull.inertia)
+        x, y, z = (value / 2 for value in shape.size)
+        row["hx"], row["hy"], row["hz"] = x, y, z
+        if shape.form == Form.BOX:
+            volume = 8 * x * y * z
+            return row, Solid(volume, np.zeros(3), np.diag([y * y + z * z, x * x + z * z, x * x + y * y]) * volume / 3)
+        if shape.form != Form.CYLINDER:
+            raise BadBody(f"no such form of shape: {shape.form}")
+        volume = math.pi * x * x * 2 * z
+        across, along = volume * (x * x / 4 + z * z / 3), volume * x * x / 2
+        return row, Solid(volume, np.zeros(3), np.diag([across, across, along]))
+
+    def _hull(self, shape: Shape) -> tuple[tuple[int, int, int, int, int, int], Hull]:
+        """A hull's ranges in the tables, and itself, made once for equal shapes."""
+        key = _key(shape)
+        if key in self._hulls:
+            return self._hulls[key]
+        if shape.form in (Form.BOX, Form.CYLINDER):
+            return self._scaled(shape)
+        assert shape.points is not None
+        hull = convex_hull(shape.points)
+        v0 = self.verts.extend(hull.verts)
+        faces = np.zeros(len(hull.planes), FACE)
+        for k, (plane, loop) in enumerate(zip(hull.planes, hull.loops, strict=True)):
+            faces[k] = (*plane, self.loops.extend(loop), len(loop), 0)
+        f0 = self.faces.extend(faces)
+        e0 = self.edges.extend(np.array(hull.edges, EDGE) if hull.edges else np.zeros(0, EDGE))
+        self._hulls[key] = (v0, len(hull.verts), f0, len(faces), e0, len(hull.edges)), hull
+        return self._hulls[key]
+
+    def _scaled(self, shape: Shape) -> tuple[tuple[int, int, int, int, int, int], Hull]:
+        """A box or cylinder from the one of size 2, whose loops and edges all of them share."""
+        if shape.form not in self._templates:
+            hull = _UNIT_BOX if shape.form == Form.BOX else _UNIT_CYLINDER
+            faces = np.zeros(len(hull.planes), FACE)
+            for k, (plane, loop) in enumerate(zip(hull.planes, hull.loops, strict=True)):
+                side = shape.form == Form.CYLINDER and abs(plane[2]) < 0.5
+                faces[k] = (*plane, self.loops.extend(loop), len(loop), side)
+            self._templates[shape.form] = faces, self.edges.extend(np.array(hull.edges, EDGE)), hull
+        template, e0, hull = self._templates[shape.form]
+        half = np.array(shape.size) / 2
+        verts, faces = hull.verts * half, template.copy()
+        faces["d"] *= np.where(np.abs(faces["nz"]) > 0.5, half[2], np.where(np.abs(faces["nx"]) > 0.5, half[0], half[1]))
+        v0, f0 = self.verts.extend(verts), self.faces.extend(faces)
+        return (v0, len(verts), f0, len(faces), e0, len(hull.edges)), hull._replace(verts=verts)
+
+    def _mesh(self, shape: Shape, row: NDArray[Any]) -> Solid:
+        assert shape.points is not None and shape.triangles is not None
+        corners = shape.points[shape.triangles].astype(np.float64)
+        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        keep = area > 1e-9
+        if not keep.any():
+            raise BadBody("a mesh of triangles without area")
+        if keep.sum() > MAX_TRIANGLES:
+            raise BadBody(f"a mesh of more than {MAX_TRIANGLES} triangles")
+        triangles, nodes = build_tree(shape.points, np.ascontiguousarray(shape.triangles[keep]))
+        row["v0"], row["vn"] = self.verts.extend(shape.points), len(shape.points)
+        row["f0"], row["fn"] = self.triangles.extend(triangles), len(triangles)
+        row["e0"], row["en"] = self.nodes.extend(nodes), len(nodes)
+        row["outer"] = float(np.linalg.norm(shape.points, axis=1).max())
+        low, high = shape.points.min(axis=0).astype(np.float64), shape.points.max(axis=0).astype(np.float64)
+        size = np.maximum(high - low, 0.01)
+        # A mesh need not be closed, so its volume is that of the box around it; it never moves anyway.
+        volume = float(size.prod())
+        inertia = np.diag(size @ size - size**2) * volume / 12
+        row["hx"], row["hy"], row["hz"] = size / 2
+        return Solid(volume, np.zeros(3), inertia)
