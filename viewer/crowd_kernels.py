@@ -277,7 +277,10 @@ def _terse(
             for k in range(3):
                 bot.position[k] = np.uint32(_u32(data, start + 4 * k)).view(np.float32)
             continue
-        met[number, who] = 1
+        if not met[number, who]:  # introduced only now, whatever it did before
+            met[number, who] = 1
+            seen[number, who] = other.turn
+            continue
         if seen[number, who] == other.turn or not other.timed:
             continue
         qz, qw = _share(data, start + 28), _share(data, start + 30)
