@@ -1,4 +1,15 @@
-import { CapsuleGeometry, Color, Group, Mesh, MeshStandardMaterial, SphereGeometry, Sprite, type BufferGeometry } from "three";
+import {
+  CapsuleGeometry,
+  CircleGeometry,
+  Color,
+  Group,
+  Mesh,
+  MeshBasicMaterial,
+  MeshStandardMaterial,
+  SphereGeometry,
+  type BufferGeometry,
+  type Sprite,
+} from "three";
 import { mode, pose, type Mode } from "./animations";
 import { drop, tag } from "./tags";
 
@@ -13,13 +24,17 @@ const PARTS = {
   head: new SphereGeometry(0.112, 18, 14).scale(1, 0.88, 1.2).translate(0.012, 0, 0.13),
   hair: new SphereGeometry(0.121, 18, 14, 0, Math.PI * 2, 0, Math.PI * 0.62).rotateX(Math.PI / 2).rotateY(-0.55).scale(1, 0.92, 1.16).translate(-0.008, 0, 0.145),
   eye: new SphereGeometry(0.014, 8, 6),
-  upperArm: limb(0.05, 0.28),
+  shoulder: new SphereGeometry(0.066, 12, 10),
+  upperArm: limb(0.052, 0.28),
   lowerArm: limb(0.04, 0.26),
   hand: new SphereGeometry(0.047, 10, 8).scale(0.75, 0.9, 1.25),
   upperLeg: limb(0.082, 0.42),
   lowerLeg: limb(0.06, 0.42),
   foot: new CapsuleGeometry(0.048, 0.15, 4, 10).rotateZ(Math.PI / 2).scale(1, 0.95, 0.75).translate(0.06, 0, 0),
 };
+/** A soft dark spot on the ground, where the machine draws no real shadows. */
+const SPOT = new CircleGeometry(0.42, 20);
+const DARK = new MeshBasicMaterial({ color: 0x000000, transparent: true, opacity: 0.28, depthWrite: false, polygonOffset: true, polygonOffsetFactor: -2 });
 const HIP = 0.9; // metres above the sole, of a figure 1.8 m high
 const TALL = 1.8;
 
@@ -53,8 +68,12 @@ export class Figure {
   private current = pose("stand", 0, 0);
   private materials: MeshStandardMaterial[] = [];
   private name = "";
+  private spot: Mesh | null = null;
 
-  constructor(readonly id: string) {
+  constructor(
+    readonly id: string,
+    shadows: boolean,
+  ) {
     const skin = this.paint(SKINS[Math.floor(seed(id, 1) * SKINS.length)]);
     const hair = this.paint(HAIRS[Math.floor(seed(id, 2) * HAIRS.length)]);
     const shirt = this.paint(new Color().setHSL(seed(id, 3), 0.55, 0.45));
@@ -74,7 +93,8 @@ export class Figure {
     for (const side of [1, -1]) {
       this.add(this.head, "eye", dark).position.set(0.113, side * 0.04, 0.145);
       const arm = this.limb(this.torso, "upperArm", shirt, "lowerArm", skin, 0.28);
-      arm.root.position.set(0, side * 0.205, 0.47);
+      arm.root.position.set(0, side * 0.19, 0.46);
+      this.add(this.torso, "shoulder", shirt).position.set(0, side * 0.165, 0.455);
       this.add(arm.joint, "hand", skin).position.z = -0.29;
       this.arms.push(arm);
       const leg = this.limb(this.body, "upperLeg", trousers, "lowerLeg", trousers, 0.42);
@@ -83,6 +103,10 @@ export class Figure {
       this.legs.push(leg);
     }
     this.root.add(this.body);
+    if (!shadows) {
+      this.spot = new Mesh(SPOT, DARK);
+      this.root.add(this.spot);
+    }
   }
 
   private paint(color: Color | number): MeshStandardMaterial {
@@ -122,6 +146,14 @@ export class Figure {
     }
     this.name = name;
     this.body.userData.low = HIP * scale - height / 2;
+  }
+
+  /** Lay the dark spot on the ground, `height` metres below the middle of the body. */
+  ground(height: number): void {
+    if (!this.spot) return;
+    this.spot.position.z = 0.03 - height;
+    this.spot.visible = height < 6;
+    this.spot.scale.setScalar(1 + Math.max(0, height - 1) * 0.25);
   }
 
   /** Move the joints. `speed` in metres a second over ground, `forward` negative when walking backwards. */

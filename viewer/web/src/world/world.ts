@@ -206,7 +206,7 @@ export class World {
   avatar(told: Told): void {
     const thing = this.thing(told.n, key(told.at));
     if (!thing.figure) {
-      thing.figure = new Figure(told.id);
+      thing.figure = new Figure(told.id, !this.stage.software);
       thing.figure.playing = this.animations.get(told.id) ?? new Set();
       this.stage.scene.add(thing.figure.root);
     }
@@ -260,9 +260,7 @@ export class World {
 
   step(now: number, dt: number): void {
     for (const thing of this.things.values()) {
-      if (thing.moving && !thing.parent) this.stepThing(thing, now, dt, 0);
-      else if (thing.parent && !this.things.has(thing.parent) && thing.moving) this.stepThing(thing, now, dt, 0);
-      else if (thing.parent && thing.moving) this.stepThing(thing, now, dt, 0);
+      if (thing.moving) this.stepThing(thing, now, dt, 0);
       if (thing.figure) this.stepFigure(thing, now, dt);
     }
   }
@@ -306,6 +304,7 @@ export class World {
       const swing = this.yaw - root.rotation.z;
       root.rotation.set(0, 0, root.rotation.z + Math.atan2(Math.sin(swing), Math.cos(swing)) * (1 - Math.exp(-18 * dt)));
     } else root.quaternion.copy(this.quaternion);
+    thing.figure!.ground(root.position.z - this.ground(root.position.x, root.position.y));
     const facing = this.away.set(1, 0, 0).applyQuaternion(root.quaternion);
     const forward = velocity.x * facing.x + velocity.y * facing.y;
     thing.figure!.step(now, dt, Math.hypot(velocity.x, velocity.y), forward, thing.parent !== 0);
