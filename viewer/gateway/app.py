@@ -59,8 +59,9 @@ class App:
         self.pictures = pictures
         self.grid_name = grid_name
         self._page = page.resolve()
-        self._logins = ByAddress(0.5, 20)
-        self._guests = ByAddress(0.05, 10)
+        # A class of thirty comes from one address, all in the same minute.
+        self._logins = ByAddress(1.0, 100)
+        self._guests = ByAddress(0.2, 100)
         self.web = web.Application(client_max_size=MOST_BYTES)
         self.web.on_response_prepare.append(self._guard)
         self.web.add_routes([
@@ -80,7 +81,10 @@ class App:
     # -- the page ---------------------------------------------------------------------------------------------------
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        path = (self._page / (request.match_info["path"] or "index.html")).resolve()
+        asked = request.match_info["path"] or "index.html"
+        if "\0" in asked:
+            raise web.HTTPNotFound(text="no such page")
+        path = (self._page / asked).resolve()
         if not path.is_relative_to(self._page) or not path.is_file():
             if request.path == "/":
                 return web.Response(text=_NO_PAGE, content_type="text/html", status=503)
