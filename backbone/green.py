@@ -5,7 +5,7 @@ stop the hub and so go to native threads:
 
 * SQLite (and PostgreSQL) commits: fsync takes a millisecond or many. `Batcher` is one thread that takes
   all waiting jobs at once; storage/database.py makes one transaction of them (group commit).
-* the slow password hash: `in_thread`, with a Semaphore so that hashing never takes every core.
+* the slow password hash: a Batcher of its own (hashing.py). Long reads: `in_thread`.
 
 Only sockets, select and time are patched. Threads stay native: SQLAlchemy's and logging's locks are
 held across native threads here, and a green lock is not safe there. So nothing may hold a lock
@@ -17,7 +17,7 @@ from __future__ import annotations
 import warnings
 
 with warnings.catch_warnings():
-    # It says of itself on import that it is in maintenance. Chosen with that known: see docs/architecture.md.
+    # It says of itself on import that it is in maintenance. Chosen with that known, and kept to this module.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     import eventlet
     import eventlet.debug
@@ -60,8 +60,13 @@ def patch() -> None:
 
 
 def in_thread(work: Callable[..., T], *args: Any) -> T:
-    """Run blocking work on a native thread (there are 20) while other greenlets go on; its result or exception."""
+    """Run blocking work on a native thread (there are 20, or see set_threads) while other greenlets go on; its result or exception."""
     return eventlet.tpool.execute(work, *args)
+
+
+def set_threads(number: int) -> None:
+    """How many native threads `in_thread` has; before its first use."""
+    eventlet.tpool.set_num_threads(number)
 
 
 def spawn(work: Callable[..., Any], *args: Any) -> Any:

@@ -89,6 +89,8 @@ class Router:
             return {"result": "dropped", "reason": "the mailbox is full"}
         if kept == "stored" and self._presence.region_of(to_agent) is not None:
             self._missed.setdefault(to_agent, set()).add(message["message_id"])
+            if region is None:  # they came while we wrote, and may have asked for their messages before we were done
+                self.arrived(to_agent)
         return {"result": kept}
 
     def arrived(self, agent_id: str) -> None:

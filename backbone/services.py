@@ -12,6 +12,7 @@ from typing import Any
 
 from backbone import green
 from backbone.directory import Directory
+from backbone.hashing import Hasher
 from backbone.login.flow import Logins
 from backbone.metrics import Metrics
 from backbone.notifications import Notifier
@@ -83,7 +84,10 @@ class Services:
         self.presence = Presence(self._presence_changed)
         self.notifier.presence = self.presence
         self.router = Router(self.db, self.directory, self.presence, self.sims, self.metrics)
-        self.logins = Logins(self.db, self.directory, self.presence, self.sims, self.metrics, config.grid_name)
+        self.hasher = Hasher()
+        self.logins = Logins(
+            self.db, self.directory, self.presence, self.sims, self.hasher, self.metrics, config.grid_name
+        )
         self._take_over_sessions()
 
     def _presence_changed(self, agent_id: str, online: bool) -> None:
@@ -168,4 +172,5 @@ class Services:
 
     def close(self) -> None:
         self.directory.flush()
+        self.hasher.close()
         self.db.close()

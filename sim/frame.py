@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sim.clock import STEP, Metronome
+from sim.clock import FRAMES_PER_SECOND, STEP, Metronome
 from sim.physics.avatars import step_avatars
 
 if TYPE_CHECKING:
@@ -108,11 +108,18 @@ class Frame:
         self._stage("receive", sim.circuits.receive)
         self._stage("timers", sim.run_timers)
         self._stage("step", lambda: self._run_steps(now))
+        if sim.circuits.quiet and self.number % FRAMES_PER_SECOND:
+            # Nobody looks: there is no one to tell, to keep or to send to. Marks are cleared once a second.
+            self._count(now)
+            return
         self._stage("interest", sim.interest.update)
         self._stage("keep", sim.circuits.keep)
         self._stage("flush", sim.circuits.flush)
+        self._count(now)
+
+    def _count(self, now: float) -> None:
         self.number += 1
-        sim.metrics.plain["frames"] += 1
+        self.sim.metrics.plain["frames"] += 1
         total = self._last - now
         if total > SLOW_FRAME:
             slowest = max(self.stages, key=self.stages.__getitem__)

@@ -18,6 +18,7 @@ import math
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from protocol.appearance import DEFAULT_VISUAL_PARAMS, default_texture_entry
 from protocol.message import Message
 from sim.caps.event_queue import EventQueue
 from sim.world.agent import Agent, Vector
@@ -34,6 +35,8 @@ HANDSHAKE_TRIES = 8
 # An announced agent that never shows up is forgotten; viewers try for about a minute.
 ANNOUNCED_LIMIT = 90.0
 ARRIVAL_LIMIT = 80.0
+# Where it came from gives a teleport up a little later: until then it must not come here any more.
+TELEPORT_LIMIT = 60.0
 
 
 def look_rotation(look_at: Vector) -> tuple[float, float, float, float]:
@@ -56,6 +59,10 @@ class Sessions:
         if agent is not None and agent.session_id != state["session_id"]:
             self.kick(agent, "You have logged in from another place.")
             agent = None
+        if agent is not None and agent.root and state["reason"] in ("teleport", "crossing"):
+            # Whoever hands it over has the avatar, and what stands here is what it left behind: the word of its
+            # departure is still on the way.
+            self.demote(agent)
         if agent is None:
             agent = Agent(
                 agent_id,
@@ -76,10 +83,15 @@ class Sessions:
             agent.arrival = state
             agent.arrival_position = sim.neighbours.safe_position(state["position"], agent.appearance.size[2])
             agent.arrival_look_at = state["look_at"]
-            sim.after(ARRIVAL_LIMIT, lambda: self._arrival_expires(agent, state))
+            limit = TELEPORT_LIMIT if state["reason"] == "teleport" else ARRIVAL_LIMIT
+            sim.after(limit, lambda: self._arrival_expires(agent, state))
         elif agent.child and agent.arrival is None:
             agent.camera.center = state["position"]
         self._take_appearance(agent, state)
+        if not agent.appearance.texture_entry:
+            # Many clients never say how they look: others would see a cloud.
+            agent.appearance.texture_entry = default_texture_entry()
+            agent.appearance.visual_params = DEFAULT_VISUAL_PARAMS
         return agent
 
     def _take_appearance(self, agent: Agent, state: dict[str, Any]) -> None:
@@ -207,6 +219,7 @@ class Sessions:
     def _embody(self, agent: Agent, arrival: dict[str, Any]) -> None:
         sim = self.sim
         agent.arrival = None
+        agent.extras.pop("gone to", None)
         agent.arrived_at = sim.clock.now()
         sim.world.embody(agent, agent.arrival_position)
         row = sim.world.row(agent)
@@ -224,6 +237,14 @@ class Sessions:
     # --- gone
 
     def logged_out(self, agent: Agent) -> None:
+        """The viewer leaves the grid.
+
+        It may say so before its avatar appeared, or where its avatar was until a moment ago: a client that has not
+        read of the crossing, or cannot cross, still speaks to the region behind it.
+        """
+        if agent.child and agent.arrival is None and "gone to" not in agent.extras:
+            self.sim.metrics.count("messages_dropped", label="not root")
+            return
         if agent.circuit is not None:
             agent.circuit.send(
                 Message(
@@ -257,6 +278,8 @@ class Sessions:
 
     def demote(self, agent: Agent) -> None:
         """The avatar went to another region; the agent goes on looking in from there."""
+        for journey in ("teleport", "crossing", "children"):
+            agent.extras.pop(journey, None)
         self.sim.world.disembody(agent)
         agent.animations.clear()
 

@@ -16,8 +16,9 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from backbone import green, passwords
+from backbone import green
 from backbone.directory import Directory, Region
+from backbone.hashing import Hasher
 from backbone.login import reply, xmlrpc
 from backbone.login.limits import LoginLimits
 from backbone.login.request import LoginRequest, Start
@@ -61,13 +62,13 @@ class Logins:
         directory: Directory,
         presence: Presence,
         sims: Sims,
+        hasher: Hasher,
         metrics: Any,
         grid_name: str,
     ) -> None:
         self._db, self._directory, self._presence, self._sims = db, directory, presence, sims
-        self._metrics, self._grid_name = metrics, grid_name
+        self._hasher, self._metrics, self._grid_name = hasher, metrics, grid_name
         self._limits = LoginLimits()
-        self._hashing = green.Semaphore(1)  # one core for passwords; the hub needs the other
         self._turns: dict[str, tuple[green.Semaphore, int]] = {}  # one login of a person at a time
         self._waiting = 0
 
@@ -106,8 +107,7 @@ class Logins:
             raise Refusal("general", f"Too many failed logins. Please try again in {wait} seconds.")
         account = self._db.read(lambda conn: accounts.credentials(conn, request.first, request.last))
         verifier = account["verifier"] if account else None
-        with self._hashing:
-            right = green.in_thread(passwords.verify, verifier, request.digest)
+        right = self._hasher.verify(verifier, request.digest)
         if account is None or not right:
             self._limits.failed(address, key, time.monotonic())
             raise Refusal(

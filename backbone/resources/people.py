@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from backbone import green, passwords
 from backbone.http.kit import Call, Resource, bad_request, conflict, not_found, operation, resource
 from backbone.http.schemas import HOME, NEW_USER, PLACE, PROFILE, PROFILE_CHANGE, USER, array, record
 from backbone.storage import accounts
@@ -57,7 +56,7 @@ class Users(Resource):
             first, last = accounts.check_name(call.body["first"], call.body.get("last", ""))
         except accounts.BadName as error:
             raise bad_request(str(error)) from None
-        verifier = green.in_thread(passwords.make_verifier, call.body["password"])
+        verifier = self.services.hasher.make_verifier(call.body["password"])
         try:
             return self.services.db.write(lambda conn: accounts.create(conn, first, last, verifier, int(time.time())))
         except accounts.NameTaken as error:

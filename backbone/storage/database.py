@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 FILE_NAME = "backbone.sqlite3"
+LOCAL_READERS = 4  # threads and connections: SQLite reads are work for a core
+REMOTE_READERS = 20  # PostgreSQL reads are mostly waiting
 
 
 class db_now(FunctionElement[float]):
@@ -55,11 +57,11 @@ def sqlite_url(data_dir: Path) -> str:
 def open_engine(url: str) -> Engine:
     """An engine with every pragma set, for this process's own use; the schema is brought up to date."""
     if not url.startswith("sqlite"):
-        engine = create_engine(url, pool_size=20, pool_pre_ping=True, isolation_level="REPEATABLE READ")
+        engine = create_engine(url, pool_size=REMOTE_READERS, pool_pre_ping=True, isolation_level="REPEATABLE READ")
     else:
         # One thread at a time uses a pooled connection, but not always the same one.
         options = {"check_same_thread": False, "timeout": 10.0}  # seconds to wait for another process's write
-        engine = create_engine(url, pool_size=20, connect_args=options)
+        engine = create_engine(url, pool_size=LOCAL_READERS, connect_args=options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     with engine.connect().execution_options(write=True) as conn, conn.begin():
@@ -69,7 +71,7 @@ def open_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # we begin transactions ourselves; the driver would do so too late for savepoints
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4096"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-2048"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -131,6 +133,7 @@ class Database:
         self._green = green
         self.engine = open_engine(url)
         self._inline = self.engine.dialect.name == "sqlite"
+        green.set_threads(LOCAL_READERS if self._inline else REMOTE_READERS)
         commits = Commits(self.engine)
         self._batcher = green.Batcher("commits", commits.run, setup=commits.open, teardown=commits.close)
         self._reader = self.engine.connect() if self._inline else None

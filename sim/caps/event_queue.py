@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from sim.world.agent import Agent
 
 HOLD_SECONDS = 30.0
-# Events of the droppable kind a queue holds; the others are bounded by what a session can cause.
+# Events of the droppable kind a queue holds, and of all kinds: a client that never polls must not fill the memory.
 DROPPABLE_LIMIT = 200
+LIMIT = 1000
 # A single reply carries at most so many events, so that one slow viewer cannot make it unboundedly large.
 REPLY_LIMIT = 64
 
@@ -48,7 +49,7 @@ class EventQueue:
         """Queue an event. A droppable one (parcel news, names) gives way when its kind's limit is reached."""
         if self.closed:
             return
-        if droppable and self._droppable >= DROPPABLE_LIMIT:
+        if len(self._waiting) >= LIMIT or (droppable and self._droppable >= DROPPABLE_LIMIT):
             self.dropped += 1
             return
         self._droppable += droppable

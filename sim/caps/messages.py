@@ -13,7 +13,7 @@ from uuid import UUID
 from backbone.client import BackboneError
 from protocol.wellknown import NULL
 from sim.caps import CapRequest, Refused, capability
-from sim.handlers.messages import OFFLINE_LIMIT, acknowledged
+from sim.handlers.messages import OFFLINE_LIMIT, acknowledged, here_for_all
 from sim.handlers.replies import ask
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ TAKEN_AFTER = 10.0  # seconds
 
 @capability("ReadOfflineMsgs", "GET", per_second=0.5, burst=5)
 async def read_offline_messages(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+    await here_for_all(agent)
     waiting = await ask(sim, sim.backbone.get_messages(agent.agent_id))
     if isinstance(waiting, BackboneError):
         raise Refused(503, "messages cannot be read now; they are kept")

@@ -48,6 +48,11 @@ class Circuits:
         self._outbox: list[tuple[int, bytes]] = []
         self._next_keep = 0.0
 
+    @property
+    def quiet(self) -> bool:
+        """Nobody is connected, and nothing is left to be sent."""
+        return not (self.by_key or self._outbox or self.socket.outgoing.count)
+
     # --- frame stages
 
     def receive(self) -> None:
@@ -144,7 +149,7 @@ class Circuits:
             self._ack_due.add(circuit)
         message = decode(received.body)
         if message.name == "UseCircuitCode":
-            self._reopened(circuit, message, received)
+            self._reopened(circuit, message, received, now)
             return
         if received.flags & packet.RELIABLE and not circuit.first_time(received.sequence):
             self.metrics.count("packets_dropped", label="duplicate")
@@ -229,7 +234,7 @@ class Circuits:
         log.info("circuit of %s opened from %s:%d", agent.name, *address_of(key))
         self.sim.circuit_opened(agent)
 
-    def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet) -> None:
+    def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet, now: float) -> None:
         """UseCircuitCode again on the same address: a resend, or a client that starts counting anew (SURFACE 3.3)."""
         agent = self._announced(message)
         if agent is None:
@@ -241,6 +246,9 @@ class Circuits:
             return
         if received.flags & packet.RESENT and received.sequence in circuit.seen:
             return  # our ack was lost: it goes out again, and nothing else changes
+        if not self._within_rate(circuit, handlers.OPENING, now):
+            self.metrics.count("messages_dropped", label="rate opening")
+            return
         if not received.flags & packet.RESENT:
             circuit.seen.clear()
         self._acknowledge_opening(circuit, received)

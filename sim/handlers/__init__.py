@@ -55,6 +55,7 @@ class Rate:
 
 
 CONTROL = Rate("control", 100.0, 400.0)  # session, camera, keys
+OPENING = Rate("opening", 0.5, 10.0)  # UseCircuitCode again: everything in view is sent anew after it
 CHAT = Rate("chat", 10.0, 40.0)  # what other people see
 QUERY = Rate("query", 50.0, 300.0)  # questions a viewer asks in bursts at login
 COSTLY = Rate("costly", 4.0, 20.0)  # what makes services or neighbours work

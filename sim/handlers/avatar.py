@@ -120,6 +120,12 @@ def agent_is_now_wearing(sim: Simulator, agent: Agent, message: Message) -> None
         start(sim, agent, "wearables", remember_worn(sim, agent, worn), order="wearables")
 
 
+@handles("RequestMultipleObjects", state=OPEN, rate=QUERY)
+def request_multiple_objects(sim: Simulator, agent: Agent, message: Message) -> None:
+    """The viewer has missed or forgotten what these local ids are; here they can only be avatars."""
+    sim.interest.send_again(agent, {block["ID"] for block in message["ObjectData"]})
+
+
 @handles("AgentCachedTexture", state=OPEN)
 def agent_cached_texture(sim: Simulator, agent: Agent, message: Message) -> None:
     """No bakes are kept between sessions: for every one asked, "bake it yourself"."""

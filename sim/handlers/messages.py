@@ -10,6 +10,7 @@ way and need no service.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -45,6 +46,7 @@ ANSWERED = {PLAIN, FRIENDSHIP_OFFERED, TELEPORT_REQUEST, LURE}
 TEXT_LIMIT = 1024  # bytes with the NUL
 BUCKET_LIMIT = 1024
 SEEN_LIMIT = 256  # ids of messages remembered an agent, since Backbone may hand one over twice
+PRESENCE_PATIENCE = 5.0  # seconds
 OFFLINE_LIMIT = 200  # stored messages sent at once
 ACKNOWLEDGE_DELAY = 0.5  # seconds in which acks gather before Backbone is told
 
@@ -191,7 +193,16 @@ def retrieve_instant_messages(sim: Simulator, agent: Agent, message: Message) ->
     start(sim, agent, "offline messages", _give_offline(sim, agent), order="offline messages")
 
 
+async def here_for_all(agent: Agent) -> None:
+    """Until Backbone knows that the agent is here. It stores what is sent before: who reads earlier would miss that."""
+    try:
+        await asyncio.wait_for(agent.extras.setdefault("present", asyncio.Event()).wait(), PRESENCE_PATIENCE)
+    except TimeoutError:
+        log.warning("messages for %s are read before its presence is recorded", agent.name)
+
+
 async def _give_offline(sim: Simulator, agent: Agent) -> None:
+    await here_for_all(agent)
     waiting = await ask(sim, sim.backbone.get_messages(agent.agent_id))
     if isinstance(waiting, BackboneError):
         alert(agent, "Messages sent while you were away cannot be read now. They are kept.")

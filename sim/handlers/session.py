@@ -26,8 +26,7 @@ def region_handshake_reply(sim: Simulator, agent: Agent, message: Message) -> No
 
 @handles("LogoutRequest", state=OPEN, rate=CONTROL)
 def logout_request(sim: Simulator, agent: Agent, message: Message) -> None:
-    if agent.root:
-        sim.sessions.logged_out(agent)
+    sim.sessions.logged_out(agent)
 
 
 @handles("AgentThrottle", state=OPEN, rate=CONTROL)

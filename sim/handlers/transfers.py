@@ -32,6 +32,7 @@ MORE, LAST = 0, 1  # TransferPacket.Status
 
 SIZE_LIMIT = 256 << 10  # bytes; larger things are public and come from the asset store
 PACKET_SIZE = 1000
+WAITING_LIMIT = 1 << 20  # bytes still on their way to a client that asks for more
 PRIVATE = (AssetType.NOTECARD, AssetType.LSL_TEXT, AssetType.OBJECT)
 READ_SCRIPT = Permission.MODIFY | Permission.COPY
 
@@ -57,6 +58,10 @@ async def _transfer(sim: Simulator, agent: Agent, asked: dict[str, Any]) -> None
     else:
         status, asset_id = NOT_FOUND, NULL
     data = b""
+    queue = agent.circuit.queues.get("asset") if agent.circuit is not None else None
+    if status == OK and queue is not None and queue.waiting > WAITING_LIMIT:
+        sim.metrics.count("messages_dropped", label="too many transfers")
+        status = ERROR
     if status == OK:
         status, data = await _read(sim, asset_id)
     _send(agent, asked["TransferID"], status, data, params)

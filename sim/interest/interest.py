@@ -61,6 +61,13 @@ class Interest:
         slot = self._viewers.get(viewer)
         return slot is not None and other.row >= 0 and bool(self.known[slot, other.row])
 
+    def send_again(self, viewer: Agent, local_ids: set[int]) -> None:
+        """Full updates of these avatars, as far as the viewer has been told of them."""
+        if viewer.circuit is None:
+            return
+        asked = [other for other in self.sim.world.roots() if other.local_id in local_ids and self.sees(viewer, other)]
+        self._send_blocks(viewer.circuit, [self._full_block(other) for other in asked])
+
     # --- the stage
 
     def update(self) -> None:
@@ -267,7 +274,7 @@ class Interest:
             Sender={"ID": agent.agent_id, "IsTrial": False},
             ObjectData={"TextureEntry": look.texture_entry},
             VisualParam=[{"ParamValue": value} for value in look.visual_params[:255]],
-            AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial, "Flags": 0}],
+            AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial & 0x7FFFFFFF, "Flags": 0}],
             AppearanceHover=[{"HoverHeight": (0.0, 0.0, look.hover)}],
         )
 

@@ -49,6 +49,8 @@ class Children:
             agent.extras["children busy"] = False
 
     async def _refresh(self, agent: Agent) -> None:
+        if agent.child:
+            return
         wanted = {region["region_id"]: region for region in self._neighbours.directory.adjacent()}
         known = self.of(agent)
         own = str(self.sim.world.facts.region_id)
@@ -87,6 +89,16 @@ class Children:
             await self._neighbours.peers.close_agent(region, agent.agent_id, agent.session_id)
         except PeerError as error:
             log.warning("%s keeps a view of %s: %s", region["name"], agent.name, error)
+
+    async def end(self, agent: Agent, region: Region, reason: str = "") -> None:
+        """End the agent in a region that may be holding its avatar. Asked again: a ghost would stand there."""
+        for attempt in range(5):
+            try:
+                await self._neighbours.peers.close_agent(region, agent.agent_id, agent.session_id, reason)
+                return
+            except PeerError as error:
+                log.warning("%s does not hear that %s has left: %s", region["name"], agent.name, error)
+            await asyncio.sleep(0.5 * 2**attempt)
 
     async def close_all(self, agent: Agent) -> None:
         """The agent leaves the grid: nobody looks in any more."""

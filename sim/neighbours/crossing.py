@@ -48,12 +48,16 @@ class Crossing:
         if region is None or self.sim.clock.now() < agent.extras.get("no crossing before", 0.0) or agent.circuit is None:
             self._step_back(agent)
             return
+        if "teleport" in agent.extras:  # one journey at a time: it would arrive in two places
+            self._step_back(agent)
+            return
         row = self.sim.world.row(agent)
         row["held"] = 1
         row["dirty"] = 1  # the last word from here is where and how fast it left
-        self.sim.spawn(self._hand_over(agent, region), "crossing")
+        journey = agent.extras["crossing"] = object()
+        self.sim.spawn(self._hand_over(agent, region, journey), "crossing")
 
-    async def _hand_over(self, agent: Agent, region: Region) -> None:
+    async def _hand_over(self, agent: Agent, region: Region, journey: object) -> None:
         sim = self.sim
         facts = sim.world.facts
         x, y, z = sim.world.position(agent)
@@ -70,12 +74,22 @@ class Crossing:
         except PeerError as error:
             log.warning("%s could not cross to %s: %s", agent.name, region["name"], error)
             sim.metrics.count("crossings", label="refused")
-            if agent.root and agent.row >= 0:
+            stays = agent.extras.get("crossing") is journey and agent.root
+            if stays:
+                del agent.extras["crossing"]
                 sim.world.row(agent)["held"] = 0
                 agent.extras["no crossing before"] = sim.clock.now() + REFUSED_PAUSE
                 self._step_back(agent)
+            if error.status == 0:  # it may have heard us, and have the avatar too
+                Children.of(agent).pop(region["region_id"], None)
+                await self._neighbours.children.end(agent, region)
+                if stays and agent.root:
+                    await self._neighbours.children.refresh(agent)
             return
-        if not agent.root:  # logged out meanwhile; the destination hears of it by the session
+        if sim.world.agents.get(agent.agent_id) is not agent:  # logged out meanwhile
+            await self._neighbours.children.end(agent, region, "You have logged out.")
+            return
+        if agent.extras.get("crossing") is not journey or not agent.root:  # it was handed back before we read this
             return
         if agent.events is not None:
             agent.events.post(
@@ -95,7 +109,7 @@ class Crossing:
             )
         sim.metrics.count("crossings", label="handed over")
         log.info("%s walked over to %s", agent.name, region["name"])
-        agent.extras.pop("children", None)
+        agent.extras["gone to"] = (region, tuple(answer["position"]))
         sim.sessions.demote(agent)
 
     def _step_back(self, agent: Agent) -> None:

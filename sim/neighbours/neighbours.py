@@ -10,6 +10,7 @@ import asyncio
 import base64
 import logging
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from aiohttp import web
 
@@ -104,6 +105,7 @@ class Neighbours:
                 await self.sim.backbone.arrive(
                     agent.agent_id, agent.session_id, facts.region_id, position, agent.arrival_look_at
                 )
+                agent.extras.setdefault("present", asyncio.Event()).set()
                 return
             except BackboneError as error:
                 if error.status == 409:
@@ -115,6 +117,8 @@ class Neighbours:
 
     async def _tell_origin(self, agent: Agent, http_url: str) -> None:
         for attempt in range(5):
+            if not agent.root:
+                return  # it went on, perhaps back to where this would take its avatar away
             try:
                 await self.peers.departed(http_url, agent.agent_id, agent.session_id, self.sim.world.facts.region_id)
                 return
@@ -124,20 +128,28 @@ class Neighbours:
 
     def leaving(self, agent: Agent) -> None:
         """The agent ends here for good: the views from around go too."""
-        if agent.root and Children.of(agent):
+        if agent.child and agent.arrival is not None and agent.arrival["reason"] == "crossing":
+            agent.extras["children"] = dict(agent.arrival.get("children", {}))  # ours since it was handed to us
+        elif agent.child:
+            return
+        if Children.of(agent):
             self.sim.spawn(self.children.close_all(agent), "children")
 
     def logged_out(self, agent: Agent) -> None:
         """The session ends, by its own will or because its client is gone."""
+        region_id = self.sim.world.facts.region_id
         position = self.sim.world.position(agent) if agent.root else agent.arrival_position
         look_at = agent.arrival_look_at
         if agent.root:
             look_at = facing(self.sim, agent)
+        elif agent.arrival is None and "gone to" in agent.extras:
+            region, position = agent.extras["gone to"]
+            region_id = UUID(region["region_id"])
+            self.sim.spawn(self.children.end(agent, region, "You have logged out."), "children")
         self.leaving(agent)
-        self.sim.spawn(self._report_leaving(agent, position, look_at), "presence")
+        self.sim.spawn(self._report_leaving(agent, region_id, position, look_at), "presence")
 
-    async def _report_leaving(self, agent: Agent, position: Vector, look_at: Vector) -> None:
-        region_id = self.sim.world.facts.region_id
+    async def _report_leaving(self, agent: Agent, region_id: UUID, position: Vector, look_at: Vector) -> None:
         for attempt in range(4):
             try:
                 await self.sim.backbone.leave(agent.agent_id, agent.session_id, region_id, position, look_at)

@@ -29,9 +29,10 @@ class Peers:
         """Ask a region to expect an agent: {seed_capability, position, look_at}."""
         return await self._call("POST", region["http_url"], "/services/agents", json=state, timeout=6.0)
 
-    async def close_agent(self, region: Region, agent_id: UUID, session_id: UUID) -> None:
-        """Tell a region that the agent no longer looks in from there."""
-        await self._call("DELETE", region["http_url"], f"/services/agents/{agent_id}", params={"session_id": str(session_id)})
+    async def close_agent(self, region: Region, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
+        """Tell a region that the agent no longer looks in from there; with a reason, that its session is over."""
+        params = {"session_id": str(session_id), "reason": reason}
+        await self._call("DELETE", region["http_url"], f"/services/agents/{agent_id}", params=params)
 
     async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, region_id: UUID) -> None:
         """Tell the region an agent came from that it has arrived here."""

@@ -88,10 +88,17 @@ class Services:
         agent = self.sim.world.agents.get(_id(request))
         if agent is not None and str(agent.session_id) == request.query.get("session_id"):
             reason = request.query.get("reason", "")
+            if not reason:
+                # Its view from here ends. Where it teleported to may say so before it says that it has arrived.
+                self.sim.neighbours.teleports.departed(agent)
             if agent.child and not reason and agent.circuit is not None:
                 agent.circuit.send(Message("DisableSimulator"))
                 self.sim.circuits.flush()
-            self.sim.sessions.kick(agent, reason)
+            if agent.root and not reason:
+                # Whoever handed it over took it back, for want of our answer: what stands here is nobody.
+                self.sim.sessions.remove(agent, "taken back")
+            else:
+                self.sim.sessions.kick(agent, reason)
         return web.Response(status=204)
 
     async def departed(self, request: web.Request) -> web.Response:

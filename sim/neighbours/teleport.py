@@ -147,7 +147,7 @@ class Teleports:
     # --- carried out
 
     def _local(self, agent: Agent, position: Vector, look_at: Vector, flags: int) -> None:
-        if agent.circuit is None or not agent.root:
+        if agent.circuit is None or not agent.root or self._under_way(agent):
             return
         world = self.sim.world
         row = world.row(agent)
@@ -175,12 +175,19 @@ class Teleports:
         )
         self.sim.metrics.count("teleports", label="local")
 
+    def _under_way(self, agent: Agent) -> bool:
+        """Whether the agent is on a journey already: two at once would make two avatars of it."""
+        if "teleport" in agent.extras:
+            self.fail(agent, "You are teleporting already.")
+        elif "crossing" in agent.extras:
+            self.fail(agent, "You are walking into another region. Please try again.")
+        else:
+            return False
+        return True
+
     async def _remote(self, agent: Agent, region: Region, position: Vector, look_at: Vector, flags: int) -> None:
         sim = self.sim
-        if not agent.root or agent.circuit is None:
-            return
-        if agent.extras.get("teleport"):
-            self.fail(agent, "You are teleporting already.")
+        if not agent.root or agent.circuit is None or self._under_way(agent):
             return
         journey = agent.extras["teleport"] = str(uuid4())
         agent.circuit.send(Message("TeleportStart", Info={"TeleportFlags": flags}))
@@ -201,7 +208,9 @@ class Teleports:
             agent.extras.pop("teleport", None)
             self.fail(agent, f"{region['name']} does not accept you right now.")
             return
-        if not agent.root or agent.events is None:
+        if agent.extras.get("teleport") != journey or not agent.root or agent.events is None:
+            if agent.extras.get("teleport") == journey:
+                del agent.extras["teleport"]
             return
         if region["region_id"] not in Children.of(agent):
             introduce(agent, region, answer["seed_capability"])
@@ -230,7 +239,6 @@ class Teleports:
         if agent.extras.pop("teleport", None) is None or not agent.root:
             return
         self.sim.metrics.count("teleports", label="departed")
-        agent.extras.pop("children", None)
         self.sim.sessions.demote(agent)
 
     def _give_up(self, agent: Agent, journey: str) -> None:

@@ -33,16 +33,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def grid() -> Iterator[Grid]:
-    """A running 2 x 2 grid; its logs are printed when it could not be stopped cleanly or did not start."""
+    """A running 2 x 2 grid. MAINLAND_KEEP_LOGS names a folder for its logs."""
     subprocess.run([str(HERE / "setup.sh")], check=True, timeout=900)
     data = Path(tempfile.mkdtemp(prefix="mainland-clients-"))
-    running = Grid(data)
-    yield running
-    running.stop()
-    kept = os.environ.get("MAINLAND_KEEP_LOGS")
-    if kept:
-        shutil.copytree(data / "logs", kept, dirs_exist_ok=True)
-    shutil.rmtree(data)
+    try:
+        running = Grid(data)
+        yield running
+        running.stop()
+    finally:
+        kept = os.environ.get("MAINLAND_KEEP_LOGS")
+        if kept and (data / "logs").exists():
+            shutil.copytree(data / "logs", kept, dirs_exist_ok=True)
+        shutil.rmtree(data)
 
 
 class Drivers:

@@ -5,6 +5,8 @@ import math
 import threading
 from typing import Any
 
+import pytest
+
 from .conftest import Visit
 from .driver import Driver, until
 from .grid import Grid, Region
@@ -155,6 +157,42 @@ def test_flying_over_a_border(grid: Grid, visit: Visit) -> None:
     until(lambda: max(map(abs, me.velocity())) < 0.1, "hovers")
     assert me.position()[2] > before - 2, "still in the air"
     grid.settled(me.agent_id, grid.north)
+
+
+@pytest.mark.parametrize("kind", ["hippo", "viewer"])
+def test_over_the_corner_of_four_regions(grid: Grid, visit: Visit, kind: str) -> None:
+    """Two borders within a moment: the second hand-off begins when the client has hardly noticed the first."""
+    there = visit.viewer(grid.far, (12, 12))
+    me: Any = getattr(visit, kind)(grid.west, (251, 251.7))
+    until(lambda: not isinstance(me, Viewer) or len(me.circuits) == 4, "all neighbours known")
+    me.set_keys(FLY | AT_POS, math.pi / 4)
+    until(lambda: (at := there.position(me.agent_id)) and min(at[:2]) > 4, "seen beyond the corner")
+    me.set_keys(FLY, math.pi / 4)
+    grid.settled(me.agent_id, grid.far)
+    mark = there.mark()
+    me.chat("round the corner", 2) if isinstance(me, Viewer) else me.do("chat", text="round the corner", kind=2)
+    there.wait("ChatFromSimulator", lambda event: event["ChatData.Message"] == "round the corner", since=mark)
+
+
+def test_back_and_forth_on_the_line(grid: Grid, visit: Visit) -> None:
+    """Turning round at the border, many times: the agent is never lost, never in two places."""
+    me = visit.viewer(grid.west, (254, 200))
+    until(lambda: me.neighbour(grid.east.handle), "a child circuit to the east")
+    truth = Truth(grid, me.agent_id)
+
+    def walk(there: Region, yaw: float) -> None:
+        me.set_keys(AT_POS, yaw)
+        until(lambda: me.root.handle == there.handle, f"root in {there.name}")
+
+    for _ in range(4):
+        walk(grid.east, EAST)
+        walk(grid.west, WEST)
+    me.set_keys(0, EAST)
+    grid.settled(me.agent_id, grid.west)
+    assert set(truth.end()) <= {grid.west.name, grid.east.name}
+    mark = me.mark()
+    me.chat("where was I")
+    me.wait("ChatFromSimulator", lambda event: event["ChatData.Message"] == "where was I", since=mark)
 
 
 def test_the_edge_of_the_world_stops(grid: Grid, visit: Visit) -> None:

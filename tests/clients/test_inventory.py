@@ -72,6 +72,16 @@ def test_items_have_what_a_viewer_reads(viewer: Viewer) -> None:
     assert [item["item_id"] for item in reply["items"]] == [items[0]["item_id"]]
 
 
+def test_what_is_worn_can_be_fetched(viewer: Viewer) -> None:
+    """Or the avatar stays a cloud: shape, skin, hair and eyes as the wearables files viewers read."""
+    viewer.send("AgentWearablesRequest")
+    worn = {block["WearableType"]: block for block in viewer.wait("AgentWearablesUpdate").blocks("WearableData")}
+    for kind in (0, 1, 2, 3):
+        status, _, text = viewer.fetch("ViewerAsset", f"bodypart_id={worn[kind]['AssetID']}")
+        assert status == 200
+        assert text.startswith(b"LLWearable version 22") and f"\ntype {kind}\n".encode() in text
+
+
 def test_folders_that_are_not_there_or_not_ones_own_are_bad(grid: Grid, visit: Visit, viewer: Viewer) -> None:
     other = visit.viewer(grid.west)
     theirs = other.account["inventory-root"][0]["folder_id"]

@@ -9,6 +9,7 @@ from .grid import Grid, Region
 from .raw.viewer import Viewer
 
 FLAGS_OF_A_MAP_REQUEST = 2
+JPEG_2000 = b"\xff\x4f\xff\x51"
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +46,25 @@ def test_neighbours_meet_without_a_seam(grid: Grid, viewer: Viewer) -> None:
     assert step < inside + 0.5
 
 
-def test_ground_textures_are_named_and_can_be_fetched(viewer: Viewer) -> None:
+def test_ground_textures_are_named_and_can_be_fetched(viewer: Viewer, node: Driver) -> None:
     info = viewer.wait("RegionHandshake")
+    assert info["RegionInfo4.RegionProtocols"] & 1 == 0, "no server-side baking"
     for number in range(4):
         texture = info[f"RegionInfo.TerrainDetail{number}"]
         assert int(texture.replace("-", ""), 16), "null ground textures look like nothing"
-    assert info["RegionInfo4.RegionProtocols"] & 1 == 0, "no server-side baking"
+        status, headers, whole = viewer.fetch("ViewerAsset", f"texture_id={texture}")
+        assert status == 200 and headers["Content-Type"] == "image/x-j2c"
+        assert whole[:4] == JPEG_2000, "a JPEG 2000 codestream"
+        assert node.do("asset", type=0, id=texture) == {"size": len(whole), "head": whole[:12].hex()}
+        status, headers, part = viewer.fetch("GetTexture", f"texture_id={texture}", "bytes=0-599")
+        assert (status, part) == (206, whole[:600])
+        assert headers["Content-Range"] == f"bytes 0-599/{len(whole)}"
+        assert viewer.fetch("ViewerAsset", f"texture_id={texture}", f"bytes={len(whole)}-")[0] in (206, 416)
+
+
+def test_assets_that_are_not_there(viewer: Viewer) -> None:
+    for query in ("texture_id=deadbeef-0000-4000-8000-000000000000", "texture_id=nonsense", "", "what=ever"):
+        assert viewer.fetch("ViewerAsset", query)[0] in (400, 404)
 
 
 def test_the_sky_can_be_read(node: Driver) -> None:

@@ -123,6 +123,10 @@ def test_what_a_viewer_asks_about_itself(viewer: Viewer) -> None:
     assert f"{reply['AgentData.FirstName']} {reply['AgentData.LastName']}" == viewer.name
     viewer.send("MuteListRequest", MuteData={"MuteCRC": 0})
     viewer.wait("UseCachedMuteList", since=mark)
+    viewer.send("EconomyDataRequest")
+    assert viewer.wait("EconomyData", since=mark)["Info.PriceUpload"] == 0
+    viewer.send("EstateCovenantRequest")
+    viewer.wait("EstateCovenantReply", since=mark)
     viewer.send("AgentWearablesRequest")
     worn = viewer.wait("AgentWearablesUpdate", since=mark)
     assert {block["WearableType"] for block in worn.blocks("WearableData")} >= {0, 1, 2, 3}, "or it stays a cloud"

@@ -167,6 +167,12 @@ class FakeBackbone:
         self.profiles.setdefault(str(agent_id), {}).update(profile)
         return await self.get_profile(agent_id)
 
+    async def get_home(self, agent_id: Id) -> dict[str, Any]:
+        self._note("get_home", agent_id)
+        if str(agent_id) not in self.homes:
+            raise BackboneError(404, "no home")
+        return {"region_name": None, "look_at": [1.0, 0.0, 0.0], **self.homes[str(agent_id)]}
+
     async def set_home(self, agent_id: Id, region_id: Id, position: Vector, look_at: Vector) -> dict[str, Any]:
         self._note("set_home", agent_id, region_id, position, look_at)
         self.homes[str(agent_id)] = {"region_id": str(region_id), "position": list(position)}

@@ -28,6 +28,7 @@ from sim import caps
 from sim.caps import Capability, CapRequest
 from sim.circuits.circuit import Circuit
 from sim.clock import ManualClock
+from sim.neighbours.peers import PeerError
 from sim.sessions import Sessions
 from sim.simulator import Settings, Simulator
 from sim.world.agent import Agent, Vector
@@ -156,7 +157,13 @@ def make_sim(name: str = "Here", grid_x: int = 1000, grid_y: int = 1000) -> Test
     sim = TestSimulator(settings, ManualClock())
     sim.backbone = FakeBackbone()
     sim.assets = FakeAssets()
+    sim.neighbours.peers._call = _unreachable  # type: ignore[method-assign]
     return sim
+
+
+async def _unreachable(method: str, http_url: str, path: str, **more: Any) -> Any:
+    """Regions that a test adds to the directory are names on a map: nobody answers there."""
+    raise PeerError(0, f"{http_url} is not there")
 
 
 def close_sim(sim: TestSimulator) -> None:

@@ -1,5 +1,7 @@
 """Avatars on the ground, in the air, and at the edge of the region."""
 
+from uuid import uuid4
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,6 @@ from sim.world.agent import Agent
 from sim.world.avatars import Motion
 from sim.world.terrain import Terrain
 from sim.world.world import RegionFacts, World
-from uuid import uuid4
 
 GROUND = 25.0
 

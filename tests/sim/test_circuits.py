@@ -47,7 +47,7 @@ class Client:
         return self.send(Message("CompleteAgentMovement", AgentData=ids), flags, sequence)
 
     def received(self) -> list[tuple[packet.Packet, Message]]:
-        out = []
+        out: list[tuple[packet.Packet, Message]] = []
         while True:
             try:
                 parsed = packet.parse(self.socket.recv(4096))

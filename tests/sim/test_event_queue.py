@@ -31,7 +31,9 @@ async def test_a_lost_reply_is_sent_again_with_its_id() -> None:
     queue.post(event(2))
     again = await queue.poll(None)  # the client never saw the reply
     assert again == first
+    assert first is not None
     third = await queue.poll(first[0])
+    assert third is not None
     assert [e["message"] for e in third[1]] == ["E2"]
     assert await queue.poll(first[0]) == third  # an older ack than the last reply: lost as well
 

@@ -68,7 +68,10 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(sorted([*good(), "controls", "children", "appearance", "wearables", "animations"])), json_values))
+FIELDS = sorted([*good(), "controls", "children", "appearance", "wearables", "animations"])
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_no_json_breaks_it(changes: dict[str, Any]) -> None:
     try:
         parse_state({**good(), **changes})

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -69,7 +70,7 @@ async def test_walks_to_and_fro_over_the_border(grid: Grid) -> None:
     async with visit(grid, grid.west, 252, 128) as me, visit(grid, grid.east, 6, 130) as witness:
         await ready_to_cross(me, grid.east)
         await witness.sees(me)
-        for lap in range(6):
+        for lap in range(4):
             eastward = lap % 2 == 0
             here = grid.east if eastward else grid.west
             await me.walk_to((261 if eastward else -5, 128))
@@ -161,6 +162,38 @@ async def test_messages_and_friendship_reach_over_regions(grid: Grid) -> None:
         ann.unharmed()
 
 
+async def test_a_message_to_somebody_away_waits_and_comes_once(grid: Grid) -> None:
+    away = grid.account()
+    async with visit(grid, grid.west, 60, 60) as ann:
+        ann.im(UUID(away.agent_id), "for later")
+        await eventually(lambda: any("stored" in im.text for im in ann.ims), what="word that it was stored")
+        async with visit(grid, grid.east, 60, 60, away) as back:
+            im = await back.reads("for later", by=ann)
+            assert im.offline and im.from_name == ann.name
+            kept = f"/agents/{away.agent_id}/messages"  # until our ack, so that a crash loses nothing
+            await eventually(lambda: grid.get(kept)["messages"] == [], what="Backbone lets go of what was read")
+        async with visit(grid, grid.east, 60, 60, away) as again:
+            await present(grid, again, grid.east)
+            ann.im(again.agent_id, "and now")
+            assert not (await again.reads("and now", by=ann)).offline
+            assert [im.text for im in again.ims if im.from_id == ann.agent_id] == ["and now"]
+
+
+async def test_chat_carries_over_a_border_as_far_as_it_should(grid: Grid) -> None:
+    async with visit(grid, grid.west, 252, 60) as ann, visit(grid, grid.east, 4, 60) as near:
+        await ready_to_cross(ann, grid.east)
+        await near.sees(ann)
+        async with visit(grid, grid.east, 60, 60) as far:
+            await far.sees(near)
+            ann.whisper("psst")
+            ann.say("hello")
+            ann.shout("HEY")
+            await near.hears("psst", by=ann)
+            await near.hears("hello", by=ann)
+            await far.hears("HEY", by=ann)
+            await far.does_not_hear("hello", witness=near)
+
+
 async def test_a_second_login_ends_the_first(grid: Grid) -> None:
     account = grid.account()
     async with visit(grid, grid.west, 100, 100, account) as first:
@@ -196,7 +229,7 @@ async def test_lives_and_crosses_with_packets_lost(grid: Grid, seed: int) -> Non
 async def test_a_crowd_of_bots_walks_over_borders(grid: Grid) -> None:
     accounts = [(a.first, a.last, PASSWORD) for a in (grid.account() for _ in range(6))]
     report = await bots.run(
-        grid.login_uri, 6, 20.0, accounts=accounts, start=grid.west.start(250, 250), roam=12, over_borders=True,
+        grid.login_uri, 6, 12.0, accounts=accounts, start=grid.west.start(250, 250), roam=12, over_borders=True,
         chat_every=4.0,
     )  # fmt: skip
     assert (report["logged_in"], report["lost_sessions"], report["failures"]) == (6, 0, {})

@@ -66,16 +66,20 @@ function watch(region) {
 function watchEvents(events) {
   events.onNearbyChat.subscribe((chat) => told('chat', chat))
   events.onInstantMessage.subscribe((im) => told('im', im))
-  events.onFriendRequest.subscribe((request) => { requests.set(request.from.toString(), request); told('friend-request', request) })
+  events.onFriendRequest.subscribe((request) => {
+    requests.set(request.from.toString(), request)
+    told('friend-request', request)
+  })
   events.onFriendResponse.subscribe((answer) => told('friend-response', answer))
   events.onTeleportEvent.subscribe((teleport) => told('teleport', teleport))
   events.onDisconnected.subscribe((end) => { stopHolding(); told('disconnected', end) })
-  events.onAvatarEnteredRegion.subscribe((avatar) => told('avatar-entered', { Key: avatar.getKey(), Name: avatar.getName() }))
-  events.onParcelPropertiesEvent.subscribe((parcel) => told('parcel', { LocalID: parcel.LocalID, SequenceID: parcel.SequenceID, Name: parcel.Name }))
+  events.onAvatarEnteredRegion.subscribe((avatar) =>
+    told('avatar-entered', { Key: avatar.getKey(), Name: avatar.getName() }))
 }
 
 const requests = new Map()
 const say = () => bot.clientCommands.comms
+const friends = () => bot.clientCommands.friends
 const here = () => ({ name: bot.currentRegion.regionName, handle: plain(bot.currentRegion.regionHandle),
   handshake: bot.currentRegion.handshakeComplete, terrain: bot.currentRegion.terrainComplete })
 
@@ -157,18 +161,18 @@ const commands = {
   },
   async im({ to, text }) { await say().sendInstantMessage(to, text) },
   async im_typing({ to, on = true }) { await (on ? say().startTypingIM(to) : say().stopTypingIM(to)) },
-  async offer_friendship({ to, text = 'Be my friend?' }) { await bot.clientCommands.friends.sendFriendRequest(to, text) },
-  async accept_friendship({ who }) { await bot.clientCommands.friends.acceptFriendRequest(requests.get(who)) },
-  async decline_friendship({ who }) { await bot.clientCommands.friends.rejectFriendRequest(requests.get(who)) },
-  async grant_rights({ to, rights }) { await bot.clientCommands.friends.grantFriendRights(to, rights) },
+  async offer_friendship({ to, text }) { await friends().sendFriendRequest(to, text) },
+  async accept_friendship({ who }) { await friends().acceptFriendRequest(requests.get(who)) },
+  async decline_friendship({ who }) { await friends().rejectFriendRequest(requests.get(who)) },
+  async grant_rights({ to, rights }) { await friends().grantFriendRights(to, rights) },
 
   async set_keys({ flags = 0, yaw = 0 }) { hold(flags, yaw) },
   async view_distance({ metres }) { bot.clientCommands.agent.setViewDistance(metres) },
   async sit_on_ground() { bot.clientCommands.movement.sitOnGround() },
   async stand() { bot.clientCommands.movement.stand() },
   async animate({ id, on = true }) {
-    const animations = [new UUID(id)]
-    await (on ? bot.clientCommands.agent.startAnimations(animations) : bot.clientCommands.agent.stopAnimations(animations))
+    const { agent } = bot.clientCommands
+    await (on ? agent.startAnimations([new UUID(id)]) : agent.stopAnimations([new UUID(id)]))
   },
 
   async teleport({ region, handle, position, look_at = [1, 0, 0] }) {
@@ -205,7 +209,8 @@ const commands = {
     await root.populate(false)
     const folders = []
     for (const folder of bot.agent.inventory.main.skeleton.values()) {
-      folders.push({ id: folder.folderID.toString(), parent: folder.parentID.toString(), name: folder.name, type: folder.typeDefault })
+      const { folderID, parentID, name, typeDefault } = folder
+      folders.push({ id: folderID.toString(), parent: parentID.toString(), name, type: typeDefault })
     }
     return { root: root.folderID.toString(), children: root.folders.map((folder) => folder.name), folders }
   },
@@ -216,20 +221,25 @@ const commands = {
     return folder.items.map((item) => ({ id: item.itemID.toString(), name: item.name, type: item.type,
       inv_type: item.inventoryType, asset: item.assetID.toString() }))
   },
+  async asset({ type, id }) {
+    const data = await bot.clientCommands.asset.downloadAsset(type, new UUID(id))
+    return { size: data.length, head: data.subarray(0, 12).toString('hex') }
+  },
   async cap({ name, body, query }) {
-    const caps = bot.currentRegion.caps
-    return plain(body !== undefined ? await caps.capsPostXML(name, body) : await caps.capsGetXML(query ? [name, query] : name))
+    const { caps } = bot.currentRegion
+    if (body !== undefined) return plain(await caps.capsPostXML(name, body))
+    return plain(await caps.capsGetXML(query ? [name, query] : name))
   },
   async send({ message, blocks }) {
     const made = new messages[`${message}Message`]()
     Object.assign(made, typed(blocks))
-    if (made.AgentData) Object.assign(made.AgentData, { AgentID: bot.agent.agentID, SessionID: bot.currentRegion.circuit.sessionID })
     const { circuit } = bot.currentRegion
+    if (made.AgentData) Object.assign(made.AgentData, { AgentID: bot.agent.agentID, SessionID: circuit.sessionID })
     await circuit.waitForAck(circuit.sendMessage(made, PacketFlags.Reliable), 10000)
   },
 }
 
-const mapBlock = ({ X, Y, name, access, agents, handle }) => ({ x: X, y: Y, name, access, agents, handle: plain(handle) })
+const mapBlock = ({ X, Y, name, access, handle }) => ({ x: X, y: Y, name, access, handle: plain(handle) })
 
 // Gives JSON back the types of the wire: "uuid:", "text:" (with its NUL), "hex:", "vector:x,y,z".
 function typed(value) {
@@ -255,7 +265,10 @@ lines.on('line', (line) => {
   const { ticket, do: what, ...given } = JSON.parse(line)
   Promise.resolve().then(() => commands[what](given))
     .then((value) => tell({ ticket, ok: true, value: value ?? null }))
-    .catch((error) => tell({ ticket, ok: false, error: error?.reason ? `${error.reason}: ${error.message}` : String(error?.message ?? error) }))
+    .catch((error) => {
+      const words = String(error?.message ?? error)
+      tell({ ticket, ok: false, error: error?.reason ? `${error.reason}: ${words}` : words })
+    })
 })
 lines.on('close', async () => {
   try { if (bot?._agent !== undefined) await bot.close() } catch { /* the grid may be gone already */ }

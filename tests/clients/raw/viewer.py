@@ -122,11 +122,11 @@ class Viewer(Watcher):
 
     def send(self, name: str, circuit: Circuit | None = None, reliable: bool = True, zero: bool = False,
              append_acks: bool = False, **blocks: Any) -> int:
-        """Sends a message with AgentID and SessionID filled in where its first block has them; its sequence."""
-        block, _, fields = wire.SHAPES[name].blocks[0]
+        """Sends a message with AgentID and SessionID filled in where AgentData has them; its sequence number."""
         own = {"AgentID": self.agent_id, "SessionID": self.session_id, "CircuitCode": self.account["circuit_code"]}
-        if block == "AgentData":
-            blocks["AgentData"] = {key: own[key] for key, _ in fields if key in own} | blocks.get("AgentData", {})
+        for block, _, fields in wire.SHAPES[name].blocks[:1]:
+            if block == "AgentData":
+                blocks["AgentData"] = {key: own[key] for key, _ in fields if key in own} | blocks.get("AgentData", {})
         with self._lock:
             return (circuit or self.root).send(wire.encode(name, **blocks), reliable, zero, append_acks)
 
@@ -203,6 +203,16 @@ class Viewer(Watcher):
     def cap(self, name: str, body: Any = None, query: str = "", circuit: Circuit | None = None) -> Any:
         """A capability's parsed answer: POST when there is a body, else GET. Raises urllib's HTTPError."""
         return _ask((circuit or self.root).caps[name] + query, body)
+
+    def fetch(self, cap: str, query: str, byte_range: str = "") -> tuple[int, Any, bytes]:
+        """Bytes by a capability such as ViewerAsset: (status, headers, body)."""
+        headers = {"Range": byte_range} if byte_range else {}
+        request = urllib.request.Request(f"{self.root.caps[cap]}/?{query}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
 
     def poll_events(self, ack: int | None, circuit: Circuit | None = None, timeout: float = 40.0) -> tuple[int, Any]:
         """One poll of the event queue by hand: (status, reply or None)."""

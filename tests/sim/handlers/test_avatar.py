@@ -91,9 +91,21 @@ async def test_a_giant_keeps_its_feet_on_the_ground(sim: TestSimulator) -> None:
 
 async def test_an_oversized_appearance_is_refused(sim: TestSimulator) -> None:
     anna = add_root(sim)
+    before = anna.agent.appearance.texture_entry
     anna.sends(appearance(texture=b"t" * 3000))
-    assert anna.agent.appearance.texture_entry == b""
+    assert anna.agent.appearance.texture_entry == before
     assert sim.metrics.value("messages_dropped", "oversized appearance") == 1
+
+
+async def test_the_largest_serial_number_still_goes_out(sim: TestSimulator) -> None:
+    """The viewer's is unsigned, the one in AvatarAppearance is not."""
+    anna, bert = add_root(sim), add_root(sim)
+    bert.agent.updates_seen = 1
+    sim.frame.once(sim.clock.now())
+    anna.sends(appearance(2**32 - 1))
+    sim.frame.once(sim.clock.now())
+    assert bert.heard("AvatarAppearance")
+    assert not sim.metrics.labelled["stage_errors"]
 
 
 async def test_no_bake_is_cached(sim: TestSimulator) -> None:
@@ -134,3 +146,14 @@ async def test_effects_go_to_those_near_in_the_senders_name(sim: TestSimulator) 
     assert relayed["Effect"][0] == {**effect, "AgentID": anna.id, "Duration": 1.0}
     assert relayed["AgentData"]["SessionID"].int == 0
     assert not far.heard("ViewerEffect") and not anna.heard("ViewerEffect") and not child.heard("ViewerEffect")
+
+
+async def test_somebody_who_never_says_how_it_looks_is_a_person_to_others(sim: TestSimulator) -> None:
+    add_root(sim, "Silent Bot")
+    ben = add_root(sim, "Ben Looker")
+    sim.clock.advance(1)
+    sim.frame.once(sim.clock.now())
+    looks = {message["Sender"]["ID"]: message for message in ben.heard("AvatarAppearance")}
+    (silent,) = [looks[agent_id] for agent_id in looks if agent_id != ben.id]
+    assert len(silent["VisualParam"]) >= 218
+    assert silent["ObjectData"]["TextureEntry"]

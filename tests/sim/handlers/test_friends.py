@@ -13,20 +13,17 @@ from sim.handlers.friends import deliver_notification
 from tests.kit.world import TestSimulator, add_child, add_region, add_root, settle
 
 
-async def test_accepting_tells_the_offerer_and_shows_it_online(sim: TestSimulator) -> None:
+async def test_accepting_tells_the_offerer(sim: TestSimulator) -> None:
     anna = add_root(sim)
     await settle(sim)
     carl = uuid4()
     sim.backbone.add_user(carl, "Carl", "Away")
     sim.backbone.offers.add((str(carl), str(anna.id)))
-    sim.backbone.presence[str(carl)] = str(uuid4())
     anna.sends(Message("AcceptFriendship", TransactionBlock={"TransactionID": carl}))
     await settle(sim)
     assert sim.backbone.called("accept_friend") == [(anna.id, carl)]
     ((fields,),) = sim.backbone.called("send_message")
     assert (fields["dialog"], fields["to_agent_id"], fields["id"]) == (39, str(carl), str(anna.id))
-    (online,) = anna.heard("OnlineNotification")
-    assert online["AgentBlock"] == [{"AgentID": carl}]
 
 
 async def test_accepting_what_nobody_offered(sim: TestSimulator) -> None:

@@ -1,0 +1,276 @@
+"""Crossings, teleports and departures that meet each other: one avatar, in one place, and nobody left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+from protocol.message import Message
+from protocol.wellknown import region_handle
+from sim.caps.event_queue import LIMIT
+from sim.neighbours.neighbours import Neighbours
+from sim.neighbours.peers import PeerError, Region
+from sim.world.agent import Agent
+from tests.kit.world import TestSimulator, Viewer, add_child, add_region, add_root, settle
+
+SEED = "http://127.0.0.1:13000/caps/" + str(uuid4())
+
+
+class Peers:
+    """The regions around: they take everybody, when `answer` says so."""
+
+    def __init__(self, sim: TestSimulator) -> None:
+        self.announced: list[dict[str, Any]] = []
+        self.closed: list[tuple[str, UUID, str]] = []
+        self.told: list[UUID] = []
+        self.answer = asyncio.Event()
+        self.answer.set()
+        self.away = False
+        sim.neighbours.peers = self  # type: ignore[assignment]
+
+    async def announce(self, region: Region, state: dict[str, Any]) -> dict[str, Any]:
+        self.announced.append(state)
+        await self.answer.wait()
+        if self.away:
+            raise PeerError(0, "away")
+        return {"seed_capability": SEED, "position": state["position"], "look_at": [1.0, 0.0, 0.0]}
+
+    async def close_agent(self, region: Region, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
+        self.closed.append((region["region_id"], session_id, reason))
+
+    async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, region_id: UUID) -> None:
+        self.told.append(agent_id)
+
+    def handed_over(self, reason: str) -> list[dict[str, Any]]:
+        return [state for state in self.announced if state["reason"] == reason]
+
+
+def handed_back(agent: Agent, reason: str) -> dict[str, Any]:
+    """What another region says when the same session comes here."""
+    return {
+        "agent_id": agent.agent_id,
+        "session_id": agent.session_id,
+        "secure_session_id": agent.secure_session_id,
+        "circuit_code": agent.circuit_code,
+        "first": agent.first,
+        "last": agent.last,
+        "reason": reason,
+        "position": (250.0, 128.0, 30.0),
+        "look_at": (1.0, 0.0, 0.0),
+    }
+
+
+async def at_the_border(sim: TestSimulator) -> tuple[Viewer, Peers, Region]:
+    """Somebody who has just walked out over the eastern side, the other region not having answered yet."""
+    peers = Peers(sim)
+    east = add_region(sim, "East", 1001, 1000)
+    anna = add_root(sim)
+    await settle(sim)
+    peers.announced.clear()
+    peers.answer.clear()
+    sim.world.row(anna.agent)["position"] = (257.0, 128.0, 30.0)
+    anna.forget()
+    sim.neighbours.over_the_border([anna.agent])
+    await asyncio.sleep(0)
+    assert len(peers.handed_over("crossing")) == 1
+    return anna, peers, east
+
+
+def leave(viewer: Viewer) -> None:
+    viewer.sends(Message("LogoutRequest"))
+
+
+# --- crossing
+
+
+async def test_a_crossing(sim: TestSimulator) -> None:
+    anna, peers, _ = await at_the_border(sim)
+    peers.answer.set()
+    await settle(sim)
+    assert anna.agent.child and anna.events("CrossedRegion")
+
+
+async def test_who_logs_out_while_crossing_is_ended_beyond_too(sim: TestSimulator) -> None:
+    anna, peers, east = await at_the_border(sim)
+    leave(anna)
+    peers.answer.set()
+    await settle(sim)
+    assert anna.heard("LogoutReply") and anna.id not in sim.world.agents
+    assert (east["region_id"], anna.agent.session_id, "You have logged out.") in peers.closed
+
+
+async def test_no_teleport_while_crossing(sim: TestSimulator) -> None:
+    anna, peers, _ = await at_the_border(sim)
+    for handle in (region_handle(1001, 1000), sim.world.facts.handle):
+        anna.sends(Message("TeleportLocationRequest", Info={"RegionHandle": handle, "Position": (9, 9, 30)}))
+    await asyncio.sleep(0)
+    assert not peers.handed_over("teleport") and not anna.heard("TeleportLocal")
+    assert len(anna.events("TeleportFailed")) == 2
+    peers.answer.set()
+    await settle(sim)
+    assert anna.agent.child and anna.events("CrossedRegion")
+
+
+async def test_back_again_before_the_crossing_was_answered(sim: TestSimulator) -> None:
+    """It has the avatar from the moment it took it; its answer may come after the avatar itself."""
+    anna, peers, _ = await at_the_border(sim)
+    sim.sessions.announce(handed_back(anna.agent, "crossing"))
+    sim.sessions.take_over(anna.agent)
+    assert anna.agent.root and sim.world.position(anna.agent)[0] == 250.0
+    peers.answer.set()
+    await settle(sim)
+    assert anna.agent.root and not anna.events("CrossedRegion")
+    assert sum(agent is anna.agent for agent in sim.world.agent_of_row.values()) == 1
+
+
+async def test_a_region_that_did_not_answer_gives_the_avatar_back(sim: TestSimulator) -> None:
+    anna, peers, east = await at_the_border(sim)
+    peers.away = True
+    peers.answer.set()
+    await settle(sim)
+    assert anna.agent.root and sim.world.position(anna.agent)[0] < 256
+    assert not sim.world.row(anna.agent)["held"]
+    assert (east["region_id"], anna.agent.session_id, "") in peers.closed
+
+
+async def test_what_was_taken_back_goes_alone(sim: TestSimulator) -> None:
+    """The views around belong to whoever has the avatar now."""
+    peers = Peers(sim)
+    anna = add_root(sim)
+    anna.agent.extras["children"] = {add_region(sim, "East", 1001, 1000)["region_id"]: SEED}
+    await settle(sim)
+    await end(sim, anna)
+    await settle(sim)
+    assert anna.id not in sim.world.agents and not peers.closed
+
+
+async def end(sim: TestSimulator, viewer: Viewer, reason: str = "") -> None:
+    class Request:
+        match_info = {"id": str(viewer.id)}
+        query = {"session_id": str(viewer.agent.session_id), "reason": reason}
+
+    services = sim.neighbours._services
+    assert (await services.end(Request())).status == 204  # type: ignore[arg-type]
+
+
+# --- teleport
+
+
+async def teleporting(sim: TestSimulator) -> tuple[Viewer, Peers, Region]:
+    """Somebody told to go east; the destination has not heard of the viewer yet."""
+    peers = Peers(sim)
+    east = add_region(sim, "East", 1001, 1000)
+    anna = add_root(sim)
+    await settle(sim)
+    place = {"RegionHandle": region_handle(1001, 1000), "Position": (9, 9, 30)}
+    anna.sends(Message("TeleportLocationRequest", Info=place))
+    await settle(sim)
+    assert anna.events("TeleportFinish")
+    return anna, peers, east
+
+
+async def test_nobody_walks_over_while_teleporting(sim: TestSimulator) -> None:
+    anna, peers, _ = await teleporting(sim)
+    sim.world.row(anna.agent)["position"] = (257.0, 128.0, 30.0)
+    sim.neighbours.over_the_border([anna.agent])
+    await settle(sim)
+    assert not peers.handed_over("crossing")
+    assert sim.world.position(anna.agent)[0] < 256
+
+
+async def test_the_view_ended_before_the_departure_was_told(sim: TestSimulator) -> None:
+    """The destination sends both at once, and they may overtake each other."""
+    anna, peers, _ = await teleporting(sim)
+    peers.closed.clear()
+    await end(sim, anna)
+    await settle(sim)
+    assert anna.heard("DisableSimulator") and not anna.heard("KickUser")
+    assert anna.id not in sim.world.agents and not peers.closed
+
+
+async def test_back_again_before_the_departure_was_told(sim: TestSimulator) -> None:
+    anna, _, _ = await teleporting(sim)
+    sim.sessions.announce(handed_back(anna.agent, "teleport"))
+    assert anna.agent.child
+    anna.sends(Message("CompleteAgentMovement", AgentData={"CircuitCode": anna.agent.circuit_code}))
+    sim.neighbours.teleports.departed(anna.agent)  # late, and about the journey before
+    assert anna.agent.root and sim.world.position(anna.agent)[0] == 250.0
+
+
+async def test_who_went_on_does_not_tell_where_it_came_from(sim: TestSimulator) -> None:
+    peers = Peers(sim)
+    anna = add_child(sim, reason="teleport")
+    neighbours: Neighbours = sim.neighbours
+    await neighbours._tell_origin(anna.agent, "http://127.0.0.1:13000")
+    assert not peers.told
+
+
+# --- leaving from where the avatar is not
+
+
+async def test_who_cannot_cross_can_still_log_out(sim: TestSimulator) -> None:
+    """A client without crossings goes on speaking to the region its avatar walked out of."""
+    anna, peers, east = await at_the_border(sim)
+    peers.answer.set()
+    await settle(sim)
+    leave(anna)
+    await settle(sim)
+    assert anna.heard("LogoutReply") and anna.id not in sim.world.agents
+    (left,) = sim.backbone.called("leave")
+    assert str(left[2]) == east["region_id"] and left[3][0] == 1.0
+    assert (east["region_id"], anna.agent.session_id, "You have logged out.") in peers.closed
+
+
+async def test_logout_before_the_avatar_appeared(sim: TestSimulator) -> None:
+    anna = add_child(sim, reason="login", position=(30, 40, 25))
+    leave(anna)
+    await settle(sim)
+    assert anna.heard("LogoutReply") and anna.id not in sim.world.agents
+    (left,) = sim.backbone.called("leave")
+    assert left[0] == anna.id and left[3][:2] == (30, 40)
+
+
+async def test_a_view_cannot_log_out(sim: TestSimulator) -> None:
+    anna = add_child(sim)
+    leave(anna)
+    await settle(sim)
+    assert not anna.heard("LogoutReply") and not sim.backbone.called("leave")
+    assert anna.id in sim.world.agents
+
+
+async def test_who_walked_in_and_never_came_leaves_no_views(sim: TestSimulator) -> None:
+    peers = Peers(sim)
+    west = add_region(sim, "West", 999, 1000)
+    anna = add_child(sim)
+    state = {**handed_back(anna.agent, "crossing"), "children": {west["region_id"]: SEED}}
+    sim.sessions.announce(state)
+    sim.clock.advance(81.0)
+    await settle(sim)
+    assert anna.id not in sim.world.agents and sim.backbone.called("leave")
+    assert [closed[0] for closed in peers.closed] == [west["region_id"]]
+
+
+# --- memory
+
+
+async def test_a_queue_that_nobody_polls_is_bounded(sim: TestSimulator) -> None:
+    anna = add_root(sim)
+    assert anna.agent.events is not None
+    for _ in range(LIMIT + 500):
+        sim.neighbours.teleports.fail(anna.agent, "no")
+    assert len(anna.agent.events) == LIMIT and anna.agent.events.dropped >= 500
+
+
+# --- asking again
+
+
+async def test_full_updates_of_what_a_viewer_has_lost(sim: TestSimulator) -> None:
+    anna, bert = add_root(sim), add_root(sim)
+    sim.clock.advance(1.0)
+    sim.frame.once(sim.clock.now())
+    anna.forget()
+    asked = [{"CacheMissType": 0, "ID": one} for one in (bert.agent.local_id, 4_000_000, 0)]
+    anna.sends(Message("RequestMultipleObjects", ObjectData=asked))
+    (update,) = anna.heard("ObjectUpdate")
+    assert [block["FullID"] for block in update["ObjectData"]] == [bert.id]
