@@ -100,7 +100,7 @@ def test_prims_of_every_form_are_drawn(visitor: Open) -> None:
 
     def red() -> bool:
         picture = ada.picture()
-        return int(((picture[..., 0] > 90) & (picture[..., 1] < 60) & (picture[..., 2] < 60)).sum()) > 2000
+        return int(((picture[..., 0] > 70) & (picture[..., 1] < 40) & (picture[..., 2] < 40)).sum()) > 2000
 
     ada.until(red, "something red")
 

@@ -65,9 +65,8 @@ export const texts = {
     suns: { region: "Region's time", morning: "Morning", noon: "Noon", evening: "Evening", night: "Night" },
   },
   map: {
-    heading: "World map",
+    heading: "World map: where to?",
     mini: "Map of where you are",
-    go: (name: string, people: number) => `Teleport to ${name}, ${people === 1 ? "1 person" : `${people} people`} there`,
     here: "You are here",
     people: (count: number) => (count === 1 ? "1 person" : `${count} people`),
     close: "Close",

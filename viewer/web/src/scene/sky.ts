@@ -33,7 +33,7 @@ export class Sky {
   readonly horizon = new Color();
   readonly sun = new DirectionalLight(0xffffff, 3);
   private hemisphere = new HemisphereLight(0xffffff, 0x6b6455, 1);
-  private ambient = new AmbientLight(0xffffff, 0.25);
+  private ambient = new AmbientLight(0xffffff, 0.5);
   private fog = new Fog(0xffffff, FAR * 0.25, FAR);
   private dome: Mesh<SphereGeometry, ShaderMaterial>;
   private wanted = new Vector3(0.5, 0, 0.87);
@@ -90,7 +90,7 @@ export class Sky {
     this.sun.color.set(from[3]).lerp(new Color(to[3]), share);
     this.sun.intensity = from[4] + (to[4] - from[4]) * share;
     this.hemisphere.color.copy(this.zenith).lerp(this.horizon, 0.6);
-    this.hemisphere.intensity = 1.3;
+    this.hemisphere.intensity = 1.6;
     this.fog.color.copy(this.horizon);
     // By night the moon, opposite the sun, gives the light.
     const night = height < -0.04 ? -1 : 1;

@@ -110,8 +110,8 @@ export class WorldMap {
         const own = block.name === here;
         const button = h(
           "button",
-          { type: "button", "aria-label": own ? `${block.name}: ${t.here}` : t.go(block.name, block.agents) },
-          h("b", {}, block.name),
+          { type: "button" },
+          h("b", {}, block.name, " "),
           h("small", {}, own ? t.here : t.people(block.agents)),
         );
         if (own) button.className = "own";
