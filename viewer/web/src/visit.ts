@@ -13,10 +13,13 @@ import { MiniMap, WorldMap } from "./ui/map";
 import { Banner, Figures, helpPanel } from "./ui/panels";
 import { World } from "./world/world";
 
+/** Turn the avatar and place the camera: radians and metres. */
+type Look = (yaw: number, around: number, pitch: number, distance: number) => void;
+
 declare global {
   interface Window {
     /** For tests and the curious: what is standing and drawn. */
-    mainland?: { world: World; stage: Stage; standing: number | null; frames: number };
+    mainland?: { world: World; stage: Stage; standing: number | null; frames: number; look: Look };
   }
 }
 
@@ -27,7 +30,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   const water = new Water(stage.scene, sky);
   const world = new World(stage);
   const camera = new FollowCamera(stage.camera);
-  const state = (window.mainland = { world, stage, standing: null as number | null, frames: 0 });
+  const state = (window.mainland = { world, stage, standing: null as number | null, frames: 0, look: (() => {}) as Look });
   const began = performance.now();
 
   const banner = new Banner();
@@ -102,6 +105,10 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
       if (thing) connection.send(shift ? "sit" : "touch", { n: thing.n });
     },
   });
+  state.look = (yaw, around, pitch, distance) => {
+    controls.yaw = yaw;
+    Object.assign(camera, { around, pitch, distance });
+  };
   app.append(
     place, minimap.root, figures.root, chat.root,
     h("nav", { class: "bar card", "aria-label": texts.bar.label }, bar.fly, bar.run, bar.sit, bar.map, bar.figures, sun, bar.help, leave),

@@ -65,7 +65,7 @@ export class Figure {
   private label: Sprite | null = null;
   private phase = Math.random() * 6;
   private mode: Mode = "stand";
-  private current = pose("stand", 0, 0);
+  private current = structuredClone(pose("stand", 0, 0));
   private materials: MeshStandardMaterial[] = [];
   private name = "";
   private spot: Mesh | null = null;

@@ -18,13 +18,13 @@ const FAR = 900; // metres at which the land has faded into the sky
 const MOMENTS: [number, number, number, number, number][] = [
   [-0.35, 0x0a1230, 0x1c2b4f, 0x9db4e8, 0.9],
   [-0.08, 0x1b2b5c, 0x6a5a7c, 0xb9a8d8, 0.9],
-  [0.02, 0x35558f, 0xf0a070, 0xffa860, 1.6],
-  [0.18, 0x3f7cc4, 0xf3d3ab, 0xffdcaa, 2.4],
+  [0.02, 0x35558f, 0xf0a070, 0xffa860, 2.2],
+  [0.18, 0x3f7cc4, 0xf3d3ab, 0xffdcaa, 3.2],
   [0.5, 0x3478c8, 0xbfdcf0, 0xfff2dc, 3.0],
   [1.0, 0x2a6cc0, 0xb4d8f2, 0xfffaf0, 3.2],
 ];
 
-export const SUNS = { morning: 12, noon: 60, evening: 168, night: 220 } as const;
+export const SUNS = { morning: 10, noon: 60, evening: 172, night: 220 } as const;
 
 /** Sky, sun, moon, stars, fog and the light they give, all by where the sun stands. */
 export class Sky {
