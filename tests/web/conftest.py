@@ -98,7 +98,7 @@ class Visitor:
         return words in self.page.inner_text(".log")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # playwright's loop runs until it is closed, and other modules have loops of their own
 def browser() -> Iterator[Any]:
     with sync_playwright() as p:
         running = p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
