@@ -11,12 +11,14 @@ help: ## show this
 
 world: ## set up, then run a 2x2 grid; Ctrl-C ends it (data: ~/.local/share/mainland)
 	@.ci/venv
-	@exec $(BIN)/mainland up $(ARGS)
+	@.ci/page
+	@exec $(BIN)/mainland up --open $(ARGS)
 
 # pytest comes last, so that its closing line is the last thing seen.
-test: ## set up, then lint, types and all tests, with two public client libraries against a real grid
+test: ## set up, then lint, types and all tests, with two public client libraries and a browser in a real grid
 	@.ci/venv test
 	@tests/clients/setup.sh
+	@tests/web/setup.sh
 	@echo 'lint and types'
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES)
@@ -33,6 +35,6 @@ bench: ## run the benchmarks one after the other (several minutes)
 	  $(BIN)/python -m bench.$$name $(ARGS) || exit 1; done
 
 clean: ## remove what set-up and tests made; worlds stay
-	rm -rf .venv .venv-hippolyzer tests/clients/node/node_modules build dist *.egg-info
+	rm -rf .venv .venv-hippolyzer tests/clients/node/node_modules viewer/web/node_modules viewer/web/dist build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .ci/.venv.lock .clients-setup.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

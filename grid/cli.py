@@ -2,9 +2,11 @@
 
 import functools
 import json
+import os
 import shlex
 import shutil
 import sys
+import webbrowser
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -79,6 +81,7 @@ def up(
     advertise: Annotated[str | None, typer.Option(metavar="HOST", help=_help("advertise"))] = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help=_help("name"))] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once logins are accepted; run on behind.")] = False,
+    browse: Annotated[bool, typer.Option("--open", help="Open it in this desktop's browser.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Start a grid and stay with it; Ctrl-C ends all of it. A second run on the same DIR is the same grid."""
@@ -88,7 +91,16 @@ def up(
     asked = declared.load(
         layout.settings, regions=regions, http_port=http_port, bind=bind, advertise=advertise, name=name
     )
-    return start(layout, asked, detach, _print_json if as_json else lambda facts: _welcome(facts, detach))
+
+    def when_up(facts: dict[str, Any]) -> None:
+        if as_json:
+            _print_json(facts)
+        else:
+            _welcome(facts, detach)
+        if browse and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"):
+            webbrowser.open(facts["web_uri"])
+
+    return start(layout, asked, detach, when_up)
 
 
 def _print_json(facts: Any) -> None:
@@ -102,12 +114,14 @@ def _welcome(facts: dict[str, Any], detached: bool) -> None:
     where = "" if facts["data"] == str(Layout(default_dir()).root) else f" --data {shlex.quote(facts['data'])}"
     names = ", ".join(region["name"] for region in facts["regions"])
     console.print(f"\n[bold]{escape(facts['name'])} is up[/] in {facts['seconds']:.1f} s: {names}\n")
+    console.print(f"  In a browser    [bold]{facts['web_uri']}[/]")
     console.print(f"  Login address   [bold]{uri}[/]")
     for number, account in enumerate(facts["accounts"]):
         label = "Accounts" if number == 0 else ""
         console.print(f"  {label:<15} {account['first']} {account['last']}   password {account['password']}")
     console.print("\nWhat to try next")
-    console.print("  Walk in       Firestorm: Preferences > OpenSim > Grid Manager, add the login address, log in")
+    console.print("  Walk in       open the browser's address; Firestorm works too:")
+    console.print("                Preferences > OpenSim > Grid Manager, add the login address, log in")
     console.print(f"  Company       {me} bot --count 5{where}")
     console.print(f"  Who is where  curl {uri}regions")
     console.print(f"  An account    {me} user add First Last{where}")
@@ -289,7 +303,7 @@ def many_bots(
 @readable
 def logs(
     data: Data,
-    name: Annotated[str | None, typer.Argument(help="supervisor, backbone, assets, sims or a region's name.")] = None,
+    name: Annotated[str | None, typer.Argument(help="supervisor, backbone, assets, web, sims or a region's name.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 40,
 ) -> None:

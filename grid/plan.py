@@ -6,7 +6,7 @@ import ipaddress
 import re
 import socket
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from typing import Any
 
 from grid import names, ports
@@ -18,6 +18,7 @@ FORMAT = 1
 CORNER = 1000
 """Grid coordinates of the south-west region, in regions: far enough from 0 to grow in every direction."""
 MOST_REGIONS = 256
+GUESTS = ("nobody", "local", "everybody")
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Grid:
     http_port: int
     assets_port: int
     database: str | None
+    web_port: int = 0
+    guests: str = "local"
     regions: list[Region] = field(default_factory=list)
 
     @property
@@ -58,6 +61,16 @@ class Grid:
     @property
     def login_uri(self) -> str:
         return f"http://{self.advertise or self.address}:{self.http_port}/"
+
+    @property
+    def web_uri(self) -> str:
+        """Where people come in with a browser."""
+        return f"http://{self.advertise or self.address}:{self.web_port}/"
+
+    @property
+    def welcomes_guests(self) -> bool:
+        """Whether a browser may come without an account; "local": when only this machine can reach the grid."""
+        return self.guests == "everybody" or (self.guests == "local" and self.bind.startswith("127."))
 
     @property
     def inner_uri(self) -> str:
@@ -87,8 +100,10 @@ def load(layout: Layout) -> Grid | None:
                 "use the version that wrote it, or choose another --data",
             )
         regions = [_region(entry) for entry in saved["regions"]]
-        known = {f.name for f in dataclasses.fields(Grid)} - {"regions"}
-        return Grid(**{name: saved[name] for name in known}, regions=regions)
+        # A field with a default came later than the format: a grid saved before has none.
+        known = [f for f in dataclasses.fields(Grid) if f.name != "regions"]
+        values = {f.name: saved.get(f.name, f.default) if f.default is not MISSING else saved[f.name] for f in known}
+        return Grid(**values, regions=regions)
     except (KeyError, TypeError, ValueError) as error:
         raise GridError(
             f"{layout.saved} is damaged: {error!r}", "put back a copy of it, or choose another --data"
@@ -112,7 +127,9 @@ def save(layout: Layout, grid: Grid) -> None:
 def decide(saved: Grid | None, settings: Settings) -> Grid:
     """The grid to run: the saved one with what the user asked for now, or a new one. Ports are chosen later."""
     wanted = saved or Grid(settings.name, settings.bind, None, 0, 0, None)
-    for name in ("name", "bind", "advertise", "database"):
+    if settings.guests not in GUESTS:
+        raise GridError(f"guests = {settings.guests!r} is not a choice", f"use {', '.join(GUESTS)}")
+    for name in ("name", "bind", "advertise", "database", "guests"):
         if saved is None or name in settings.given:
             setattr(wanted, name, getattr(settings, name))
     if saved is None or "regions" in settings.given:
@@ -154,6 +171,7 @@ def choose_ports(grid: Grid, settings: Settings, claims: ports.Ports) -> list[st
         notes.append(f"port {default} is taken{ports.user_of(default)}: using {grid.http_port} instead")
     near = grid.http_port
     grid.assets_port = claims.take_preferred([grid.assets_port, near + ports.ASSETS])
+    grid.web_port = claims.take_preferred([grid.web_port, near + ports.WEB])
     for index, region in enumerate(grid.regions):
         before = region.port
         region.port = claims.take_preferred([before, near + ports.REGIONS + index], udp=True)

@@ -1,6 +1,6 @@
 """Which ports a grid uses.
 
-People type one port, the login's, so only that one is fixed. The others prefer places near it (assets +1, regions
+People type one port, the login's, so only that one is fixed. The others prefer places near it (assets +1, web +2, regions
 +10, +11, ...) because that is easy to open in a firewall, keep the place they had on the last run, and take any free
 one when theirs is taken.
 
@@ -18,6 +18,8 @@ from grid.errors import GridError
 
 ASSETS = 1
 """The asset store's preferred place: login port + 1."""
+WEB = 2
+"""The browser viewer's: login port + 2."""
 REGIONS = 10
 """The first region's: login port + 10."""
 BLOCK = 100
@@ -101,9 +103,9 @@ class Ports:
         return self.take_any(udp)
 
     def take_block(self, first: int, regions: int) -> bool:
-        """Claim a login port if the assets' and regions' preferred places beside it are free too."""
+        """Claim a login port if the other services' and regions' preferred places beside it are free too."""
         taken: list[int] = []
-        places = [(first, False), (first + ASSETS, False)]
+        places = [(first, False), (first + ASSETS, False), (first + WEB, False)]
         places += [(first + REGIONS + i, True) for i in range(regions)]
         for port, udp in places:
             if not self.take(port, udp):

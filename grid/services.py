@@ -3,6 +3,7 @@
     supervisor (mainland up)
      +-- backbone        login, presence, people, messages      HTTP, the port people type
      +-- assets          textures, animations, bodies           HTTP
+     +-- web             the viewer for browsers                HTTP and WebSockets
      +-- sims            warms imports and kernels once, then forks
           +-- one process a region                              UDP and HTTP on one port
 
@@ -35,7 +36,8 @@ Table = Callable[[Grid, Layout], Mapping[str, Command]]
 
 
 def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
-    """The grid's processes in the order they are stopped: sims first, while Backbone can still hear them say goodbye.
+    """The grid's processes in the order they are stopped: those who visit first, then sims, while Backbone can still
+    hear them say goodbye.
 
     They start together: addresses are known before, and each waits for the others by itself.
     """
@@ -43,7 +45,13 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
     assets_url = f"http://{grid.address}:{grid.assets_port}"
     write_json(layout.sims, sims_config(grid, layout), durable=False)
     database = ("--database", grid.database) if grid.database else ()
+    guests = ("--guests", str(layout.secret)) if grid.welcomes_guests else ()
     return {
+        "web": Command(
+            (*_PYTHON, "viewer.gateway", "--bind", grid.bind, "--port", str(grid.web_port), "--grid",
+             f"{grid.inner_uri}/", "--grid-name", grid.name, *guests),
+            grid.web_port,
+        ),
         "sims": Command((*_PYTHON, "sim", "--config", str(layout.sims)), hosts_regions=True),
         "backbone": Command(
             (*_PYTHON, "backbone", "--data", str(layout.backbone), *common, "--port", str(grid.http_port),

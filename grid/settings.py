@@ -66,6 +66,8 @@ SETTINGS = (
     Setting("bind", str, "127.0.0.1", "IPv4 address to listen on; this machine only unless asked otherwise", 1, 63),
     Setting("advertise", str, None, "address viewers are told to come to, when it is not the one bound", 1, 253),
     Setting("database", str, None, "SQLAlchemy URL of Backbone's database; default: SQLite under DIR/backbone", 1, 500),
+    Setting("guests", str, "local", "who may come by browser without an account: nobody, everybody, or everybody while "
+            "the grid is for this machine only (local)", 1, 9),
     Setting("start_seconds", float, 180.0, "how long a start may take; the first one compiles kernels", 5, 3600),
     Setting("stop_seconds", float, 10.0, "how long a process may take to end after TERM before KILL", 0.5, 600),
     Setting("restart_first_seconds", float, 0.5, "pause before a crashed service's first restart; doubles", 0.05, 60),
@@ -74,7 +76,7 @@ SETTINGS = (
     Setting("stuck_seconds", float, 60.0, "silent for this long = stuck: killed, started again; 0 = never", 0, 86400),
     Setting("log_megabytes", float, 10.0, "size at which a log is put aside", 0.01, 10000),
     Setting("log_files", int, 3, "how many put-aside logs are kept beside the live one", 1, 100),
-)
+)  # fmt: skip
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 

@@ -139,6 +139,7 @@ def describe(layout: Layout, grid: plan.Grid, made: list[dict[str, str]]) -> dic
         "event": "up",
         "name": grid.name,
         "login_uri": grid.login_uri,
+        "web_uri": grid.web_uri,
         "assets_uri": f"http://{grid.advertise or grid.address}:{grid.assets_port}/",
         "data": str(layout.root),
         "accounts": made,

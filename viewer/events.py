@@ -10,6 +10,9 @@ Two kinds of names share one hub. A name of the message table (``ChatFromSimulat
 ``friend-online``, ``friend-offline``, ``friend-changed``   ``Friend``
 ``friend-ended``   ``UUID`` of who ended it
 ``avatar-seen``, ``avatar-gone``, ``object-seen``, ``object-gone``   ``Entity``
+``described``      ``Entity``: its form, look, text or name came (again)
+``land``           ``Region``: more of its ground came
+``handshake``, ``time-of-day``   ``Region``: it told its name and ground; where its sun stands
 ``moved``          ``Entity``: some object or avatar got a new motion
 ``self-moved``     ``Entity``: the own avatar did
 ``animations``     ``(UUID, frozenset[UUID])``: everything that avatar plays now

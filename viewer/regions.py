@@ -31,6 +31,9 @@ class Region:
         self.id = NULL
         self.name = ""
         self.water_height = 20.0
+        self.ground: tuple[UUID, ...] = ()  # textures of the land from low to high, four
+        self.ground_heights: tuple[float, ...] = ()  # where the second begins, south-west, south-east, ...; then spans
+        self.sun = (0.5, 0.0, 0.87)  # towards the sun; unit vector, z up
         self.flags = 0
         self.access = 0
         self.dilation = 1.0  # world time / real time, as the region says in every update

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from protocol import objects
 from protocol.errors import ProtocolError
 from protocol.message import Message, text
+from protocol.shapes import WIRE_NAMES
 
 from .core import Heard, hears
 from .model import Entity, Vector, name_values
@@ -173,13 +175,15 @@ class Sight(Travel):
         entity.scale = block["Scale"]
         entity.state, entity.material, entity.click_action = block["State"], block["Material"], block["ClickAction"]
         entity.crc, entity.update_flags = block["CRC"], block["UpdateFlags"]
-        entity.text = text(block["Text"])
+        entity.text, entity.text_color = text(block["Text"]), bytes(block["TextColor"])
+        entity.shape = tuple(block[name] for name in WIRE_NAMES)
         entity.texture_entry, entity.extra_params = block["TextureEntry"], block["ExtraParams"]
         if entity.is_avatar:
             values = name_values(text(block["NameValue"]))
             entity.name = " ".join(part for part in (values.get("FirstName"), values.get("LastName")) if part)
             region.avatars[full_id] = entity
         moved = entity.moved_full(motion, heard.sequence, heard.now)
+        self.events.emit("described", entity)
         if new:
             self.events.emit("avatar-seen" if entity.is_avatar else "object-seen", entity)
         if moved and entity.own:
@@ -234,6 +238,15 @@ class Sight(Travel):
     def _layer(self, heard: Heard) -> None:
         if heard["LayerID"]["Type"] == _LAND:
             heard.region.add_land(heard["LayerData"]["Data"])
+
+            self.events.emit("land", heard.region)
+
+    @hears("SimulatorViewerTimeMessage")
+    def _time_of_day(self, heard: Heard) -> None:
+        x, y, z = heard["TimeInfo"]["SunDirection"]
+        if all(math.isfinite(part) for part in (x, y, z)):
+            heard.region.sun = (x, y, z)
+            self.events.emit("time-of-day", heard.region)
 
     @hears("SimStats")
     def _sim_stats(self, heard: Heard) -> None:

@@ -29,6 +29,7 @@ from .regions import Region
 
 log = logging.getLogger("viewer")
 HANDSHAKE_FLAGS = 0x1 | 0x2 | 0x4  # object cache in use, and empty; own appearance wanted
+_CORNERS = ("00", "01", "10", "11")
 # Shares of the bandwidth: resend, land, wind, cloud, task, texture, asset.
 _THROTTLE_SHARES = (0.10, 0.12, 0.02, 0.02, 0.35, 0.27, 0.12)
 
@@ -158,6 +159,11 @@ class Travel(Core):
         region.access = info["SimAccess"]
         region.water_height = info["WaterHeight"]
         region.id = heard["RegionInfo2"]["RegionID"]
+        region.ground = tuple(info[f"TerrainDetail{layer}"] for layer in range(4))
+        region.ground_heights = tuple(
+            info[f"Terrain{name}{corner}"] for name in ("StartHeight", "HeightRange") for corner in _CORNERS
+        )
+        self.events.emit("handshake", region)
         reply = Message("RegionHandshakeReply", AgentData=self.agent_block, RegionInfo={"Flags": HANDSHAKE_FLAGS})
         region.send(reply, tries=self.habits.resends_of_vital)
         if not region.handshaken:

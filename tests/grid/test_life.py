@@ -17,7 +17,7 @@ def test_up_status_down(mainland):
     status = mainland.status()
     assert status["running"] and status["state"] == "up"
     by_name = {process["name"]: process for process in status["processes"]}
-    assert set(by_name) == {"supervisor", "backbone", "assets", "sims", "Harbour", "Meadow"}
+    assert set(by_name) == {"supervisor", "backbone", "assets", "web", "sims", "Harbour", "Meadow"}
     for process in by_name.values():
         assert process["pid"] > 0 and process["health"] == "ok" and process["restarts"] == 0
         assert process["pss_bytes"] > 0 and process["cpu_percent"] >= 0
@@ -33,7 +33,7 @@ def test_the_second_run_is_the_same_grid(mainland):
     first = mainland.start("--regions", "1x1")
     mainland("down")
     second = mainland.start()
-    for key in ("login_uri", "assets_uri", "accounts", "regions", "name"):
+    for key in ("login_uri", "assets_uri", "web_uri", "accounts", "regions", "name"):
         assert second[key] == first[key]
     mainland("down")
     grown = mainland.start("--regions", "2x1")
@@ -61,7 +61,7 @@ def test_grids_that_start_at_the_same_moment_do_not_meet(mainland, second):
     assert not set(ports[0]) & set(ports[1])
 
 
-@pytest.mark.parametrize("name", ["backbone", "assets", "sims", "Harbour"])
+@pytest.mark.parametrize("name", ["backbone", "assets", "web", "sims", "Harbour"])
 def test_what_is_killed_comes_back_on_its_port(mainland, name):
     mainland.start("--regions", "2x1")
     before = mainland.part(name)

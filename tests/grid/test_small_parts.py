@@ -185,9 +185,11 @@ def test_the_real_command_lines(tmp_path):
     layout = Layout(tmp_path)
     layout.create()
     grid = decide(None, settings.load(bind="0.0.0.0", advertise="203.0.113.7", regions="2x1", name="Our World"))
-    grid.http_port, grid.assets_port = 9000, 9001
+    grid.http_port, grid.assets_port, grid.web_port = 9000, 9001, 9002
     table = services.commands(grid, layout)
-    assert list(table) == ["sims", "backbone", "assets"]
+    assert list(table) == ["web", "sims", "backbone", "assets"]
+    web = " ".join(table["web"].argv)
+    assert "--grid http://127.0.0.1:" in web and "--guests" not in web  # others can reach it: accounts only
     backbone = " ".join(table["backbone"].argv)
     assert "--grid-name Our World" in backbone and "--assets-url http://203.0.113.7:9001" in backbone
     assert "--database" not in backbone and table["backbone"].port == 9000

@@ -1,0 +1,191 @@
+"""The gateway as strangers find it: origins, tokens, limits, and what its frames hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+
+from tests.clients.grid import PASSWORD, Grid
+from viewer.gateway import frames
+from viewer.gateway.limits import Bucket, ByAddress
+from viewer.gateway.pictures import convert
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+async def http(gateway: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(gateway, headers={"Origin": gateway.rstrip("/")}) as session:
+        yield session
+
+
+async def guest(http: aiohttp.ClientSession, name: str = "Gus") -> str:
+    async with http.post("/api/login", json={"guest": name}) as reply:
+        assert reply.status == 200, await reply.text()
+        token: str = (await reply.json())["token"]
+        return token
+
+
+def socket(http: aiohttp.ClientSession, token: str, **more: Any) -> Any:
+    return http.ws_connect("/api/socket", protocols=("mainland.1", token), **more)
+
+
+async def told(ws: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
+    """The next JSON frame of that kind."""
+    async with asyncio.timeout(30):
+        async for message in ws:
+            if message.type is aiohttp.WSMsgType.TEXT and (found := json.loads(message.data))["t"] == kind:
+                return dict(found)
+    raise AssertionError(f"closed ({ws.close_code}) before {kind}")
+
+
+async def refused(http: aiohttp.ClientSession, token: str, **more: Any) -> int:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as error:
+        async with socket(http, token, **more):
+            pass
+    return error.value.status
+
+
+async def test_the_page_comes_with_a_strict_policy(http: aiohttp.ClientSession) -> None:
+    async with http.get("/") as reply:
+        policy = reply.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    for path in ("/%2e%2e/package.json", "/..%2f..%2fpyproject.toml", "/assets/../../package.json", "/%00", "/nothing"):
+        async with http.get(path) as reply:
+            assert reply.status == 404, path
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://127.0.0.1:1"])
+async def test_another_page_may_not_log_in_or_listen(gateway: str, http: aiohttp.ClientSession, origin: str) -> None:
+    token = await guest(http)
+    async with aiohttp.ClientSession(gateway, headers={"Origin": origin}) as stranger:
+        async with stranger.post("/api/login", json={"guest": "Eve"}) as reply:
+            assert reply.status == 403
+        assert await refused(stranger, token) == 403
+    async with socket(http, token) as ws:  # the refusal did not use it up
+        await told(ws, "hello")
+
+
+async def test_a_token_opens_once_and_a_lost_browser_comes_back(http: aiohttp.ClientSession) -> None:
+    assert await refused(http, "made-up") == 403
+    token = await guest(http)
+    async with socket(http, token) as ws:
+        hello = await told(ws, "hello")
+        await told(ws, "avatar")
+        ws.exception()
+    assert await refused(http, token) == 403
+    async with socket(http, hello["token"]) as ws:
+        again = await told(ws, "hello")
+        assert again["agent"] == hello["agent"] and again["token"] != hello["token"]
+        await told(ws, "avatar")
+
+
+async def test_a_second_window_takes_over(http: aiohttp.ClientSession) -> None:
+    async with socket(http, await guest(http)) as first:
+        hello = await told(first, "hello")
+        async with socket(http, hello["token"]) as second:
+            assert (await told(second, "hello"))["agent"] == hello["agent"]
+            async with asyncio.timeout(10):
+                async for _ in first:
+                    pass
+            assert first.close_code == 4001
+
+
+async def test_leaving_ends_the_session(grid: Grid, http: aiohttp.ClientSession) -> None:
+    async with socket(http, await guest(http)) as ws:
+        hello = await told(ws, "hello")
+        await told(ws, "avatar")
+        await ws.send_json({"t": "leave"})
+        async with asyncio.timeout(10):
+            async for _ in ws:
+                pass
+        assert ws.close_code == 4000
+    assert await refused(http, hello["token"]) == 403
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["", "[]", "{", '{"t":"serve"}', '{"t":"__init__"}', '{"t":"keys"}', '{"t":"keys","flags":-1,"yaw":0}',
+     '{"t":"keys","flags":1,"yaw":1e400}', '{"t":"say","text":5}', '{"t":"touch","n":{}}', "[" * 4000,
+     '{"t":"teleport","region":"x","position":[1,2]}', '{"t":"im","to":"x","text":"y"}'],
+)  # fmt: skip
+async def test_nonsense_ends_the_connection_and_nothing_else(http: aiohttp.ClientSession, nonsense: str) -> None:
+    async with socket(http, await guest(http)) as ws:
+        await told(ws, "hello")
+        for _ in range(25):
+            await ws.send_str(nonsense)
+        async with asyncio.timeout(10):
+            async for _ in ws:
+                pass
+        assert ws.close_code == 4003
+    async with http.get("/health") as reply:
+        assert reply.status == 200
+
+
+async def test_a_command_too_large_ends_the_connection(http: aiohttp.ClientSession) -> None:
+    async with socket(http, await guest(http)) as ws:
+        await told(ws, "hello")
+        await ws.send_str("x" * 100_000)
+        async with asyncio.timeout(10):
+            async for _ in ws:
+                pass
+        assert ws.close_code == 1009
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [({"guest": "<b>"}, 400), ({"guest": "x" * 40}, 400), ({"guest": 5}, 400), ({"first": "A"}, 400), ([], 400),
+     ({"first": "No", "last": "One", "password": "wrong"}, 403), ({"guest": "Ok", "place": {"region": "a&b"}}, 400),
+     ({"guest": "Ok", "place": {"region": "Harbour", "position": [1, 2, float("nan")]}}, 400)],
+)  # fmt: skip
+async def test_bad_logins_are_told_why(http: aiohttp.ClientSession, form: Any, status: int) -> None:
+    async with http.post("/api/login", json=form) as reply:
+        assert reply.status == status
+        assert set(await reply.json()) == {"title", "description"}
+
+
+async def test_an_account_enters_and_land_arrives(grid: Grid, http: aiohttp.ClientSession) -> None:
+    who = grid.account()
+    async with http.post("/api/login", json={"first": who.first, "last": who.last, "password": PASSWORD}) as reply:
+        token = (await reply.json())["token"]
+    async with socket(http, token) as ws, asyncio.timeout(30):
+        assert (await told(ws, "hello"))["agent"] == who.agent_id
+        async for message in ws:
+            if message.type is aiohttp.WSMsgType.BINARY and message.data[0] == frames.LAND:
+                deltas = np.frombuffer(zlib.decompress(message.data[9:]), "<u2")
+                heights = np.cumsum(deltas, dtype=np.uint16).astype(float)
+                assert heights.shape == (65536,) and np.ptp(heights) > 100
+                break
+
+
+def test_land_survives_its_frame() -> None:
+    heights = np.random.default_rng(1).uniform(-300, 300, (256, 256)).astype(np.float32)
+    heights[3, 4] = np.nan
+    data = frames.land(256000, 256256, heights)
+    assert struct.unpack_from("<Bii", data) == (frames.LAND, 256000, 256256)
+    steps = np.cumsum(np.frombuffer(zlib.decompress(data[9:]), "<u2"), dtype=np.uint16)
+    read = (steps.astype(float) - 32768) / 100
+    assert np.abs(read.reshape(256, 256) - np.nan_to_num(heights)).max() < 0.006
+
+
+def test_buckets_fill_with_time() -> None:
+    bucket = Bucket(2, 4, 0.0)
+    assert [bucket.take(0.0) for _ in range(5)] == [True] * 4 + [False]
+    assert bucket.take(0.5) and not bucket.take(0.5)
+    few = ByAddress(1, 1, most=2)
+    assert few.take("a", 0) and few.take("b", 0) and not few.take("c", 0)
+    assert few.take("c", 10)  # the idle ones were forgotten
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff\x4f\xff\x51" + bytes(200), b"GIF89a" + bytes(50), bytes(1000)])
+def test_a_picture_that_is_none(raw: bytes) -> None:
+    assert convert(raw, 256) is None

@@ -1,0 +1,206 @@
+"""The gateway's HTTP face.
+
+    GET  /                       the page, and its files
+    GET  /api/grid               name of the grid, whether guests may come
+    POST /api/login              {first, last, password, start?} or {guest: name} -> {token}
+    GET  /api/socket             WebSocket, subprotocols "mainland.1" and the token
+    GET  /texture/{id}/{size}    WebP
+    GET  /health, /metrics
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import mimetypes
+import re
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from aiohttp import web
+
+from viewer import LoginRefused, ViewerError
+
+from .commands import MOST_BYTES
+from .limits import ByAddress
+from .pictures import SIZES, Pictures
+from .sessions import Full, GuestsUnwelcome, Sessions
+
+log = logging.getLogger("gateway")
+PROTOCOL = "mainland.1"
+POLICY = "; ".join((
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob: data:", "connect-src 'self'",
+    "manifest-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+))  # fmt: skip
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+FOREVER = "public, max-age=31536000, immutable"
+_NAME = re.compile(r"[^\W_][\w .'-]{0,30}")
+_NO_PAGE = (
+    "<!doctype html><html lang=en><title>Mainland</title><h1>The page is not built</h1>"
+    "<p>Run <code>npm ci && npm run build</code> in <code>viewer/web</code>, then reload."
+)
+
+
+class App:
+    """Routes and what they need."""
+
+    def __init__(self, sessions: Sessions, pictures: Pictures, page: Path, grid_name: str) -> None:
+        self.sessions = sessions
+        self.pictures = pictures
+        self.grid_name = grid_name
+        self._page = page.resolve()
+        # A class of thirty comes from one address, all in the same minute.
+        self._logins = ByAddress(1.0, 100)
+        self._guests = ByAddress(0.2, 100)
+        self.web = web.Application(client_max_size=MOST_BYTES)
+        self.web.on_response_prepare.append(self._guard)
+        self.web.add_routes([
+            web.get("/api/grid", self.grid),
+            web.post("/api/login", self.login),
+            web.get("/api/socket", self.socket),
+            web.get("/texture/{id}/{size}", self.texture),
+            web.get("/health", self.health),
+            web.get("/metrics", self.metrics),
+            web.get("/{path:.*}", self.file),
+        ])  # fmt: skip
+
+    async def _guard(self, request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+
+    # -- the page ---------------------------------------------------------------------------------------------------
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        asked = request.match_info["path"] or "index.html"
+        if "\0" in asked:
+            raise web.HTTPNotFound(text="no such page")
+        path = (self._page / asked).resolve()
+        if not path.is_relative_to(self._page) or not path.is_file():
+            if request.path == "/":
+                return web.Response(text=_NO_PAGE, content_type="text/html", status=503)
+            raise web.HTTPNotFound(text="no such page")
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        # The build names files by their content, but for the page itself.
+        lasting = FOREVER if "assets" in path.parts[len(self._page.parts) :] else "no-cache"
+        return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": lasting})
+
+    async def grid(self, request: web.Request) -> web.Response:
+        return web.json_response({"name": self.grid_name, "guests": self.sessions.guests})
+
+    # -- sessions ---------------------------------------------------------------------------------------------------
+
+    def _same_origin(self, request: web.Request) -> None:
+        """Browsers tell the page's origin with every POST and socket; another page's has no business here."""
+        origin = request.headers.get("Origin", "")
+        if urlsplit(origin).netloc != request.host:
+            self.sessions.count["strangers"] += 1
+            raise _problem(web.HTTPForbidden, "origin", "this page is not ours")
+
+    async def login(self, request: web.Request) -> web.Response:
+        self._same_origin(request)
+        if request.content_type != "application/json":
+            raise _problem(web.HTTPUnsupportedMediaType, "form", "JSON, please")
+        if not self._logins.take(request.remote or "", monotonic()):
+            raise _problem(web.HTTPTooManyRequests, "busy", "too many logins; try again in a moment")
+        try:
+            form = await request.json()
+        except (ValueError, RecursionError):
+            form = None
+        if not isinstance(form, dict):
+            raise _problem(web.HTTPBadRequest, "form", "not a login")
+        try:
+            session = await self.sessions.login(*(await self._who(request, form)), _start(form))
+        except GuestsUnwelcome:
+            raise _problem(web.HTTPForbidden, "guests", "this grid asks for an account") from None
+        except Full:
+            raise _problem(web.HTTPServiceUnavailable, "full", "too many people are here") from None
+        except LoginRefused as refusal:
+            raise _problem(web.HTTPForbidden, "refused", refusal.message) from None
+        except ViewerError as error:
+            log.warning("login: %s", error)
+            raise _problem(web.HTTPBadGateway, "grid", "the grid does not answer") from None
+        self._learn_source(session.link.client)
+        return web.json_response({"token": session.token}, headers={"Cache-Control": "no-store"})
+
+    async def _who(self, request: web.Request, form: dict[str, Any]) -> tuple[str, str, str]:
+        guest = form.get("guest")
+        if guest is None:
+            words = [form.get(name) for name in ("first", "last", "password")]
+            first, last, password = (word if isinstance(word, str) else "" for word in words)
+            if not first or not password or max(len(first), len(last), len(password)) > 255:
+                raise _problem(web.HTTPBadRequest, "form", "first, last and password are texts")
+            return first, last, password
+        if not isinstance(guest, str) or not _NAME.fullmatch(guest.strip()):
+            raise _problem(web.HTTPBadRequest, "name", "letters, digits, spaces; 31 at most")
+        if not self._guests.take(request.remote or "", monotonic()):
+            raise _problem(web.HTTPTooManyRequests, "busy", "too many guests; try again in a moment")
+        return await self.sessions.guest(guest.strip().replace(" ", ""))
+
+    def _learn_source(self, client: Any) -> None:
+        """The region tells every viewer where textures are; it is the same place for all."""
+        if self.pictures.source is None:
+            caps = client.region.caps if client.region is not None else None
+            self.pictures.source = caps.urls.get("GetTexture") if caps is not None else None
+
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        self._same_origin(request)
+        offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        session = self.sessions.claim(offered[1]) if len(offered) == 2 and offered[0] == PROTOCOL else None
+        if session is None:
+            self.sessions.count["bad tokens"] += 1
+            raise _problem(web.HTTPForbidden, "token", "log in again")
+        socket = web.WebSocketResponse(
+            protocols=(PROTOCOL,), heartbeat=20.0, max_msg_size=MOST_BYTES, compress=False, timeout=2.0
+        )
+        await socket.prepare(request)
+        self._learn_source(session.link.client)
+        await self.sessions.serve(session, socket, {"grid": self.grid_name})
+        return socket
+
+    # -- the rest ---------------------------------------------------------------------------------------------------
+
+    async def texture(self, request: web.Request) -> web.Response:
+        try:
+            texture, size = UUID(request.match_info["id"]), int(request.match_info["size"])
+        except ValueError:
+            raise web.HTTPNotFound(text="no such picture") from None
+        picture = await self.pictures.get(texture, size) if size in SIZES else None
+        if picture is None:
+            raise web.HTTPNotFound(text="no such picture")
+        return web.Response(body=picture, content_type="image/webp", headers={"Cache-Control": FOREVER})
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "sessions": len(self.sessions)})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        rows = [f"gateway_sessions {len(self.sessions)}"]
+        rows += [f"gateway_{name.replace(' ', '_')}_total {n}" for name, n in sorted(self.sessions.count.items())]
+        return web.Response(text="\n".join(rows) + "\n")
+
+
+def _problem(kind: type[web.HTTPException], title: str, words: str) -> web.HTTPException:
+    body = json.dumps({"title": title, "description": words})
+    return kind(text=body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _start(form: dict[str, Any]) -> str:
+    """Where to begin: ``last``, or ``{region, position}`` as the address of a place tells."""
+    place = form.get("place")
+    if place is None:
+        return "last"
+    region = place.get("region") if isinstance(place, dict) else None
+    at = place.get("position") if isinstance(place, dict) else None
+    spot = [v for v in at if isinstance(v, int | float) and math.isfinite(v) and abs(v) < 5000] if isinstance(at, list) else []
+    if not isinstance(region, str) or not 0 < len(region) < 64 or "&" in region or len(spot) != 3:
+        raise _problem(web.HTTPBadRequest, "place", "no such place")
+    return f"uri:{region}&{spot[0]:g}&{spot[1]:g}&{spot[2]:g}"

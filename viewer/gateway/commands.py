@@ -1,0 +1,223 @@
+"""What a browser may ask: small JSON texts ``{"t": ..., ...}``, each checked, counted and limited.
+
+    keys      flags, yaw          control flags held, radians
+    say       text, type 0|1|2    whisper, say, shout
+    typing    on
+    fly, run  on
+    sit       n                   on a thing; without n on the ground
+    stand
+    touch     n
+    im        to, text
+    teleport  region, position    name of a region, metres in it
+    map                           every region, answered as "map"
+    ping      at                  answered as it came
+    leave                         log out
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import aiohttp
+from aiohttp import web
+
+from protocol.message import Message
+from viewer import ViewerError
+from viewer import movement as keys
+
+from .limits import Bucket
+
+if TYPE_CHECKING:
+    from .link import Link
+
+log = logging.getLogger("gateway")
+MOST_BYTES = 8192  # of one command
+MOST_BAD = 20  # commands that make no sense, before the browser is let go
+LONGEST_CHAT = 1023  # bytes, the protocol's
+_HELD = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | keys.FAST_AT | keys.FAST_LEFT | keys.FAST_UP
+
+
+class BadCommand(ValueError):
+    """A command that makes no sense."""
+
+
+class Commands:
+    """Reads a browser's commands and does them."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        now = link.client.clock()
+        self._any = Bucket(60, 120, now)
+        self._talk = Bucket(3, 15, now)
+        self._heavy = Bucket(0.5, 5, now)
+
+    async def read(self, socket: web.WebSocketResponse) -> None:
+        """Until the socket closes, or the browser sends too much nonsense."""
+        bad = 0
+        async for message in socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                bad += message.type is aiohttp.WSMsgType.BINARY
+            elif not self._any.take(self._link.client.clock()):
+                self._link.count["commands limited"] += 1
+            else:
+                try:
+                    self._do(message.data)
+                except BadCommand as error:
+                    self._link.count["bad commands"] += 1
+                    bad += 1
+                    log.debug("a command of %s: %s", self._link.client.name, error)
+                except ViewerError as error:  # the session ends; the socket will be closed from the other side
+                    log.info("%s: %s", self._link.client.name, error)
+            if bad > MOST_BAD:
+                await socket.close(code=4003, message=b"not understood")
+                return
+
+    def _do(self, raw: str) -> None:
+        try:
+            command = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise BadCommand("not JSON") from None
+        if not isinstance(command, dict):
+            raise BadCommand("not an object")
+        kind = command.get("t")
+        act = getattr(self, f"_{kind}", None) if isinstance(kind, str) and kind in _KINDS else None
+        if act is None:
+            raise BadCommand(f"no command {str(kind)[:40]!r}")
+        act(command)
+
+    # -- moving -----------------------------------------------------------------------------------------------------
+
+    def _keys(self, command: dict[str, Any]) -> None:
+        flags, yaw, client = _integer(command, "flags"), _number(command, "yaw"), self._link.client
+        held, yaw = flags & _HELD | client.keys & keys.FLY, math.remainder(yaw, math.tau)
+        if held == client.keys:
+            client.face(yaw)
+        else:
+            client.yaw = yaw  # goes out with the keys
+            client.hold(held)
+
+    def _fly(self, command: dict[str, Any]) -> None:
+        self._link.client.fly(command.get("on") is True)
+
+    def _run(self, command: dict[str, Any]) -> None:
+        self._link.client.run(command.get("on") is True)
+
+    def _sit(self, command: dict[str, Any]) -> None:
+        client, number = self._link.client, command.get("n")
+        if number is None:
+            self._later(client.sit_ground())
+            return
+        thing = self._link.thing(number)
+        if thing is None:
+            raise BadCommand("sit on what?")
+        self._later(client.sit_on(thing.id))
+
+    def _stand(self, command: dict[str, Any]) -> None:
+        self._later(self._link.client.stand())
+
+    def _teleport(self, command: dict[str, Any]) -> None:
+        name, position = _text(command, "region", 63), command.get("position", [128, 128, 30])
+        if not isinstance(position, list) or len(position) != 3:
+            raise BadCommand("a position is three numbers")
+        x, y, z = (_number({"v": part}, "v") for part in position)
+        self._later(self._link.client.teleport(name, (min(max(x, 0.0), 255.9), min(max(y, 0.0), 255.9), z)))
+
+    def _map(self, command: dict[str, Any]) -> None:
+        link = self._link
+
+        async def ask() -> None:
+            x, y = link.client.root.grid_x, link.client.root.grid_y
+            blocks = await link.client.map_blocks(max(0, x - 8), x + 8, max(0, y - 8), y + 8)
+            link.tell("map", blocks=[{"x": b.x, "y": b.y, "name": b.name, "agents": b.agents} for b in blocks])
+
+        self._later(ask())
+
+    # -- things and people ------------------------------------------------------------------------------------------
+
+    def _touch(self, command: dict[str, Any]) -> None:
+        thing, client = self._link.thing(command.get("n")), self._link.client
+        if thing is None or thing.is_avatar:
+            raise BadCommand("touch what?")
+        if not self._talk.take(client.clock()):
+            return
+        block = {"LocalID": thing.local_id}
+        thing.region.send(Message("ObjectGrab", AgentData=client.agent_block, ObjectData=block))
+        thing.region.send(Message("ObjectDeGrab", AgentData=client.agent_block, ObjectData=block))
+
+    def _say(self, command: dict[str, Any]) -> None:
+        words, kind, client = _text(command, "text", LONGEST_CHAT), command.get("type", 1), self._link.client
+        act = {0: client.whisper, 1: client.say, 2: client.shout}.get(kind) if isinstance(kind, int) else None
+        if act is None:
+            raise BadCommand("whisper, say or shout")
+        if not self._talk.take(client.clock()):
+            self._link.tell("notice", what="too-fast")
+        elif words.strip():
+            act(words)
+
+    def _typing(self, command: dict[str, Any]) -> None:
+        if self._talk.take(self._link.client.clock()):
+            self._link.client.typing(command.get("on") is True)
+
+    def _im(self, command: dict[str, Any]) -> None:
+        words, to, client = _text(command, "text", LONGEST_CHAT), command.get("to"), self._link.client
+        try:
+            agent = UUID(to if isinstance(to, str) else "")
+        except ValueError:
+            raise BadCommand("to whom?") from None
+        if self._talk.take(client.clock()) and words.strip():
+            client.im(agent, words)
+
+    # -- the session ------------------------------------------------------------------------------------------------
+
+    def _ping(self, command: dict[str, Any]) -> None:
+        self._link.tell("pong", at=_number(command, "at"))
+
+    def _leave(self, command: dict[str, Any]) -> None:
+        self._link.client.shut(None)
+
+    def _later(self, work: Any) -> None:
+        """Do what takes a while, beside reading on; tell of a failure."""
+        link = self._link
+
+        async def doing() -> None:
+            try:
+                await work
+            except ViewerError as error:
+                link.tell("alert", text=str(error))
+
+        if self._heavy.take(link.client.clock()):
+            link.client.spawn(doing(), "command")
+        else:
+            work.close()
+            link.tell("notice", what="too-fast")
+
+
+_KINDS = frozenset(
+    {"keys", "fly", "run", "sit", "stand", "teleport", "map", "touch", "say", "typing", "im", "ping", "leave"}
+)
+
+
+def _number(command: dict[str, Any], name: str) -> float:
+    value = command.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e15 < value < 1e15:
+        raise BadCommand(f"{name} is not a number")
+    return float(value)
+
+
+def _integer(command: dict[str, Any], name: str) -> int:
+    value = command.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
+        raise BadCommand(f"{name} is not a whole number")
+    return value
+
+
+def _text(command: dict[str, Any], name: str, most: int) -> str:
+    """A text of at most ``most`` bytes; half a surrogate pair or a NUL has no place on the wire."""
+    value = command.get(name)
+    if not isinstance(value, str):
+        raise BadCommand(f"{name} is not a text")
+    return value.replace("\0", "").encode(errors="ignore")[:most].decode(errors="ignore")

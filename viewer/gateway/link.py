@@ -1,0 +1,290 @@
+"""One person's link: a viewer client on one side, a browser's socket (or none for a while) on the other.
+
+Out of the client's events grow frames. Motions are kept as *which things moved* and read when the socket takes the
+next frame, so a slow browser gets fewer and fresher ones; everything else waits in order, up to ``MOST_WAITING`` bytes,
+beyond which the browser is let go. A browser that comes back is told the whole scene again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from viewer import Chat, Client, Entity, InstantMessage, Region, ViewerError
+from viewer import movement as keys
+
+from . import frames
+from .commands import Commands
+
+log = logging.getLogger("gateway")
+MOST_WAITING = 32 * 1024 * 1024
+FRAME_GAP = 1 / 30  # seconds between two frames of motions to one browser
+STATS_GAP = 1.0
+_PACK = 48 * 1024  # bytes of objects in one frame
+HISTORY = 100  # lines of chat a returning browser is shown again
+
+NAMES_OF_STATS = {0: "dilation", 1: "frames", 2: "physics", 11: "objects", 13: "agents", 14: "children"}
+
+
+class Link:
+    """The client's events into frames, the browser's commands into the client."""
+
+    def __init__(self, client: Client, count: Counter[str]) -> None:
+        self.client = client
+        self.count = count
+        self.socket: web.WebSocketResponse | None = None
+        self._waiting: deque[bytes | str] = deque()
+        self._waiting_bytes = 0
+        self._moved: dict[Entity, None] = {}
+        self._described: dict[Entity, None] = {}
+        self._land: dict[Region, None] = {}
+        self._numbers: dict[Entity, int] = {}  # what a thing is called towards the browser
+        self._things: dict[int, Entity] = {}
+        self._next_number = 1
+        self._chat: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+        self._wake = asyncio.Event()
+        self._commands = Commands(self)
+        listeners: dict[str, Callable[[Any], object]] = {
+            "described": self._on_described, "moved": self._on_moved, "self-moved": self._on_moved,
+            "avatar-gone": self._on_gone, "object-gone": self._on_gone, "animations": self._on_animations,
+            "land": self._on_land, "handshake": self._on_region, "region-gone": self._on_region_gone,
+            "region-changed": self._on_here, "time-of-day": self._on_sun, "chat": self._on_chat, "im": self._on_im,
+            "alert": self._on_alert, "kicked": self._on_kicked,
+        }  # fmt: skip
+        self._off = [client.on(name, listener) for name, listener in listeners.items()]
+
+    # -- the browser's side -----------------------------------------------------------------------------------------
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """Send a JSON frame ``{"t": kind, ...}``, in order."""
+        self._put(json.dumps({"t": kind, **fields}, ensure_ascii=False, separators=(",", ":")))
+
+    def _put(self, frame: bytes | str) -> None:
+        if self.socket is None:
+            return  # whoever comes back is told everything anyway
+        self._waiting.append(frame)
+        self._waiting_bytes += len(frame)
+        self._wake.set()
+
+    async def serve(self, socket: web.WebSocketResponse, greeting: dict[str, Any]) -> None:
+        """Be this browser's until its socket closes. A second browser of the same session replaces the first."""
+        before, self.socket = self.socket, socket
+        if before is not None:
+            await before.close(code=4001, message=b"another window took over")
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._scene(greeting)
+        writer = asyncio.create_task(self._write(socket))
+        try:
+            await self._commands.read(socket)
+        finally:
+            if self.socket is socket:
+                self.socket = None
+                self.client.hold(self.client.keys & keys.FLY)  # nobody holds the keys now
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    def _scene(self, greeting: dict[str, Any]) -> None:
+        client = self.client
+        self.tell("hello", **greeting, agent=str(client.agent_id), name=client.name)
+        for region in client.regions.values():
+            if region.handshaken:
+                self._on_region(region)
+                self._on_sun(region)
+        self._on_here(client.region)
+        for region in client.regions.values():
+            for entity in region.entities.values():
+                self._on_described(entity)
+            for agent_id, playing in region.animations.items():
+                self._on_animations((agent_id, playing))
+        for line in self._chat:
+            self.tell("chat", **line)
+
+    async def _write(self, socket: web.WebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
+        next_stats = 0.0
+        try:
+            while not socket.closed:
+                begun = loop.time()
+                if begun >= next_stats:
+                    next_stats = begun + STATS_GAP
+                    self.tell("stats", **self._figures())
+                self._collect()
+                if self._waiting_bytes > MOST_WAITING:
+                    self.count["too slow"] += 1
+                    await socket.close(code=4002, message=b"too slow")
+                    return
+                while self._waiting:
+                    frame = self._waiting.popleft()
+                    self._waiting_bytes -= len(frame)
+                    await (socket.send_str(frame) if isinstance(frame, str) else socket.send_bytes(frame))
+                    self.count["bytes out"] += len(frame)
+                    self.count["frames out"] += 1
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), max(0.02, next_stats - loop.time()))
+                except TimeoutError:
+                    continue
+                await asyncio.sleep(max(0.0, begun + FRAME_GAP - loop.time()))
+        except (ConnectionError, RuntimeError) as error:
+            log.debug("%s: %s", self.client.name, error)
+
+    # -- the scene --------------------------------------------------------------------------------------------------
+
+    def number(self, entity: Entity) -> int:
+        found = self._numbers.get(entity)
+        if found is None:
+            found = self._numbers[entity] = self._next_number
+            self._things[found] = entity
+            self._next_number += 1
+        return found
+
+    def thing(self, number: Any) -> Entity | None:
+        """The thing a browser means by that number."""
+        return self._things.get(number) if isinstance(number, int) else None
+
+    def _collect(self) -> None:
+        """What changed since the last frame, as frames."""
+        now = self.client.clock()
+        for region in [r for r in self._land if r.land_received == 1.0 and r.handle]:
+            self._put(frames.land(region.west, region.south, region.terrain))
+            del self._land[region]
+        described, self._described = self._described, {}
+        pack: list[bytes] = []
+        size = 0
+        for entity in described:
+            if entity.is_avatar:
+                where = [entity.region.west, entity.region.south]
+                self.tell("avatar", n=self.number(entity), id=str(entity.id), name=entity.name, at=where,
+                          own=entity.own, size=entity.scale)  # fmt: skip
+                continue
+            try:
+                pack.append(frames.thing(self.number(entity), entity))
+            except (OverflowError, ValueError, frames.struct.error):
+                self.count["undrawable"] += 1
+                continue
+            size += len(pack[-1])
+            if size > _PACK:
+                self._put(b"".join((bytes([frames.OBJECTS]), *pack)))
+                pack, size = [], 0
+        if pack:
+            self._put(b"".join((bytes([frames.OBJECTS]), *pack)))
+        moved, self._moved = self._moved, {}
+        records = []
+        for entity in moved:
+            parent = entity.region.entities.get(entity.parent_id) if entity.parent_id else None
+            try:
+                number, below = self.number(entity), self.number(parent) if parent is not None else 0
+                records.append(frames.motion(number, below, entity, now))
+            except (OverflowError, ValueError, frames.struct.error):
+                self.count["undrawable"] += 1
+        if records:
+            self._put(b"".join((bytes([frames.MOTIONS]), *records)))
+
+    def _on_described(self, entity: Entity) -> None:
+        self._described[entity] = self._moved[entity] = None
+        self._wake.set()
+
+    def _on_moved(self, entity: Entity) -> None:
+        self._moved[entity] = None
+        self._wake.set()
+
+    def _on_gone(self, entity: Entity) -> None:
+        self._described.pop(entity, None)
+        self._moved.pop(entity, None)
+        number = self._numbers.pop(entity, None)
+        if number is not None:
+            del self._things[number]
+            self.tell("gone", n=number)
+
+    def _on_animations(self, value: tuple[UUID, frozenset[UUID]]) -> None:
+        self.tell("animations", id=str(value[0]), playing=[str(playing) for playing in value[1]])
+
+    # -- regions ----------------------------------------------------------------------------------------------------
+
+    def _on_land(self, region: Region) -> None:
+        self._land[region] = None
+        self._wake.set()
+
+    def _on_region(self, region: Region) -> None:
+        heights = [value if math.isfinite(value) else 0.0 for value in region.ground_heights]
+        self.tell("region", at=[region.west, region.south], name=region.name, water=region.water_height,
+                  ground=[str(texture) for texture in region.ground], heights=heights)  # fmt: skip
+        self._on_land(region)
+
+    def _on_region_gone(self, region: Region) -> None:
+        self._land.pop(region, None)
+        for entity in [entity for entity in self._numbers if entity.region is region]:
+            self._on_gone(entity)
+        self.tell("region-gone", at=[region.west, region.south])
+
+    def _on_here(self, region: Region | None) -> None:
+        if region is not None:
+            self.tell("here", at=[region.west, region.south], name=region.name, position=self.client.arrival_position,
+                      yaw=self.client.yaw)  # fmt: skip
+
+    def _on_sun(self, region: Region) -> None:
+        if region is self.client.region:
+            self.tell("sun", towards=region.sun)
+
+    def _figures(self) -> dict[str, Any]:
+        region = self.client.region
+        if region is None:
+            return {}
+        circuit = region.circuit.stats
+        named = {name: region.stats[n] for n, name in NAMES_OF_STATS.items() if n in region.stats}
+        sums = [r.circuit.stats for r in self.client.regions.values()]
+        return {
+            **{name: value for name, value in named.items() if math.isfinite(value)},
+            "dilation": region.dilation,
+            "ping": None if region.circuit.ping is None else round(region.circuit.ping * 1000, 1),
+            "loss": round(circuit.missing / max(1, circuit.unique_in + circuit.missing), 4),
+            "region": region.name,
+            "near": len(self.client.avatars),
+            "seen": sum(len(r.entities) - len(r.avatars) for r in self.client.regions.values()),
+            "regions": len(self.client.regions),
+            "bytes": sum(s.bytes_in for s in sums),
+            "map": [[str(agent_id), region.west + x, region.south + y] for region in self.client.regions.values()
+                    for agent_id, (x, y, _) in list(region.coarse.items())[:200]],
+        }  # fmt: skip
+
+    # -- people -----------------------------------------------------------------------------------------------------
+
+    def _on_chat(self, chat: Chat) -> None:
+        line = {"name": chat.name, "id": str(chat.source_id), "source": chat.source_type, "type": chat.type,
+                "audible": chat.audible, "text": chat.text}  # fmt: skip
+        if chat.type not in (4, 5):
+            self._chat.append(line)
+        self.tell("chat", **line)
+
+    def _on_im(self, message: InstantMessage) -> None:
+        if message.dialog == 0:
+            self.tell("im", name=message.from_name, id=str(message.from_id), text=message.text, old=message.offline)
+
+    def _on_alert(self, words: str) -> None:
+        self.tell("alert", text=words)
+
+    def _on_kicked(self, reason: str) -> None:
+        self.tell("kicked", text=reason)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Log out, and let the browser know."""
+        for off in self._off:
+            off()
+        socket, self.socket = self.socket, None
+        if socket is not None and not socket.closed:
+            await socket.close(code=4000, message=b"the session has ended")
+        try:
+            await self.client.logout()
+        except ViewerError as error:
+            log.info("%s: %s", self.client.name, error)

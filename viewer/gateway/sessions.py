@@ -1,0 +1,160 @@
+"""Who is logged in through this gateway, and the tokens that open a socket.
+
+    browser                        gateway
+      | POST /api/login {name...} --->|  logs in to the grid
+      |<------------- {token: A}      |
+      | WebSocket, token A ---------->|  A is used up
+      |<------------- hello, token B  |
+      x connection lost               |  the session stays for ``LINGER`` seconds
+      | WebSocket, token B ---------->|  the same session goes on
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+import viewer
+from viewer import Habits, LoginRefused
+
+from .link import Link
+
+log = logging.getLogger("gateway")
+LINGER = 60.0  # seconds a session outlives its browser's connection
+
+
+class Full(Exception):
+    """The gateway holds as many sessions as it may."""
+
+
+class GuestsUnwelcome(Exception):
+    """This grid has no guest accounts."""
+
+
+class Session:
+    """One login: its link, the token that opens the next socket, and the timer that ends it."""
+
+    def __init__(self, sessions: Sessions, link: Link) -> None:
+        self.link = link
+        self.token = ""
+        self._sessions = sessions
+        self._timer: asyncio.TimerHandle | None = None
+
+    def linger(self) -> None:
+        """Nobody is connected: end after a while."""
+        self.hold()
+        self._timer = asyncio.get_running_loop().call_later(self._sessions.linger, self._sessions.end, self)
+
+    def hold(self) -> None:
+        """Somebody is connected."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Sessions:
+    """All sessions, by token."""
+
+    def __init__(
+        self, grid: str, http: aiohttp.ClientSession, secret: str | None, most: int, linger: float = LINGER
+    ) -> None:
+        self.grid = grid
+        self.count: Counter[str] = Counter()
+        self.linger = linger
+        self._http = http
+        self._secret = secret
+        self._most = most
+        self._entering = 0
+        self._by_token: dict[str, Session] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    @property
+    def guests(self) -> bool:
+        """Whether people may come without an account."""
+        return self._secret is not None
+
+    async def login(self, first: str, last: str, password: str, start: str) -> Session:
+        """Log in to the grid. Raises ``Full``, and what ``viewer.login`` raises."""
+        if len(self._by_token) + self._entering >= self._most:
+            raise Full
+        self._entering += 1
+        try:
+            client = await viewer.login(
+                self.grid, first, last, password, start, http=self._http, habits=Habits(draw_distance=256.0)
+            )
+        finally:
+            self._entering -= 1
+        session = Session(self, Link(client, self.count))
+        self._renew(session)
+        client.on("closed", lambda reason: self.end(session))
+        session.linger()
+        self.count["logins"] += 1
+        return session
+
+    async def guest(self, name: str) -> tuple[str, str, str]:
+        """Make an account for a guest; its first name, last name and password, which nobody else ever learns.
+
+        Raises ``GuestsUnwelcome``, or ``LoginRefused`` if the name is no good or all its forms are taken.
+        """
+        if self._secret is None:
+            raise GuestsUnwelcome
+        headers = {"Authorization": f"Bearer {self._secret}"}
+        for _ in range(5):
+            who = {"first": name, "last": f"Guest{secrets.randbelow(9000) + 1000}", "password": secrets.token_urlsafe(9)}
+            try:
+                async with self._http.post(f"{self.grid}users", json=who, headers=headers) as reply:
+                    if reply.status == 201:
+                        self.count["guests"] += 1
+                        return who["first"], who["last"], who["password"]
+                    if reply.status != 409:
+                        raise LoginRefused("name", "This name cannot be used.")
+            except (TimeoutError, aiohttp.ClientError):
+                raise viewer.LoginFailed("the grid does not answer") from None
+        raise LoginRefused("name", "This name is taken.")
+
+    def _renew(self, session: Session) -> str:
+        self._by_token.pop(session.token, None)
+        session.token = secrets.token_urlsafe(24)
+        self._by_token[session.token] = session
+        return session.token
+
+    def claim(self, token: str) -> Session | None:
+        """The session a token opens, which with that is used up; None for one that opens nothing."""
+        session = self._by_token.get(token)
+        if session is not None:
+            self._renew(session)
+        return session
+
+    async def serve(self, session: Session, socket: web.WebSocketResponse, greeting: dict[str, Any]) -> None:
+        """Be a browser's, until its connection ends."""
+        session.hold()
+        try:
+            await session.link.serve(socket, {**greeting, "token": session.token})
+        finally:
+            if session.link.socket is None and session.token in self._by_token:
+                session.linger()
+
+    def end(self, session: Session) -> None:
+        """End a session; harmless for one that has ended."""
+        session.hold()
+        if self._by_token.pop(session.token, None) is None:
+            return
+        task = asyncio.get_running_loop().create_task(session.link.close())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """End all sessions and wait for their goodbyes."""
+        for session in list(self._by_token.values()):
+            self.end(session)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=6.0)

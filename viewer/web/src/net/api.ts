@@ -1,0 +1,51 @@
+/** Questions to the gateway that need no session. */
+export interface Grid {
+  name: string;
+  guests: boolean;
+}
+
+export interface Place {
+  region: string;
+  position: [number, number, number];
+}
+
+export type Who = { guest: string } | { first: string; last: string; password: string };
+
+/** A login that did not work; `title` is one of `texts.login.problems`. */
+export class LoginProblem extends Error {
+  constructor(
+    readonly title: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export async function grid(): Promise<Grid> {
+  return (await fetch("api/grid")).json();
+}
+
+/** Log in; the token that opens the socket. Throws LoginProblem. */
+export async function login(who: Who, place: Place | null): Promise<string> {
+  let reply: Response;
+  try {
+    reply = await fetch("api/login", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ ...who, place }),
+    });
+  } catch {
+    throw new LoginProblem("network", "");
+  }
+  const answer = await reply.json().catch(() => ({}));
+  if (!reply.ok) throw new LoginProblem(String(answer.title), String(answer.description ?? ""));
+  return answer.token;
+}
+
+/** The place in the page's address, as `#Harbour/128/128/25`. */
+export function placeInAddress(): Place | null {
+  const parts = decodeURIComponent(location.hash.slice(1)).split("/");
+  const position = parts.slice(1, 4).map(Number);
+  if (!parts[0] || parts[0].length > 63 || position.length !== 3 || !position.every(Number.isFinite)) return null;
+  return { region: parts[0], position: position as [number, number, number] };
+}

@@ -1,0 +1,85 @@
+/** The connection to the gateway: opens with a one-time token, comes back by itself for a minute. */
+export interface Hello {
+  t: "hello";
+  token: string;
+  grid: string;
+  agent: string;
+  name: string;
+}
+
+export type Told = { t: string } & Record<string, any>;
+
+export interface Listener {
+  told(message: Told): void;
+  frame(data: ArrayBuffer): void;
+  state(state: "open" | "lost" | "ended" | "elsewhere"): void;
+}
+
+const FINAL = new Set([4000, 4001, 4003]);
+const PATIENCE = 60_000;
+
+export class Connection {
+  bytes = 0;
+  private socket: WebSocket | null = null;
+  private lostAt = 0;
+  private tries = 0;
+  private left = false;
+
+  constructor(
+    private token: string,
+    private listener: Listener,
+  ) {
+    this.open();
+  }
+
+  private open(): void {
+    const url = new URL("api/socket", location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    url.hash = "";
+    const socket = (this.socket = new WebSocket(url, ["mainland.1", this.token]));
+    socket.binaryType = "arraybuffer";
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      this.lostAt = this.tries = 0;
+      this.listener.state("open");
+    };
+    socket.onmessage = (event) => {
+      if (typeof event.data === "string") {
+        this.bytes += event.data.length;
+        const message = JSON.parse(event.data) as Told;
+        if (message.t === "hello") this.token = message.token;
+        this.listener.told(message);
+      } else {
+        this.bytes += event.data.byteLength;
+        this.listener.frame(event.data);
+      }
+    };
+    socket.onclose = (event) => this.closed(event.code, opened);
+  }
+
+  private closed(code: number, opened: boolean): void {
+    this.socket = null;
+    if (this.left || FINAL.has(code)) {
+      this.listener.state(code === 4001 ? "elsewhere" : "ended");
+      return;
+    }
+    this.lostAt ||= performance.now();
+    if (performance.now() - this.lostAt > PATIENCE) {
+      this.listener.state("ended");
+      return;
+    }
+    if (opened || this.tries === 0) this.listener.state("lost");
+    setTimeout(() => this.open(), Math.min(5000, 300 * 2 ** this.tries++));
+  }
+
+  /** Tell the gateway; silently nothing while the connection is lost. */
+  send(kind: string, fields: Record<string, unknown> = {}): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ t: kind, ...fields }));
+  }
+
+  leave(): void {
+    this.left = true;
+    this.send("leave");
+  }
+}

@@ -1,0 +1,57 @@
+import { LinearMipmapLinearFilter, RepeatWrapping, SRGBColorSpace, Texture } from "three";
+
+export const BLANK = "5748decc-f629-461c-9a36-a35a221fe21f";
+export const TRANSPARENT = "8dcd4a48-2d37-4909-9f78-f7a9eb4ef903";
+const AT_ONCE = 6;
+
+/** Pictures from the gateway, each fetched once; a few at a time, so that the page stays awake. */
+export class Textures {
+  private known = new Map<string, Texture>();
+  private waiting: (() => Promise<void>)[] = [];
+  private running = 0;
+
+  constructor(private anisotropy: number) {}
+
+  /** The texture of that id; it is white until it came, and stays so if there is none. */
+  get(id: string, size = 256, loaded?: (texture: Texture) => void): Texture {
+    const key = `${id}/${size}`;
+    let texture = this.known.get(key);
+    if (!texture) {
+      texture = new Texture();
+      texture.wrapS = texture.wrapT = RepeatWrapping;
+      texture.colorSpace = SRGBColorSpace;
+      texture.minFilter = LinearMipmapLinearFilter;
+      texture.anisotropy = this.anisotropy;
+      this.known.set(key, texture);
+      const fetched = texture;
+      this.waiting.push(() => this.fetch(key, fetched, loaded));
+      this.next();
+    } else if (loaded && texture.image) {
+      loaded(texture);
+    }
+    return texture;
+  }
+
+  private next(): void {
+    while (this.running < AT_ONCE && this.waiting.length) {
+      this.running++;
+      void this.waiting
+        .shift()!()
+        .finally(() => {
+          this.running--;
+          this.next();
+        });
+    }
+  }
+
+  private async fetch(key: string, texture: Texture, loaded?: (texture: Texture) => void): Promise<void> {
+    const reply = await fetch(`texture/${key}`).catch(() => null);
+    if (!reply?.ok) return;
+    const picture = await createImageBitmap(await reply.blob(), { imageOrientation: "flipY" }).catch(() => null);
+    if (!picture) return;
+    texture.image = picture;
+    texture.flipY = false; // done by the bitmap
+    texture.needsUpdate = true;
+    loaded?.(texture);
+  }
+}

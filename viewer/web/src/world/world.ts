@@ -1,0 +1,326 @@
+import { Group, Matrix4, Quaternion, Raycaster, Vector2, Vector3, type Sprite } from "three";
+import type { MotionRecord, ObjectRecord, Land } from "../net/frames";
+import type { Told } from "../net/socket";
+import { Figure } from "../scene/avatars";
+import { Batches, type Slot } from "../scene/batches";
+import { looks } from "../scene/look";
+import type { Stage } from "../scene/stage";
+import { drop, tag } from "../scene/tags";
+import { Terrain } from "../scene/terrain";
+import { Textures, TRANSPARENT } from "../scene/textures";
+import { Motion } from "./motion";
+
+const key = (at: [number, number]) => `${at[0]},${at[1]}`;
+const PRIM = 9;
+
+/** A region in view: its land, and the corner that everything in it counts from. */
+export interface Region {
+  at: [number, number];
+  name: string;
+  water: number;
+  group: Group;
+  terrain: Terrain;
+  heights: Float32Array | null;
+  step: number;
+}
+
+/** A prim or a person. */
+export interface Thing {
+  n: number;
+  region: string;
+  parent: number;
+  children: Set<number>;
+  motion: Motion;
+  moving: boolean;
+  frame: Matrix4; // where it is and how it is turned, in its region
+  // a prim
+  record?: ObjectRecord;
+  slots?: Slot[];
+  words?: Sprite | null;
+  // a person
+  figure?: Figure;
+  id?: string;
+  name?: string;
+  own?: boolean;
+  height?: number;
+}
+
+/** Everything the gateway has told of, as it stands in the scene. */
+export class World {
+  readonly regions = new Map<string, Region>();
+  readonly things = new Map<number, Thing>();
+  readonly textures: Textures;
+  here = "";
+  agent = "";
+  me: Thing | null = null;
+  /** Where the own avatar faces by its keys, which are ahead of the region's news. */
+  yaw = 0;
+  private origin: [number, number] | null = null;
+  private early = new Map<number, MotionRecord>();
+  private animations = new Map<string, Set<string>>();
+  private batches: Batches;
+  private scale = new Matrix4();
+  private place = new Matrix4();
+  private spot = new Vector3();
+  private quaternion = new Quaternion();
+  private one = new Vector3(1, 1, 1);
+  private away = new Vector3();
+
+  constructor(private stage: Stage) {
+    this.textures = new Textures(stage.software ? 1 : stage.renderer.capabilities.getMaxAnisotropy());
+    this.batches = new Batches(stage.scene, this.textures);
+  }
+
+  /** Forget all: the gateway is about to tell it again. */
+  clear(): void {
+    for (const n of [...this.things.keys()]) this.gone(n);
+    for (const region of [...this.regions.values()]) this.regionGone(region.at);
+    this.early.clear();
+    this.animations.clear();
+    this.me = null;
+    this.origin = null;
+  }
+
+  // -- regions --------------------------------------------------------------------------------------------------
+
+  region(told: Told): void {
+    const region = this.regionAt(told.at);
+    region.name = told.name;
+    region.water = told.water;
+    region.terrain.describe(told.ground, told.heights, told.water);
+  }
+
+  private regionAt(at: [number, number]): Region {
+    let region = this.regions.get(key(at));
+    if (!region) {
+      this.origin ??= at;
+      const group = new Group();
+      group.position.set(at[0] - this.origin[0], at[1] - this.origin[1], 0);
+      this.stage.scene.add(group);
+      const terrain = new Terrain(group, this.textures);
+      region = { at, name: "", water: 20, group, terrain, heights: null, step: 0 };
+      this.regions.set(key(at), region);
+    }
+    return region;
+  }
+
+  regionGone(at: [number, number]): void {
+    const region = this.regions.get(key(at));
+    if (!region) return;
+    region.terrain.dispose();
+    region.group.removeFromParent();
+    this.regions.delete(key(at));
+  }
+
+  land(land: Land): void {
+    const region = this.regionAt([land.west, land.south]);
+    region.heights = land.heights;
+    // Its own mesh, and those to the west and south whose edge it closes.
+    for (const [dx, dy] of [[0, 0], [-256, 0], [0, -256], [-256, -256]]) {
+      const near = this.regions.get(key([land.west + dx, land.south + dy]));
+      if (near?.heights) this.build(near);
+    }
+  }
+
+  private build(region: Region): void {
+    const [x, y] = region.at;
+    const beside = (dx: number, dy: number) => this.regions.get(key([x + dx, y + dy]))?.heights ?? undefined;
+    region.terrain.ground.fill(region.heights!, beside(256, 0), beside(0, 256), beside(256, 256));
+    const home = key(region.at) === this.here;
+    region.step = this.stage.software ? (home ? 2 : 4) : home ? 1 : 2;
+    region.terrain.build(region.step);
+  }
+
+  hereIs(told: Told): void {
+    const before = this.here;
+    this.here = key(told.at);
+    const region = this.regionAt(told.at);
+    // Far from where we began, numbers get coarse: count from here on.
+    const [dx, dy] = [told.at[0] - this.origin![0], told.at[1] - this.origin![1]];
+    if (Math.hypot(dx, dy) > 4096) {
+      this.origin = told.at;
+      for (const each of this.regions.values()) {
+        each.group.position.set(each.at[0] - this.origin![0], each.at[1] - this.origin![1], 0);
+      }
+      for (const thing of this.things.values()) thing.moving = true;
+    }
+    const left = this.regions.get(before);
+    for (const each of [region, left]) if (each?.heights) this.build(each);
+    if (before !== this.here) this.chooseMe();
+  }
+
+  /** Height of the land (or the water above it) at scene coordinates. */
+  ground = (x: number, y: number): number => {
+    for (const region of this.regions.values()) {
+      const [lx, ly] = [x - region.group.position.x, y - region.group.position.y];
+      if (lx >= 0 && ly >= 0 && lx < 256 && ly < 256 && region.terrain.ground.known) {
+        return Math.max(region.terrain.ground.at(lx, ly), region.water);
+      }
+    }
+    return this.regions.get(this.here)?.water ?? 20;
+  };
+
+  // -- things ---------------------------------------------------------------------------------------------------
+
+  private thing(n: number, region: string): Thing {
+    let thing = this.things.get(n);
+    if (!thing) {
+      thing = { n, region, parent: 0, children: new Set(), motion: new Motion(), moving: true, frame: new Matrix4() };
+      this.things.set(n, thing);
+      const early = this.early.get(n);
+      if (early) {
+        this.early.delete(n);
+        this.moved(early, performance.now() / 1000);
+      }
+    }
+    return thing;
+  }
+
+  object(record: ObjectRecord): void {
+    const thing = this.thing(record.n, key([record.west, record.south]));
+    this.undress(thing);
+    thing.record = record;
+    thing.moving = true;
+    if (record.pcode !== PRIM) return; // trees and grass are not drawn
+    const look = looks(record.look);
+    thing.slots = [];
+    this.batches.faces(record.shapeKey, record.shape).forEach((form, face) => {
+      const skin = look(face);
+      if (skin.color[3] < 0.01 || skin.texture === TRANSPARENT) return;
+      thing.slots!.push(this.batches.add(record.shapeKey, face, form, skin, record.n));
+    });
+    if (record.text.trim()) {
+      const [r, g, b, a] = record.textColor;
+      thing.words = tag(record.text, `rgba(${r}, ${g}, ${b}, ${a / 255})`, false);
+      this.stage.scene.add(thing.words);
+    }
+  }
+
+  private undress(thing: Thing): void {
+    for (const slot of thing.slots ?? []) this.batches.remove(slot);
+    thing.slots = undefined;
+    drop(thing.words ?? null);
+    thing.words = null;
+  }
+
+  avatar(told: Told): void {
+    const thing = this.thing(told.n, key(told.at));
+    if (!thing.figure) {
+      thing.figure = new Figure(told.id, !this.stage.software);
+      thing.figure.playing = this.animations.get(told.id) ?? new Set();
+      this.stage.scene.add(thing.figure.root);
+    }
+    Object.assign(thing, { id: told.id, name: told.name, own: told.own, height: told.size[2] });
+    thing.figure.describe(told.name, told.size[2], told.own);
+    this.chooseMe();
+  }
+
+  /** At a border two regions may show us; the one we stand in counts. */
+  private chooseMe(): void {
+    const mine = [...this.things.values()].filter((thing) => thing.own);
+    this.me = mine.find((thing) => thing.region === this.here) ?? this.me ?? mine[0] ?? null;
+    if (this.me && !this.things.has(this.me.n)) this.me = mine[0] ?? null;
+    for (const thing of mine) thing.figure!.root.visible = thing === this.me;
+  }
+
+  animate(told: Told): void {
+    const playing = new Set<string>(told.playing);
+    this.animations.set(told.id, playing);
+    for (const thing of this.things.values()) if (thing.figure && thing.id === told.id) thing.figure.playing = playing;
+  }
+
+  moved(record: MotionRecord, now: number): void {
+    const thing = this.things.get(record.n);
+    if (!thing) {
+      this.early.set(record.n, record);
+      return;
+    }
+    const parted = thing.parent !== record.parent;
+    if (parted) {
+      this.things.get(thing.parent)?.children.delete(thing.n);
+      this.things.get(record.parent)?.children.add(thing.n);
+      thing.parent = record.parent;
+    }
+    thing.motion.take(record, now, !parted);
+    thing.moving = true;
+  }
+
+  gone(n: number): void {
+    const thing = this.things.get(n);
+    this.early.delete(n);
+    if (!thing) return;
+    this.undress(thing);
+    thing.figure?.dispose();
+    this.things.get(thing.parent)?.children.delete(n);
+    this.things.delete(n);
+    if (thing === this.me) this.chooseMe();
+  }
+
+  // -- every frame ----------------------------------------------------------------------------------------------
+
+  step(now: number, dt: number): void {
+    for (const thing of this.things.values()) {
+      if (thing.moving) this.stepThing(thing, now, dt, 0);
+      if (thing.figure) this.stepFigure(thing, now, dt);
+    }
+  }
+
+  private stepThing(thing: Thing, now: number, dt: number, depth: number): void {
+    const moving = thing.motion.step(now, dt);
+    thing.moving = moving;
+    const { position, rotation } = thing.motion;
+    thing.frame.compose(position, rotation, this.one);
+    const parent = thing.parent ? this.things.get(thing.parent) : undefined;
+    if (parent) thing.frame.premultiply(parent.frame);
+    const region = this.regions.get(thing.region);
+    if (!region) return;
+    const [dx, dy] = [region.group.position.x, region.group.position.y];
+    if (thing.record) {
+      this.place.copy(thing.frame);
+      this.place.elements[12] += dx;
+      this.place.elements[13] += dy;
+      if (thing.words) thing.words.position.set(this.place.elements[12], this.place.elements[13], this.place.elements[14] + thing.record.scale[2] / 2 + 0.15);
+      this.place.multiply(this.scale.makeScale(...thing.record.scale));
+      for (const slot of thing.slots ?? []) slot.batch.move(slot, this.place);
+    }
+    // Links hang on their root; the depth is bounded whatever was sent.
+    if (depth < 4) {
+      for (const n of thing.children) {
+        const child = this.things.get(n);
+        if (child) this.stepThing(child, now, dt, depth + 1);
+      }
+    }
+  }
+
+  private stepFigure(thing: Thing, now: number, dt: number): void {
+    const region = this.regions.get(thing.region);
+    if (!region) return;
+    const root = thing.figure!.root;
+    thing.frame.decompose(this.spot, this.quaternion, this.away);
+    root.position.set(this.spot.x + region.group.position.x, this.spot.y + region.group.position.y, this.spot.z);
+    const velocity = thing.motion.velocity;
+    if (thing === this.me && !thing.parent) {
+      // The own figure turns with the keys at once.
+      const swing = this.yaw - root.rotation.z;
+      root.rotation.set(0, 0, root.rotation.z + Math.atan2(Math.sin(swing), Math.cos(swing)) * (1 - Math.exp(-18 * dt)));
+    } else root.quaternion.copy(this.quaternion);
+    thing.figure!.ground(root.position.z - this.ground(root.position.x, root.position.y));
+    const facing = this.away.set(1, 0, 0).applyQuaternion(root.quaternion);
+    const forward = velocity.x * facing.x + velocity.y * facing.y;
+    thing.figure!.step(now, dt, Math.hypot(velocity.x, velocity.y), forward, thing.parent !== 0);
+  }
+
+  // -- picking --------------------------------------------------------------------------------------------------
+
+  private ray = new Raycaster();
+
+  /** The prim under a point of the screen (-1..1), within `reach` metres; null when land is before it. */
+  pick(point: Vector2, reach = 100): Thing | null {
+    this.ray.setFromCamera(point, this.stage.camera);
+    this.ray.far = reach;
+    const lands = [...this.regions.values()].flatMap((region) => region.group.children);
+    const hit = this.ray.intersectObjects([...this.batches.meshes, ...lands], false)[0];
+    const slot = hit?.object.userData.batch?.slots[hit.instanceId ?? -1] as Slot | undefined;
+    return slot ? (this.things.get(slot.owner) ?? null) : null;
+  }
+}
