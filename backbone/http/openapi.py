@@ -9,6 +9,8 @@ from typing import Any
 from backbone.http.kit import METHODS, Operation, Resource
 from backbone.http.schemas import ERROR, ID, Schema
 
+TEXT: Schema = {"type": "string"}
+
 
 def document(resources: list[Resource], version: str) -> dict[str, Any]:
     components: dict[str, Schema] = {}
@@ -44,7 +46,7 @@ def _operation(made: Resource, method: str, op: Operation, components: dict[str,
         "tags": [made.tag],
         "operationId": f"{method}_{type(made).__name__}",
         "security": [] if op.public else [{"grid": []}],
-        "responses": _responses(op, method, components),
+        "responses": _responses(op, method, made.path, components),
     }
     if op.query:
         told["parameters"] = [
@@ -57,16 +59,16 @@ def _operation(made: Resource, method: str, op: Operation, components: dict[str,
             "content": {"application/json": {"schema": _refer(op.body, components)}},
         }
     elif op.raw:
-        told["requestBody"] = {"required": True, "content": {kind: {} for kind in op.raw}}
+        told["requestBody"] = {"required": True, "content": {kind: {"schema": TEXT} for kind in op.raw}}
     return told
 
 
-def _responses(op: Operation, method: str, components: dict[str, Schema]) -> dict[str, Any]:
+def _responses(op: Operation, method: str, path: str, components: dict[str, Schema]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     if op.answer is not None:
         good: dict[str, Any] = {"content": {"application/json": {"schema": _refer(op.answer, components)}}}
     elif op.answer_type != "application/json":
-        good = {"content": {op.answer_type: {}}}
+        good = {"content": {op.answer_type: {"schema": TEXT}}}
     else:
         good = {}
     status = op.status if good or op.status != 200 else 204
@@ -78,12 +80,14 @@ def _responses(op: Operation, method: str, components: dict[str, Schema]) -> dic
     wrong = dict(op.errors)
     if op.body is not None or op.raw:
         wrong.setdefault(413, f"body over {op.max_body} bytes")
-    if op.body is not None or "{" in getattr(op, "path", "") or op.query:
+    if op.body is not None or op.raw or "{" in path or op.query:
         wrong.setdefault(400, "not what the schema says")
     if not op.public:
         wrong.setdefault(401, "no or wrong bearer")
     for code, says in sorted(wrong.items()):
-        error = {"application/json": {"schema": _refer(ERROR, components)}}
+        error: dict[str, Any] = {"application/json": {"schema": _refer(ERROR, components)}}
+        if op.raw and code == 400:  # what is not even a call is answered in the caller's own form
+            error = {op.answer_type: {"schema": TEXT}}
         responses[str(code)] = {"description": says, "content": error}
     return responses
 

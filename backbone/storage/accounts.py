@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -16,8 +17,7 @@ from backbone.storage.upsert import upsert
 
 DEFAULT_LAST = "Resident"  # of people who chose one word
 MAX_SEARCH = 100
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._'-]{0,30}$"
-_NAME = re.compile(NAME_PATTERN[:-1] + r"\Z")
+_NAME = re.compile(r"[^\W_][\w.'-]{0,30}\Z")  # letters and digits of any script
 
 
 class NameTaken(Exception):
@@ -30,17 +30,22 @@ class BadName(ValueError):
 
 def check_name(first: str, last: str) -> tuple[str, str]:
     """First and last name as they will be kept; last may be empty. BadName says what is wrong."""
-    first, last = first.strip(), last.strip() or DEFAULT_LAST
+    first, last = _composed(first), _composed(last) or DEFAULT_LAST
     for word in (first, last):
-        if not _NAME.match(word):
+        if not _NAME.match(word) or len(word.lower()) > 31:
             raise BadName(
-                f"{word[:40]!r} is not a name: 1 to 31 letters A-Z, digits, and . _ ' - after the first character"
+                f"{word[:40]!r} is not a name: 1 to 31 letters, digits, and . _ ' - after the first character"
             )
     return first, last
 
 
 def name_key(first: str, last: str) -> str:
-    return f"{first.strip()} {last.strip() or DEFAULT_LAST}".lower()
+    return f"{_composed(first)} {_composed(last) or DEFAULT_LAST}".lower()
+
+
+def _composed(word: str) -> str:
+    """The word without spaces around it, in the one of Unicode's spellings that it is kept and compared in."""
+    return unicodedata.normalize("NFC", word).strip()
 
 
 def create(conn: Connection, first: str, last: str, verifier: str, created: int) -> dict[str, Any]:

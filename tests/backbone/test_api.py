@@ -307,3 +307,16 @@ def test_metrics_count_what_happened(server: Server) -> None:
     before = server.metric('backbone_requests_total{method="other",route="unknown"')
     server.ask("ODD", "/nowhere")
     assert server.metric('backbone_requests_total{method="get",route="unknown",status="404"}') >= 0
+
+
+def test_client_generators_find_all_they_need(server: Server) -> None:
+    """Every body and every answer that has one names its schema; ids in a path may always be wrong."""
+    for path, methods in document(server)["paths"].items():
+        for method, told in methods.items():
+            if method == "parameters":
+                continue
+            assert "{" not in path or "400" in told["responses"], (path, method)
+            contents = [told.get("requestBody", {}).get("content", {})]
+            contents += [answer.get("content", {}) for answer in told["responses"].values()]
+            for content in contents:
+                assert all("schema" in media for media in content.values()), (path, method)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import unicodedata
 import xmlrpc.client
 from typing import Any
 from uuid import UUID
@@ -110,6 +111,17 @@ async def test_names_are_compared_without_case_and_one_word_is_a_resident(
     async with fake_sim(backbone, unique("Plaza"), 1000, 1004):
         assert (await log_in(server.url, word.upper(), "resident"))["agent_id"] == user["agent_id"]
         assert (await log_in(server.url, word.lower(), ""))["agent_id"] == user["agent_id"]
+
+
+async def test_names_of_any_script(server: Server, backbone: BackboneClient) -> None:
+    """Accents may come as letters of their own or as marks behind a letter, and capitals are no matter."""
+    last = unique("Weiß")
+    for first in ("Zoë", "Ольга", "花子"):
+        user = await backbone.create_user(first, last, PASSWORD)
+        async with fake_sim(backbone, unique("Plaza"), 1000, 1005):
+            reply = await log_in(server.url, unicodedata.normalize("NFD", first).upper(), last)
+            assert reply["agent_id"] == user["agent_id"] and reply["first_name"].strip('"') == first
+            assert reply["session_id"] != (await log_in(server.url, first, last))["session_id"]
 
 
 async def test_every_way_of_writing_values_is_understood(server: Server, backbone: BackboneClient) -> None:

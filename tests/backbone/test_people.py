@@ -37,7 +37,7 @@ async def test_names_are_unique_whatever_their_case(backbone: BackboneClient) ->
     assert await backbone.get_users([user["agent_id"]]) == [user]
 
 
-@pytest.mark.parametrize("first", ["", " ", "two words", "a/b", "<b>", "é", "x" * 32, "-dash", "ta\tb", "a\nb"])
+@pytest.mark.parametrize("first", ["", " ", "two words", "a/b", "<b>", "a\u202eb", "x" * 32, "-dash", "ta\tb", "a\nb"])
 async def test_odd_names_are_refused(backbone: BackboneClient, first: str) -> None:
     with pytest.raises(BackboneError) as refused:
         await backbone.create_user(first, "", PASSWORD)
