@@ -223,6 +223,8 @@ def from_triangles(verts: NDArray[np.float64], triangles: NDArray[np.integer]) -
         rim = {
             a: b for a, ends in edges.items() for b in ends if not (b in edges and a in edges[b])
         }  # fmt: skip
+        if not rim or not set(rim.values()) <= rim.keys():
+            raise BadBody("a hull too thin for its width")
         start = next(iter(rim))
         loop, at = [start], rim[start]
         while at != start and len(loop) <= len(rim):

@@ -123,6 +123,7 @@ class NumbaEngine:
         self._avatar_contacts = np.zeros(128, CONTACT)
         self._capsule = np.zeros(1, PIECE)
         self._triangle = np.zeros(9)
+        self._heard = 0
         self.moved: NDArray[np.int64] = np.zeros(0, np.int64)
         self.collisions: NDArray[Any] = self._events[:0]
         self.awake_count = 0
@@ -521,7 +522,9 @@ class NumbaEngine:
             self._build_movers()
         if len(avatars):
             touches = self._step_avatars(n, dt, touches)
-        if touches or self._touching_count:
+        nobody = not touches and not self._heard and not moved
+        self._heard = touches  # while all sleep and no avatar touches anything, nothing can begin or end
+        if not nobody:
             self._events, found, self._touching, self._touching_count, self._touch_table = events.report(
                 self._touches, touches, self.bodies, self._touching, self._touching_count, self._touch_table, self._events
             )

@@ -206,6 +206,8 @@ def prim_shape(prim: PrimShape, scale: Sequence[float], convex: bool = False) ->
         if not line and kind == Profile.HALF_CIRCLE and np.ptp(size) < 0.01 * size[0]:
             return sphere(float(size.mean()) / 2)
     pieces = (_straight if line else _bent)(prim, _wedges(prim), size)
+    if not pieces:
+        raise BadBody("a prim of which nothing is left")
     ball = not line and kind == Profile.HALF_CIRCLE and prim.profile_hollow < 0.01 and _is_plain(prim)
     if convex or ball:
         return hull(np.concatenate(pieces))
