@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The libraries acknowledge a RegionHandshake that overtakes the ack of UseCircuitCode without reading it (SURFACE 2).
+# The libraries acknowledge a RegionHandshake that overtakes the ack of UseCircuitCode without reading it.
 CHILD_HANDSHAKE_DELAY = 0.08
 HANDSHAKE_RETRY = 3.0
 HANDSHAKE_TRIES = 8

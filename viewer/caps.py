@@ -1,4 +1,4 @@
-"""A region's capabilities: the seed, requests to the URLs it gave, and the event queue's poll (SURFACE 4 and 5)."""
+"""A region's capabilities: the seed, requests to the URLs it gave, and the event queue's poll."""
 
 from __future__ import annotations
 

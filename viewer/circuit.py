@@ -1,4 +1,4 @@
-"""One UDP circuit: numbered packets, acknowledgements, resends and pings between us and one simulator (SURFACE 3).
+"""One UDP circuit: numbered packets, acknowledgements, resends and pings between us and one simulator.
 
     us                                     simulator
      | 0x40 seq 1  UseCircuitCode    ------>|     every packet of ours takes the next number, reliable or not

@@ -313,7 +313,7 @@ _BINARY_ONLY = frozenset({"U32", "U64", "S64", "IPADDR"})
 
 
 def is_loose(message: Message, body: Any) -> bool:
-    """Whether an event's body bends the rules of SURFACE 4.1 in a way that kills the event queue of strict clients.
+    """Whether an event's body writes template types in a way that kills the event queue of strict clients.
 
     Those want every block as an array of maps, and U32, U64 and IPADDR as binary, never as integers or text.
     """

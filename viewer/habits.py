@@ -1,6 +1,6 @@
 """How a viewer behaves in time: every interval, limit and try count of the library, with its reason.
 
-The defaults are a full viewer's (SURFACE sections 2, 3.3, 5 and 17), so that what works with them works for people.
+The defaults are a full viewer's, so that what works with them works for people.
 Tests shorten a few; nothing else should.
 """
 

@@ -1,4 +1,4 @@
-"""Login: one XML-RPC call, from name and password to an account's session (SURFACE section 1)."""
+"""Login: one XML-RPC call, from name and password to an account's session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world map: which regions there are, and who is in them (SURFACE section 11)."""
+"""The world map: which regions there are, and who is in them."""
 
 from __future__ import annotations
 

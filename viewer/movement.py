@@ -1,4 +1,4 @@
-"""Moving the own avatar: the state of the keys, sent as AgentUpdate, and walks built on it (SURFACE section 14).
+"""Moving the own avatar: the state of the keys, sent as AgentUpdate, and walks built on it.
 
 AgentUpdate carries which keys are down *now*; the simulator moves the avatar for as long as the last one says so. So
 pressing and releasing are separate messages, and the last of them is sent twice. It also tells where the camera is: ten a

@@ -1,4 +1,4 @@
-"""People: chat, instant messages, friends, names, profiles (SURFACE 6.2 and 6.3)."""
+"""People: chat, instant messages, friends, names, profiles."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Getting into regions and from one to the next: circuits, handshakes, neighbours, crossings, teleports.
 
-Order of a walk over a border, as a full viewer does it (SURFACE 15.3): the neighbour's circuit is open long before;
+Order of a walk over a border, as a full viewer does it: the neighbour's circuit is open long before;
 ``CrossedRegion`` comes by the old region's event queue; CompleteAgentMovement goes out over the neighbour's circuit;
 AgentMovementComplete makes it the region we stand in. Each step's time is kept in a ``Crossing``.
 """

@@ -27,7 +27,7 @@ def asset_store(sim: Simulator) -> str:
 
 @capability("UploadBakedTexture", per_second=2, burst=30)
 async def upload_baked_texture(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
-    """First step: where to put the bytes of a baked texture (SURFACE 4.4)."""
+    """First step: where to put the bytes of a baked texture."""
     return {"state": "upload", "uploader": sim.cap_server.once(agent, _BAKE_UPLOADER)}
 
 

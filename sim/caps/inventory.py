@@ -1,4 +1,4 @@
-"""Inventory by capability: viewers read folders and items here. Backbone keeps them (SURFACE 12.2).
+"""Inventory by capability: viewers read folders and items here. Backbone keeps them.
 
 A folder's `version` goes up with every change of its direct content and is what a viewer's cache goes by: it is passed
 on as Backbone gives it. Folders of other people are never asked for: an agent has its own inventory and the library.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sim.circuits.circuits import Circuits
     from sim.world.agent import Agent
 
-# Reliable numbers remembered, to process each once (SURFACE 3.3: at least the last 1000).
+# Reliable numbers remembered, to process each once: a viewer's resends come within some 1000.
 SEEN_LIMIT = 4096
 # Bytes of reliable data a silent client may hold here before its circuit is given up.
 UNACKED_LIMIT = 8 << 20

@@ -4,7 +4,7 @@ Stages of the frame that live here: `receive` (datagrams -> handlers), `keep` (a
 throttled queues) and `flush` (everything queued leaves in one batch).
 
 The circuit of a client is found by its address alone, and is opened by UseCircuitCode naming a code, session and
-agent that a service announced (SURFACE 2). Anything else from an unknown address is counted and dropped unanswered.
+agent that a service announced. Anything else from an unknown address is counted and dropped unanswered.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class Circuits:
         self.sim.circuit_opened(agent)
 
     def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet, now: float) -> None:
-        """UseCircuitCode again on the same address: a resend, or a client that starts counting anew (SURFACE 3.3)."""
+        """UseCircuitCode again on the same address: a resend, or a client that counts anew, as hippolyzer does."""
         agent = self._announced(message)
         if agent is None:
             self.metrics.count("packets_dropped", label="wrong circuit code")

@@ -1,4 +1,4 @@
-"""What a viewer is willing to receive, by category (AgentThrottle, SURFACE 16).
+"""What a viewer is willing to receive, by category (AgentThrottle).
 
 A token bucket a category, in bytes. What does not fit waits in order; nothing is dropped. Acks, pings, chat and
 teleports carry no category and never wait.

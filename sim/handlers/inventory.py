@@ -1,4 +1,4 @@
-"""Inventory by UDP: making, changing, moving, linking and removing folders and items (SURFACE 12.3).
+"""Inventory by UDP: making, changing, moving, linking and removing folders and items.
 
 Backbone owns inventories and checks whose things are whose; here a viewer's wishes become calls to it, one after the
 other in the order they came, and the answers that clients wait for. What a wish may not touch is decided here: who made
@@ -255,7 +255,7 @@ def copy_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 async def _copy_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
-    """Told by BulkUpdateInventory: node-metaverse waits for that and nothing else (SURFACE 12.3)."""
+    """Told by BulkUpdateInventory: node-metaverse waits for that and nothing else."""
     folder = block["NewFolderID"] if block["NewFolderID"] != NULL else await default_folder(sim, agent.agent_id, -2)
     if folder is None:
         alert(agent, NOT_ANSWERING)

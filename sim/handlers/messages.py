@@ -68,7 +68,7 @@ def improved_instant_message(sim: Simulator, agent: Agent, message: Message) -> 
         return
     if dialog == FRIENDSHIP_OFFERED and target == agent.agent_id:
         return
-    # The acceptance echoes the offer's id, and must lead back to who offered (SURFACE 6.3).
+    # The acceptance echoes the offer's id, and must lead back to who offered.
     message_id = agent.agent_id if dialog == FRIENDSHIP_OFFERED else block["ID"]
     words = text(clip(text(block["Message"]), TEXT_LIMIT))
     fields = compose(sim, agent, target, dialog, message_id, words, block["BinaryBucket"])

@@ -70,7 +70,7 @@ def tell_parcel(sim: Simulator, agent: Agent) -> None:
 def parcel_properties_event(
     sim: Simulator, agent: Agent, parcel: Parcel, sequence: int, result: int = SINGLE, snap: bool = False
 ) -> dict[str, Any]:
-    """The ParcelProperties event about a parcel, every key that clients insist on included (SURFACE 10.2).
+    """The ParcelProperties event about a parcel, every key that clients insist on included.
 
     `sequence`: the request's SequenceID, or for an unasked one a small number that grows.
     """

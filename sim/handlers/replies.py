@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 # Work an agent may have under way with services at once; a client cannot pile up more while a service is slow.
 UNDER_WAY_LIMIT = 100
-# Bytes of blocks a packet carries, leaving room for headers and the message's other blocks (SURFACE 3.4).
+# Bytes of blocks a packet carries, leaving room for headers and the message's other blocks: viewers expect 1200 at most.
 BLOCKS_LIMIT = 1000
 
 

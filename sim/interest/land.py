@@ -23,7 +23,7 @@ def _bodies(sim: Simulator, patches: list[tuple[int, int]]) -> list[bytes]:
 
 
 def send_land(sim: Simulator, agent: Agent) -> None:
-    """All 256 patches, nearest first: a viewer shows nothing until the land is complete (SURFACE 9)."""
+    """All 256 patches, nearest first: a viewer shows nothing until the land is complete."""
     if agent.circuit is None:
         return
     x, y, _ = sim.world.position(agent)

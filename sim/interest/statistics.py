@@ -2,7 +2,7 @@
 
     SimStats 3 s    SimulatorViewerTimeMessage 10 s    CoarseLocationUpdate 5 s, or within a second of a change
 
-Every figure is measured; none is scaled (SURFACE 6.1 lists the ids).
+Every figure is measured; none is scaled (the ids are those of the public message SimStats).
 """
 
 from __future__ import annotations

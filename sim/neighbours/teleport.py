@@ -247,7 +247,7 @@ class Teleports:
             self.fail(agent, "The destination did not hear from your viewer.")
 
     def fail(self, agent: Agent, reason: str) -> None:
-        """By the event queue: neither library acts on the UDP form (SURFACE 18)."""
+        """By the event queue: neither library acts on the UDP form."""
         self.sim.metrics.count("teleports", label="failed")
         if agent.events is not None:
             agent.events.post(event(Message("TeleportFailed", Info={"AgentID": agent.agent_id, "Reason": reason})))

@@ -171,6 +171,11 @@ def slide(row, r, extra, a, count, floating, touches, first, total):  # pragma: 
         for k in range(count):
             h = a.near[k]
             o = a.b.body[h]
+            q = a.b.bounds
+            if abs(z - 0.5 * (q[h, 2] + q[h, 5])) > half + 0.5 * (q[h, 5] - q[h, 2]) or x + RADIUS < q[h, 0]:
+                continue
+            if x - RADIUS > q[h, 3] or y + RADIUS < q[h, 1] or y - RADIUS > q[h, 4]:
+                continue
             lower = 0.05
             if floating and not (o.kind == DYNAMIC and o.mass < LIGHT):
                 lower = STEP_UP

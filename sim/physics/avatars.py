@@ -1,7 +1,7 @@
 """Avatars move: keys in, one step of 1/45 s, position and velocity out.
 
 A capsule on land and among bodies. The keys (AgentUpdate.ControlFlags) say which way along the body's axes; the body's
-rotation says where those axes point; speeds are those of Second Life (SURFACE 14.2). On the ground the soles follow the
+rotation says where those axes point; speeds are those of Second Life. On the ground the soles follow the
 land or what stands on it, so slopes and stairs need no contact solving; in the air gravity pulls, in flight nothing
 does. What walls, things and other avatars do to the capsule is in `avatar_bodies.py`.
 
@@ -46,7 +46,7 @@ HARD_LANDING = 4.0  # metres a second of fall that make a landing worth an anima
 CEILING = 4096.0
 STRIDE = 0.2  # metres: the longest piece of a move through the air that is checked for walls at once
 
-# ControlFlags (SURFACE 14.1)
+# AgentUpdate.ControlFlags
 AT_POS, AT_NEG, LEFT_POS, LEFT_NEG, UP_POS, UP_NEG = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 FAST_AT, FAST_LEFT, FAST_UP, FLYING, STOP = 0x400, 0x800, 0x1000, 0x2000, 0x4000
 STAND_UP, SIT_ON_GROUND = 0x10000, 0x20000

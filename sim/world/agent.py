@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Vector = tuple[float, float, float]
 
-# Far 0 from a client that has not set its camera must not mean "show nothing" (SURFACE 14.1).
+# Far 0 from a client that has not set its camera must not mean "show nothing".
 MINIMUM_DRAW_DISTANCE = 64.0
 
 

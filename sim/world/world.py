@@ -18,7 +18,7 @@ from sim.world.avatars import Avatars
 from sim.world.objects import Objects
 from sim.world.terrain import Terrain
 
-# SURFACE 10.2: what a full viewer expects of new land.
+# What a full viewer expects of new land.
 DEFAULT_PARCEL_FLAGS = 0x1E00044B
 
 

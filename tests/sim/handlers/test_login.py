@@ -1,4 +1,4 @@
-"""What clients cannot finish their login without (SURFACE 2 row 12, trap 6)."""
+"""What clients cannot finish their login without."""
 
 from __future__ import annotations
 
