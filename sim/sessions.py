@@ -110,7 +110,8 @@ class Sessions:
         agent.wearables = list(state.get("wearables", []))
 
     def _forget_if_unseen(self, agent: Agent) -> None:
-        if agent.circuit is None and self.sim.world.agents.get(agent.agent_id) is agent:
+        """A view that was never taken up. Who has been announced as arriving since has a time limit of its own."""
+        if agent.circuit is None and agent.arrival is None and self.sim.world.agents.get(agent.agent_id) is agent:
             self.lost(agent, "never came")
 
     def _arrival_expires(self, agent: Agent, state: dict[str, Any]) -> None:
@@ -265,6 +266,8 @@ class Sessions:
 
     def kick(self, agent: Agent, reason: str) -> None:
         """End an agent here and tell its client why. The caller, or nobody, answers for the grid's records."""
+        if self.sim.world.agents.get(agent.agent_id) is not agent:
+            return  # it is gone; the person may be here again already, in a new session
         if agent.circuit is not None and reason:
             target = {"TargetIP": "0.0.0.0", "TargetPort": 0}
             user = {"AgentID": agent.agent_id, "SessionID": agent.session_id, "Reason": reason}

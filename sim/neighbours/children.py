@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TAKEN_PAUSE = 2.0  # seconds
+
 
 class Children:
     def __init__(self, sim: Simulator, neighbours: Neighbours) -> None:
@@ -75,11 +77,16 @@ class Children:
             answer = await self._neighbours.peers.announce(region, agent_state(self.sim, agent, "child", there))
         except PeerError as error:
             log.warning("no view into %s for %s: %s", region["name"], agent.name, error)
+            if error.status == 409:  # an earlier session is just being ended there
+                self.sim.after(TAKEN_PAUSE, lambda: self._refresh_soon(agent))
             return
         if agent.child:  # it left while we asked: the region it is in now has its own view of things
             return
         self.of(agent)[region["region_id"]] = answer["seed_capability"]
         introduce(agent, region, answer["seed_capability"])
+
+    def _refresh_soon(self, agent: Agent) -> None:
+        self.sim.spawn(self.refresh(agent), "children")
 
     async def _close(self, agent: Agent, region_id: str) -> None:
         region = next((r for r in self._neighbours.directory.regions.values() if r["region_id"] == region_id), None)

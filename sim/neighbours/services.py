@@ -67,6 +67,10 @@ class Services:
         state = parse_state(await request.json())
         sim = self.sim
         known = sim.world.agents.get(state["agent_id"])
+        other = known is not None and known.session_id != state["session_id"] and (known.root or known.arrival is not None)
+        if other and state["reason"] != "login":
+            # Only a login may replace who is here: a neighbour's word about a session that has ended may come late.
+            return _error(409, "another session", f"{state['first']} {state['last']} is here with another session")
         full = sum(1 for _ in sim.world.roots()) >= sim.world.facts.max_agents
         if full and state["reason"] != "child" and (known is None or known.child):
             return _error(503, "region full", f"{sim.world.facts.name} is full")

@@ -163,7 +163,8 @@ class World:
 
     def remove(self, agent: Agent) -> None:
         self.disembody(agent)
-        self.agents.pop(agent.agent_id, None)
+        if self.agents.get(agent.agent_id) is agent:  # not the same person's next session
+            del self.agents[agent.agent_id]
 
     def row(self, agent: Agent) -> np.void:
         """The avatar's row, a view: assigning to its fields changes the world. Only for root agents."""

@@ -81,6 +81,16 @@ def leave(viewer: Viewer) -> None:
     viewer.sends(Message("LogoutRequest"))
 
 
+class Body:
+    """A request with a JSON body."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        self._value = value
+
+    async def json(self) -> dict[str, Any]:
+        return self._value
+
+
 # --- crossing
 
 
@@ -249,6 +259,42 @@ async def test_who_walked_in_and_never_came_leaves_no_views(sim: TestSimulator) 
     await settle(sim)
     assert anna.id not in sim.world.agents and sim.backbone.called("leave")
     assert [closed[0] for closed in peers.closed] == [west["region_id"]]
+
+
+async def test_a_view_never_taken_up_is_no_reason_to_refuse_an_arrival(sim: TestSimulator) -> None:
+    """Some clients open a circuit only when they come: the time they had for the view says nothing about that."""
+    anna = add_child(sim)
+    sim.circuits.close(anna.circuit, "test")
+    sim.clock.advance(85.0)
+    sim.sessions.announce(handed_back(anna.agent, "crossing"))
+    sim.clock.advance(10.0)
+    await settle(sim)
+    assert sim.world.agents[anna.id] is anna.agent and not sim.backbone.called("leave")
+    sim.clock.advance(75.0)
+    await settle(sim)
+    assert anna.id not in sim.world.agents and sim.backbone.called("leave")
+
+
+async def test_late_news_of_an_old_session_leaves_the_new_one_alone(sim: TestSimulator) -> None:
+    """Somebody who logs in again at once: the old arrival is refused by Backbone when the new agent waits already."""
+    anna = add_root(sim)
+    again = {**handed_back(anna.agent, "login"), "session_id": uuid4()}
+    new = sim.sessions.announce(again)
+    sim.sessions.kick(anna.agent, "Your session has ended elsewhere.")
+    sim.sessions.remove(anna.agent, "late")
+    assert sim.world.agents[anna.id] is new
+    assert sim.cap_server._grants[new.seed].agent is new
+
+
+async def test_only_a_login_replaces_who_is_here(sim: TestSimulator) -> None:
+    """A neighbour's announcement of the session before may have been on the way all the time."""
+    anna = add_root(sim)
+    old = {**handed_back(anna.agent, ""), "session_id": uuid4()}
+    for reason, status in (("child", 409), ("crossing", 409), ("teleport", 409), ("login", 200)):
+        state = {name: str(value) if isinstance(value, UUID) else value for name, value in old.items()}
+        answer = await sim.neighbours._services.announce(Body({**state, "reason": reason}))  # type: ignore[arg-type]
+        assert answer.status == status, reason
+        assert (sim.world.agents[anna.id] is anna.agent) == (status == 409)
 
 
 # --- memory
