@@ -124,7 +124,8 @@ def test_the_attractor_rights_a_tilted_plane() -> None:
     world = engine()
     plane = drop(world, box(4, 3, 0.4), (60, 60, 80), rotation=(np.sin(0.5), 0, 0, np.cos(0.5)))
     flying = PRESETS[Type.AIRPLANE].with_parameter("linear_motor_direction", (20, 0, 0))
-    world.set_vehicle(plane, flying.with_parameter("buoyancy", 1.0))
+    steady = flying.with_parameter("buoyancy", 1.0).with_parameter("banking_efficiency", 0)
+    world.set_vehicle(plane, steady.with_parameter("angular_deflection_efficiency", 0))
     run(world, 8)
     x, y, z, w = world.rotation[plane].tolist()
     assert abs(2 * (y * z + x * w)) < 0.25  # the wings are level; only roll is limited, the nose may point anywhere
