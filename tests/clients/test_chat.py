@@ -1,6 +1,7 @@
 """Local chat: how far whisper, say and shout carry, typing, other channels, and what is told about the speaker."""
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -83,12 +84,16 @@ def test_who_spoke_and_where(speaker: Driver, near: Driver) -> None:
     assert told["chat.fromName"] == near.name and told["chat.from"] == near.agent_id
 
 
+def _of_kind(kind: int, event: Any) -> bool:
+    return bool(event["ChatData.ChatType"] == kind)
+
+
 def test_typing_is_shown_and_says_nothing(speaker: Driver, near: Driver) -> None:
     for kind in (START_TYPING, STOP_TYPING):
         mark = near.mark()
         speaker.do("chat", text="", kind=kind)
         # What was said in the scenario before may still be on its way.
-        event = near.wait("ChatFromSimulator", lambda event, kind=kind: event["ChatData.ChatType"] == kind, since=mark)
+        event = near.wait("ChatFromSimulator", partial(_of_kind, kind), since=mark)
         assert event["ChatData.Message"] == ""
         assert event["ChatData.SourceID"] == speaker.agent_id
 

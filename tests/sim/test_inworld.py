@@ -16,7 +16,8 @@ from tests.sim.handlers.test_building import frame, rez
 
 @pytest.fixture
 async def anna(sim: TestSimulator) -> Viewer:
-    anna, _ = add_root(sim, "Anna Scripter"), frame(sim, 1)
+    anna = add_root(sim, "Anna Scripter")
+    frame(sim, 1)
     anna.forget()
     return anna
 

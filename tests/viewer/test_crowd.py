@@ -27,7 +27,8 @@ def grid() -> Iterator[Grid]:
 
 
 async def test_a_crowd_sees_itself(grid: Grid) -> None:
-    people = [(*grid.account().name.split(" ", 1), PASSWORD) for _ in range(6)]
+    names = [grid.account().name.partition(" ") for _ in range(6)]
+    people = [(first, last, PASSWORD) for first, _, last in names]
     stop = asyncio.Event()
 
     def enough(bots: crowd.Crowd) -> None:

@@ -47,14 +47,16 @@ def edit(viewer: Viewer, prim: Prim, **parts: Any) -> None:
 
 @pytest.fixture
 async def anna(sim: TestSimulator) -> Viewer:
-    anna, _ = add_root(sim, "Anna Builder"), frame(sim, 1)
+    anna = add_root(sim, "Anna Builder")
+    frame(sim, 1)
     anna.forget()
     return anna
 
 
 @pytest.fixture
 async def ben(sim: TestSimulator, anna: Viewer) -> Viewer:
-    ben, _ = add_root(sim, "Ben Onlooker"), frame(sim, 1)
+    ben = add_root(sim, "Ben Onlooker")
+    frame(sim, 1)
     ben.forget()
     anna.forget()
     return ben
