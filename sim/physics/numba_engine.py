@@ -142,7 +142,7 @@ class NumbaEngine:
         if old is not None:
             n = len(old.awake)
             for table, before in zip(tables, old, strict=True):
-                table[:n] = before  # type: ignore[index]
+                table[:n] = before  # type: ignore[assignment,index]
             user[:n] = self.user
         self.bodies = Bodies(*tables)
         self.user: NDArray[np.int64] = user
