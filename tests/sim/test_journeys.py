@@ -318,10 +318,6 @@ async def test_full_updates_of_what_a_viewer_has_lost(sim: TestSimulator) -> Non
     anna.forget()
     asked = [{"CacheMissType": 0, "ID": one} for one in (bert.agent.local_id, 4_000_000, 0)]
     anna.sends(Message("RequestMultipleObjects", ObjectData=asked))
-<<<<<<< HEAD
     sim.frame.once(sim.clock.now())
-=======
-    sim.frame.once(sim.clock.now())  # who is to be shown to whom is sent by the frame
->>>>>>> crowd
     (update,) = anna.heard("ObjectUpdate")
     assert [block["FullID"] for block in update["ObjectData"]] == [bert.id]
