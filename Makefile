@@ -11,12 +11,14 @@ help: ## show this
 
 world: ## set up, then run a 2x2 grid; Ctrl-C ends it (data: ~/.local/share/mainland)
 	@.ci/venv
+	@.ci/kernels
 	@.ci/page
 	@exec $(BIN)/mainland up --open $(ARGS)
 
 # pytest comes last, so that its closing line is the last thing seen.
 test: ## set up, then lint, types and all tests, with two public client libraries and a browser in a real grid
 	@.ci/venv test
+	@.ci/kernels
 	@tests/clients/setup.sh
 	@tests/web/setup.sh
 	@echo 'lint and types'

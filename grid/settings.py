@@ -68,7 +68,7 @@ SETTINGS = (
     Setting("database", str, None, "SQLAlchemy URL of Backbone's database; default: SQLite under DIR/backbone", 1, 500),
     Setting("guests", str, "local", "who may come by browser without an account: nobody, everybody, or everybody while "
             "the grid is for this machine only (local)", 1, 9),
-    Setting("start_seconds", float, 180.0, "how long a start may take; the first one compiles kernels", 5, 3600),
+    Setting("start_seconds", float, 600.0, "how long a start may take; the first one compiles kernels for minutes", 5, 3600),
     Setting("stop_seconds", float, 10.0, "how long a process may take to end after TERM before KILL", 0.5, 600),
     Setting("restart_first_seconds", float, 0.5, "pause before a crashed service's first restart; doubles", 0.05, 60),
     Setting("restart_most_seconds", float, 30.0, "longest pause between restarts of one that keeps dying", 0.1, 3600),

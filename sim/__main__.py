@@ -4,8 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from sim.host import main
+from sim.host import main, warm
 
 parser = argparse.ArgumentParser(prog="python -m sim", description="Run regions, one process each.")
-parser.add_argument("--config", type=Path, required=True, help="JSON file naming the regions and services")
-sys.exit(main(parser.parse_args().config))
+what = parser.add_mutually_exclusive_group(required=True)
+what.add_argument("--config", type=Path, help="JSON file naming the regions and services")
+what.add_argument("--warm", action="store_true", help="only compile every kernel into numba's cache, and end")
+given = parser.parse_args()
+if given.warm:
+    warm()
+    sys.exit(0)
+sys.exit(main(given.config))
