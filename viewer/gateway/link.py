@@ -43,6 +43,7 @@ class Link:
         self.socket: web.WebSocketResponse | None = None
         self._waiting: deque[bytes | str] = deque()
         self._waiting_bytes = 0
+        self._goodbyes: set[asyncio.Task[bool]] = set()
         self._moved: dict[Entity, None] = {}
         self._described: dict[Entity, None] = {}
         self._land: dict[Region, None] = {}
@@ -78,7 +79,10 @@ class Link:
         """Be this browser's until its socket closes. A second browser of the same session replaces the first."""
         before, self.socket = self.socket, socket
         if before is not None:
-            await before.close(code=4001, message=b"another window took over")
+            # Not awaited: a window that hangs must not keep its successor waiting for its goodbye.
+            goodbye = asyncio.create_task(before.close(code=4001, message=b"another window took over"))
+            self._goodbyes.add(goodbye)
+            goodbye.add_done_callback(self._goodbyes.discard)
         self._waiting.clear()
         self._waiting_bytes = 0
         self._scene(greeting)
