@@ -73,9 +73,9 @@ class Visitor:
     def see(self, expression: str) -> Any:
         return self.page.evaluate(expression)
 
-    def enter(self, name: str, place: str = "") -> Visitor:
-        """Come as a guest, and stand."""
-        self.page.goto(self.address + (f"#{place}" if place else ""))
+    def enter(self, name: str, place: str = "", asked: str = "") -> Visitor:
+        """Come as a guest, and stand. ``asked``: what follows in the address, as ``?bare``."""
+        self.page.goto(self.address + asked + (f"#{place}" if place else ""))
         self.page.fill("[name=guest]", name)
         self.page.click("form.login button[type=submit]")
         self.until(lambda: self.see("window.mainland?.standing"), "standing in the world")

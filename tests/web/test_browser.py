@@ -34,10 +34,26 @@ def test_stands_in_a_world_with_sky_and_land(visitor: Open) -> None:
         return bool(sky[2] > sky[0] > 60 and land[1] > land[2] + 10 and picture.std() > 25)
 
     ada.until(bright, "a blue sky over land that is not blue")
+    ada.until(lambda: ada.see("mainland.settled()"), "all of it loaded")
     colours = np.unique((ada.picture()[250:420] // 8).reshape(-1, 3), axis=0)
     assert len(colours) > 150  # textured, not a flat colour
     ada.until(lambda: ada.see("[...mainland.world.regions.values()].filter((r) => r.heights).length") == 4, "neighbours")
     assert ada.see("mainland.stage.renderer.info.render.calls") < 200
+
+
+def test_a_picture_without_the_viewer_in_it(visitor: Open) -> None:
+    """The page's handle: a camera of its own, no interface, and word when everything is there."""
+    ada = visitor(400, 300).enter("Ada", "Harbour/128/128/30", "?at=128,100,60&look=128,140,20&bare&sun=noon&clock=100")
+    ada.until(lambda: ada.see("mainland.settled()"), "all of it loaded")
+    assert ada.page.locator("#app > :not(#view):visible").count() == 0
+    assert ada.see("mainland.stage.camera.position.toArray()") == [128, 100, 60]
+    assert not ada.see("mainland.world.me.figure.root.visible")
+    before = ada.picture()
+    ada.page.wait_for_timeout(300)
+    assert np.abs(ada.picture() - before).mean() < 0.1  # nothing in it moves
+    ada.see("mainland.bare(false), mainland.view(null)")
+    ada.until(lambda: ada.page.is_visible(".chat"), "the interface")
+    ada.until(lambda: ada.see("mainland.stage.camera.position.distanceTo(mainland.world.me.figure.root.position)") < 8, "me")
 
 
 def test_walks_turns_and_flies_by_keyboard(visitor: Open) -> None:

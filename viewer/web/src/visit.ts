@@ -1,4 +1,5 @@
 /** One visit: the connection, the world it tells of, and what the person does in it. */
+import { Handle } from "./handle";
 import * as frames from "./net/frames";
 import { Connection, type Told } from "./net/socket";
 import { FollowCamera } from "./scene/camera";
@@ -13,16 +14,6 @@ import { MiniMap, WorldMap } from "./ui/map";
 import { Banner, Figures, helpPanel } from "./ui/panels";
 import { World } from "./world/world";
 
-/** Turn the avatar and place the camera: radians and metres. */
-type Look = (yaw: number, around: number, pitch: number, distance: number) => void;
-
-declare global {
-  interface Window {
-    /** For tests and the curious: what is standing and drawn. */
-    mainland?: { world: World; stage: Stage; standing: number | null; frames: number; look: Look };
-  }
-}
-
 /** Run a visit until it ends; resolves with the words that say how. Throws when nothing can be drawn. */
 export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string): Promise<string> {
   const stage = new Stage(canvas);
@@ -30,7 +21,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   const water = new Water(stage.scene, sky);
   const world = new World(stage);
   const camera = new FollowCamera(stage.camera);
-  const state = (window.mainland = { world, stage, standing: null as number | null, frames: 0, look: (() => {}) as Look });
+  const state = (window.mainland = new Handle(app, world, stage, sky));
   const began = performance.now();
 
   const banner = new Banner();
@@ -116,6 +107,8 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   );
   canvas.focus();
   banner.say(texts.status.arriving);
+  const wanted = new URLSearchParams(location.search).get("sun");
+  if (wanted) state.sun(wanted);
 
   // -- what is told
 
@@ -130,7 +123,10 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
       document.title = `${told.name} · ${told.grid}`;
       controls.again();
     },
-    region: (told) => world.region(told),
+    region: (told) => {
+      world.region(told);
+      state.touched();
+    },
     "region-gone": (told) => world.regionGone(told.at),
     here: (told) => {
       world.hereIs(told);
@@ -172,7 +168,13 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
       const now = performance.now() / 1000;
       if (kind === frames.MOTIONS) for (const record of frames.motions(data)) world.moved(record, now);
       else if (kind === frames.OBJECTS) for (const record of frames.objects(data)) world.object(record);
-      else if (kind === frames.LAND) void frames.land(data).then((land) => world.land(land));
+      else if (kind === frames.LAND) {
+        void frames.land(data).then((land) => {
+          world.land(land);
+          state.touched();
+        });
+      }
+      if (kind !== frames.MOTIONS) state.touched();
     },
     state: (what) => {
       if (what === "lost") banner.say(texts.status.lost);
@@ -201,12 +203,13 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     last = now;
     controls.step(now, dt);
     world.yaw = controls.yaw;
-    world.step(now, dt);
+    const shown = state.stopped ?? now;
+    world.step(now, shown, dt);
     const home = world.regions.get(world.here);
     const me = world.me?.figure?.root.position;
-    if (me) camera.step(me, controls.yaw, (controls.flags & 0xf) !== 0, world.ground, dt);
-    water.step(stage.camera.position, home?.water ?? 20, now);
-    sky.step(stage.camera.position, me ?? stage.camera.position, now, dt);
+    if (!state.place() && me) camera.step(me, controls.yaw, (controls.flags & 0xf) !== 0, world.ground, dt);
+    water.step(stage.camera.position, home?.water ?? 20, shown);
+    sky.step(stage.camera.position, state.fixed ? stage.camera.position : (me ?? stage.camera.position), shown, dt);
     if (me && home?.heights) {
       stage.draw(dt);
       state.frames++;

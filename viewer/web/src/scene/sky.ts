@@ -77,6 +77,12 @@ export class Sky {
     this.first = false;
   }
 
+  /** Follow no longer: the sun stands where it was last set. */
+  arrive(): void {
+    this.towards.copy(this.wanted);
+    this.first = false;
+  }
+
   /** Keep the sky around `eye` and the shadows around `focus`. */
   step(eye: Vector3, focus: Vector3, now: number, dt: number): void {
     this.towards.lerp(this.wanted, 1 - Math.exp(-1.5 * dt)).normalize();

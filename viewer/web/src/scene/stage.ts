@@ -8,6 +8,8 @@ export class Stage {
   readonly scene = new Scene();
   readonly camera = new PerspectiveCamera(60, 1, 0.1, 4000);
   readonly software: boolean;
+  /** Keep the number of pixels, however slow frames are. */
+  steady = false;
   private slow = 0;
   private ratio: number;
 
@@ -40,7 +42,7 @@ export class Stage {
   draw(dt: number): void {
     this.renderer.render(this.scene, this.camera);
     this.slow = dt > 0.05 ? this.slow + dt : Math.max(0, this.slow - dt);
-    if (this.slow > 3 && this.ratio > 0.75) {
+    if (this.slow > 3 && this.ratio > 0.75 && !this.steady) {
       this.slow = 0;
       this.ratio = Math.max(0.75, this.ratio * 0.75);
       this.resize();

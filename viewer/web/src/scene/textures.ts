@@ -9,6 +9,8 @@ export class Textures {
   private known = new Map<string, Texture>();
   private waiting: (() => Promise<void>)[] = [];
   private running = 0;
+  /** When the last picture came (milliseconds as performance.now()). */
+  changed = 0;
 
   constructor(private anisotropy: number) {}
 
@@ -32,6 +34,11 @@ export class Textures {
     return texture;
   }
 
+  /** How many pictures are still to come. */
+  get busy(): number {
+    return this.waiting.length + this.running;
+  }
+
   private next(): void {
     while (this.running < AT_ONCE && this.waiting.length) {
       this.running++;
@@ -52,6 +59,7 @@ export class Textures {
     texture.image = picture;
     texture.flipY = false; // done by the bitmap
     texture.needsUpdate = true;
+    this.changed = performance.now();
     loaded?.(texture);
   }
 }

@@ -55,6 +55,8 @@ export class World {
   me: Thing | null = null;
   /** Where the own avatar faces by its keys, which are ahead of the region's news. */
   yaw = 0;
+  /** Whether the own avatar is left out of the picture. */
+  hidden = false;
   private origin: [number, number] | null = null;
   private early = new Map<number, MotionRecord>();
   private animations = new Map<string, Set<string>>();
@@ -258,10 +260,11 @@ export class World {
 
   // -- every frame ----------------------------------------------------------------------------------------------
 
-  step(now: number, dt: number): void {
+  /** Bring everything to `now`; what figures do by themselves (breathing) is shown as of `shown`. */
+  step(now: number, shown: number, dt: number): void {
     for (const thing of this.things.values()) {
       if (thing.moving) this.stepThing(thing, now, dt, 0);
-      if (thing.figure) this.stepFigure(thing, now, dt);
+      if (thing.figure) this.stepFigure(thing, shown, dt);
     }
   }
 
@@ -292,7 +295,7 @@ export class World {
     }
   }
 
-  private stepFigure(thing: Thing, now: number, dt: number): void {
+  private stepFigure(thing: Thing, shown: number, dt: number): void {
     const region = this.regions.get(thing.region);
     if (!region) return;
     const root = thing.figure!.root;
@@ -307,7 +310,8 @@ export class World {
     thing.figure!.ground(root.position.z - this.ground(root.position.x, root.position.y));
     const facing = this.away.set(1, 0, 0).applyQuaternion(root.quaternion);
     const forward = velocity.x * facing.x + velocity.y * facing.y;
-    thing.figure!.step(now, dt, Math.hypot(velocity.x, velocity.y), forward, thing.parent !== 0);
+    if (thing.own) root.visible = thing === this.me && !this.hidden;
+    thing.figure!.step(shown, dt, Math.hypot(velocity.x, velocity.y), forward, thing.parent !== 0);
   }
 
   // -- picking --------------------------------------------------------------------------------------------------
