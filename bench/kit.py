@@ -27,6 +27,7 @@ def mainland(*arguments: str) -> str:
 class BenchGrid:
     data: Path
     login_uri: str
+    web_uri: str  # of the browser viewer
 
     def add_users(self, first: str, count: int, password: str) -> None:
         """Accounts `FIRST 1` to `FIRST count`, through Backbone's own API (no process start for each)."""
@@ -66,7 +67,7 @@ def running_grid(regions: str) -> Iterator[BenchGrid]:
         up = ("up", "--detach", "--json", "--regions", regions, "--http-port", "0", "--data", folder)
         facts = json.loads(mainland(*up))
         try:
-            yield BenchGrid(Path(folder), facts["login_uri"])
+            yield BenchGrid(Path(folder), facts["login_uri"], facts["web_uri"])
         finally:
             mainland("down", "--data", folder)
 

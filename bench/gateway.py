@@ -1,0 +1,171 @@
+"""What browsers cost the gateway between them and the grid. `python -m bench.gateway --json`
+
+A fresh 1 x 1 grid for each crowd. The browsers are WebSockets of this process that speak as the page does: each comes as a
+guest, walks, turns every three seconds, and answers each second's figures with a ping; all see each other. Memory is what
+the gateway adds to the machine (PSS), processor time its own. The first browser of each crowd presses a key now and then
+and times when its own avatar moves, which goes through gateway and region and back: 3 frames of 22 ms at the most.
+
+The limits in the same run: an idle gateway, and 30 frames of motions a second to each browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+import struct
+import time
+from typing import Any
+
+import aiohttp
+import psutil
+
+from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show
+
+MOTIONS = 2  # kinds of frames and their layout: viewer/gateway/frames.py
+_MOTION = struct.Struct("<IIB3f4h")
+FORWARD = 1  # control flag
+TURN_EVERY = 3.0
+
+
+class Browser:
+    """One page's worth of traffic."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.frames = self.bytes = 0
+        self.delays: list[float] = []
+        self._own = 0
+        self._pressed: float | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+
+    async def enter(self, http: aiohttp.ClientSession, address: str, region: str, spot: tuple[float, float]) -> None:
+        """Log in as a guest and open the socket."""
+        form = {"guest": f"Visitor{self.number}", "place": {"region": region, "position": [*spot, 30.0]}}
+        async with http.post(f"{address}api/login", json=form) as reply:
+            answer = await reply.json()
+            if reply.status != 200:
+                raise SystemExit(f"the gateway refused guest {self.number}: {answer}")
+        self._socket = await http.ws_connect(
+            f"{address}api/socket", protocols=("mainland.1", answer["token"]), max_msg_size=1 << 26
+        )
+
+    async def tell(self, kind: str, **fields: Any) -> None:
+        if self._socket is not None and not self._socket.closed:
+            await self._socket.send_str(json.dumps({"t": kind, **fields}))
+
+    async def read(self) -> None:
+        """Take frames until the socket closes."""
+        assert self._socket is not None
+        async for message in self._socket:
+            data = message.data
+            self.frames += 1
+            self.bytes += len(data)
+            if isinstance(data, bytes):
+                if self._pressed is not None and data[0] == MOTIONS and self._moves(data):
+                    self.delays.append(time.monotonic() - self._pressed)
+                    self._pressed = None
+            elif data.startswith('{"t":"stats"'):
+                await self.tell("ping", at=round(time.monotonic() * 1000))
+            elif data.startswith('{"t":"avatar"') and '"own":true' in data:
+                self._own = json.loads(data)["n"]
+
+    def _moves(self, data: bytes) -> bool:
+        """Whether a frame of motions shows the own avatar with a speed."""
+        at = 1
+        while at < len(data):
+            number, _, flags, *_ = _MOTION.unpack_from(data, at)
+            at += _MOTION.size
+            vectors = [struct.unpack_from("<3f", data, at + 12 * n) for n in range(flags.bit_count())]
+            at += 12 * len(vectors)
+            if number == self._own:
+                return bool(flags & 1) and math.hypot(*vectors[0]) > 0.5
+        return False
+
+    async def walk(self) -> None:
+        """Turn somewhere else every few seconds and walk on."""
+        await asyncio.sleep(random.uniform(0, TURN_EVERY))
+        while True:
+            await self.tell("keys", flags=FORWARD, yaw=random.uniform(-math.pi, math.pi))
+            await asyncio.sleep(TURN_EVERY)
+
+    async def press(self) -> None:
+        """Stand, press a key, time the first step; again and again."""
+        while True:
+            await self.tell("keys", flags=0, yaw=0.0)
+            await asyncio.sleep(random.uniform(1.2, 1.4))
+            self._pressed = time.monotonic()
+            await self.tell("keys", flags=FORWARD, yaw=random.uniform(-math.pi, math.pi))
+            await asyncio.sleep(0.6)
+
+    async def leave(self) -> None:
+        await self.tell("leave")
+        if self._socket is not None:
+            await self._socket.close()
+
+
+async def crowd(grid: BenchGrid, count: int, seconds: float) -> dict[str, Any]:
+    status = grid.status()
+    process = {entry["name"]: psutil.Process(entry["pid"]) for entry in status["processes"] if entry["pid"]}
+    gateway, region = process["web"], process[status["regions"][0]["name"]]
+    idle = gateway.memory_full_info().pss
+    browsers = [Browser(number) for number in range(count)]
+    async with aiohttp.ClientSession(headers={"Origin": grid.web_uri.rstrip("/")}) as http:
+        began = time.monotonic()
+        for browser in browsers:  # at 9 places in 10 m squares, so that all are in sight of each other
+            spot = (108.0 + 20 * (browser.number % 3), 108.0 + 20 * (browser.number // 3 % 3))
+            await browser.enter(http, grid.web_uri, status["regions"][0]["name"], spot)
+        arrived = time.monotonic() - began
+        tasks = [asyncio.create_task(browser.read()) for browser in browsers]
+        tasks += [asyncio.create_task(browser.walk()) for browser in browsers[1:]]
+        tasks += [asyncio.create_task(browser.press()) for browser in browsers[:1]]
+        await asyncio.sleep(8.0)  # until everybody has been told the scene
+
+        def mark() -> tuple[float, float, float, float, int, int]:
+            sums = (sum(b.frames for b in browsers), sum(b.bytes for b in browsers))
+            used = [sum(each.cpu_times()[:2]) for each in (gateway, region)]
+            return time.monotonic(), *used, time.process_time(), *sums
+
+        before = mark()
+        for browser in browsers:
+            browser.delays.clear()
+        await asyncio.sleep(seconds)
+        after = mark()
+        span, web, sim, own, frames, size = (now - then for now, then in zip(after, before, strict=True))
+        full = gateway.memory_full_info().pss
+        delays = milliseconds(browsers[0].delays) if browsers and browsers[0].delays else {}
+        ended = [task.exception() for task in tasks if task.done()]
+        if ended:
+            raise SystemExit(f"{len(ended)} browsers were let go: {ended[:3]}")
+        await asyncio.gather(*(browser.leave() for browser in browsers))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return {
+        "browsers": count,
+        "MB": round(full / 1e6, 1),
+        "MB a browser": round((full - idle) / 1e6 / count, 2) if count else None,
+        "core %": round(100 * web / span, 1),
+        "core % a browser": round(100 * web / span / count, 2) if count else None,
+        "frames/s each": round(frames / span / max(1, count), 1),
+        "KiB/s each": round(size / 1024 / span / max(1, count), 1),
+        "key to own step p50 ms": delays.get("p50 ms"),
+        "p95 ms": delays.get("p95 ms"),
+        "arrival s": round(arrived, 1),
+        "region core %": round(100 * sim / span, 1),
+        "bench core %": round(100 * own / span, 1),
+    }
+
+
+def main() -> None:
+    given = arguments(__doc__, browsers="0,1,20,100", seconds=15.0)
+    rows = []
+    for count in given.browsers.split(","):
+        with running_grid("1x1") as grid:
+            rows.append(asyncio.run(crowd(grid, int(count), given.seconds)))
+    show("gateway", rows, given.json)
+
+
+if __name__ == "__main__":
+    main()
