@@ -44,7 +44,7 @@ class Movement(Sight):
         self._shots = 0  # control flags that go out once
         self._changed = True
         self._repeat = False
-        self.keys_sent_at = 0.0  # when the keys held now were first told to the region
+        self.keys_sent_at = -1e9  # when the keys held now were first told to the region
         self._keys_sent = 0
         self._last_update = -1e9
         self._next_child_update = 0.0
@@ -72,23 +72,25 @@ class Movement(Sight):
         """Hold exactly these control flags."""
         if flags != self.keys:
             self.keys = flags
-            self._change()
+            # Told at once even if something else was told just now: a key that waits is felt.
+            self._change(self.keys_sent_at)
 
     def face(self, yaw: float) -> None:
         """Turn the body to ``yaw`` (radians, 0 = east, counter-clockwise)."""
         if yaw != self.yaw:
             self.yaw = yaw
-            self._change()
+            self._change(self._last_update)
 
     def face_towards(self, x: float, y: float) -> None:
         """Turn to a point of this region (metres)."""
         here = self.position
         self.face(math.atan2(y - here[1], x - here[0]))
 
-    def _change(self) -> None:
+    def _change(self, since: float) -> None:
+        """Something is to be told: now, if ``since`` (clock) is long enough ago, else with a tick."""
         self._changed = True
         now = self.clock()
-        if now - self._last_update >= self.habits.agent_update_gap:
+        if now - since >= self.habits.agent_update_gap:
             self._send_update(now)
 
     def _shoot(self, flags: int) -> None:
@@ -211,7 +213,7 @@ class Movement(Sight):
         if keys != self.keys:
             self.hold(keys)
         elif self._changed:
-            self._change()
+            self._change(self._last_update)
 
     async def _stand_still(self, patience: float) -> None:
         """Until the region shows us at rest; not for ever: a slope may slide us on."""

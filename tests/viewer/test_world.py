@@ -105,6 +105,19 @@ async def test_released_keys_are_told_twice(grid: FakeGrid, ann: FakeViewer) -> 
     assert all(m["AgentData"]["ControlFlags"] == 0 for m in here.heard("AgentUpdate")[told:])
 
 
+async def test_a_key_does_not_wait_for_what_was_told_before_it(ann: FakeViewer) -> None:
+    await ann.sees(ann)
+    ann.face(1.0)
+    ann.face(2.0)
+    told = ann.root.circuit.stats.packets_out
+    ann.press(0x401)
+    assert ann.root.circuit.stats.packets_out == told + 1
+    for _ in range(50):  # hammering keys is held to the pace of the habits
+        ann.release(0x401)
+        ann.press(0x401)
+    assert ann.root.circuit.stats.packets_out == told + 1
+
+
 async def test_sits_on_the_ground_and_stands_up(ann: FakeViewer, bob: FakeViewer) -> None:
     await bob.sees(ann)
     seen = bob.expect("animations", lambda a: a[0] == ann.agent_id and Animation.SIT_GROUND in a[1])
