@@ -11,6 +11,7 @@ The limits in the same run: an idle gateway, and 30 frames of motions a second t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import random
@@ -36,6 +37,7 @@ class Browser:
         self.number = number
         self.frames = self.bytes = 0
         self.delays: list[float] = []
+        self.closed: int | None = None  # how the gateway ended it
         self._own = 0
         self._pressed: float | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -52,8 +54,9 @@ class Browser:
         )
 
     async def tell(self, kind: str, **fields: Any) -> None:
-        if self._socket is not None and not self._socket.closed:
-            await self._socket.send_str(json.dumps({"t": kind, **fields}))
+        if self._socket is not None and self.closed is None:
+            with contextlib.suppress(ConnectionError):  # what became of the socket is `read`'s to tell
+                await self._socket.send_str(json.dumps({"t": kind, **fields}))
 
     async def read(self) -> None:
         """Take frames until the socket closes."""
@@ -70,6 +73,7 @@ class Browser:
                 await self.tell("ping", at=round(time.monotonic() * 1000))
             elif data.startswith('{"t":"avatar"') and '"own":true' in data:
                 self._own = json.loads(data)["n"]
+        self.closed = self._socket.close_code
 
     def _moves(self, data: bytes) -> bool:
         """Whether a frame of motions shows the own avatar with a speed."""
@@ -112,12 +116,13 @@ async def crowd(grid: BenchGrid, count: int, seconds: float) -> dict[str, Any]:
     idle = gateway.memory_full_info().pss
     browsers = [Browser(number) for number in range(count)]
     async with aiohttp.ClientSession(headers={"Origin": grid.web_uri.rstrip("/")}) as http:
+        tasks: list[asyncio.Task[None]] = []
         began = time.monotonic()
         for browser in browsers:  # at 9 places in 10 m squares, so that all are in sight of each other
             spot = (108.0 + 20 * (browser.number % 3), 108.0 + 20 * (browser.number // 3 % 3))
             await browser.enter(http, grid.web_uri, status["regions"][0]["name"], spot)
+            tasks.append(asyncio.create_task(browser.read()))
         arrived = time.monotonic() - began
-        tasks = [asyncio.create_task(browser.read()) for browser in browsers]
         tasks += [asyncio.create_task(browser.walk()) for browser in browsers[1:]]
         tasks += [asyncio.create_task(browser.press()) for browser in browsers[:1]]
         await asyncio.sleep(8.0)  # until everybody has been told the scene
@@ -135,9 +140,8 @@ async def crowd(grid: BenchGrid, count: int, seconds: float) -> dict[str, Any]:
         span, web, sim, own, frames, size = (now - then for now, then in zip(after, before, strict=True))
         full = gateway.memory_full_info().pss
         delays = milliseconds(browsers[0].delays) if browsers and browsers[0].delays else {}
-        ended = [task.exception() for task in tasks if task.done()]
-        if ended:
-            raise SystemExit(f"{len(ended)} browsers were let go: {ended[:3]}")
+        if lost := [browser.closed for browser in browsers if browser.closed is not None]:
+            raise SystemExit(f"{len(lost)} browsers were let go: {sorted(set(lost))}")
         await asyncio.gather(*(browser.leave() for browser in browsers))
         for task in tasks:
             task.cancel()

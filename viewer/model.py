@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ Quaternion = tuple[float, float, float, float]
 
 AVATAR = 47  # PCode
 _STILL = (0.0, 0.0, 0.0)
+# A region encodes a mover once for everybody: clients that share a process (gateway, bots) read those bytes once.
+_decode_terse = lru_cache(4096)(objects.decode_terse)
 _GRACE = 3.0  # seconds past the region's last packet that motion is still extrapolated, as viewers do
 
 
@@ -112,7 +115,7 @@ class Entity:
         if self._terse is not None:
             data, self._terse = self._terse, None
             try:
-                self._take(objects.decode_terse(data))
+                self._take(_decode_terse(data))
             except ProtocolError:  # not a number, or cut off: what we knew before still stands
                 self.region.malformed_motions += 1
 
@@ -163,9 +166,9 @@ class Entity:
     def own_rotation(self, now: float) -> Quaternion:
         """Extrapolated by the spin to ``now``."""
         self._read()
-        rate = math.sqrt(sum(w * w for w in self._spin))
-        if rate == 0.0:
+        if self._spin == _STILL:
             return self._rotation
+        rate = math.sqrt(sum(w * w for w in self._spin))
         half = 0.5 * rate * self._age(now)
         scale = math.sin(half) / rate
         turn = (self._spin[0] * scale, self._spin[1] * scale, self._spin[2] * scale, math.cos(half))

@@ -13,23 +13,25 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import lru_cache
 
 import numpy as np
 
 from protocol.shapes import WIRE_NAMES
-from viewer.model import Entity
+from viewer.model import Entity, Quaternion, Vector
 
 LAND, MOTIONS, OBJECTS = 1, 2, 3
 HAS_VELOCITY, HAS_ACCELERATION, HAS_SPIN = 1, 2, 4
 _BOX = {"PathCurve": 0x10, "ProfileCurve": 1, "PathScaleX": 100, "PathScaleY": 100}
 _LAND = struct.Struct("<Bii")
-_MOTION = struct.Struct("<IIB3f4h")
+_MOTION = struct.Struct("<IIB3f")
+_ROTATION = struct.Struct("<4h")
 _VECTOR = struct.Struct("<3f")
 _OBJECT = struct.Struct("<IiiBB3f")
 # In the order of shapes.WIRE_NAMES: the two curves, cuts of the path, scales, shears, twists, ..., cuts, hollow.
 _SHAPE = struct.Struct("<BBHHBBBBbbbbbBbHHH")
 _LONGEST_TEXT = 1024
-_STILL = (0.0, 0.0, 0.0)
+_STILL: Vector = (0.0, 0.0, 0.0)
 
 
 def land(west: int, south: int, heights: np.ndarray) -> bytes:
@@ -44,12 +46,21 @@ def motion(number: int, parent: int, entity: Entity, now: float) -> bytes:
     position, velocity = entity.own_position(now), entity.velocity
     acceleration, spin = entity.acceleration, entity.angular_velocity
     flags = (velocity != _STILL) | (acceleration != _STILL) << 1 | (spin != _STILL) << 2
-    x, y, z, w = (round(max(-1.0, min(1.0, part)) * 32767) for part in entity.own_rotation(now))
-    data = _MOTION.pack(number, parent, flags, *position, x, y, z, w)
-    for vector in (velocity, acceleration, spin):
-        if vector != _STILL:
-            data += _VECTOR.pack(*vector)
-    return data
+    data = _MOTION.pack(number, parent, flags, *position) + _turn(entity.own_rotation(now))
+    return data + _rates(velocity, acceleration, spin) if flags else data
+
+
+# A hundred browsers are told of the same turns and speeds: packed once.
+
+
+@lru_cache(4096)
+def _turn(rotation: Quaternion) -> bytes:
+    return _ROTATION.pack(*(round(max(-1.0, min(1.0, part)) * 32767) for part in rotation))
+
+
+@lru_cache(4096)
+def _rates(*vectors: Vector) -> bytes:
+    return b"".join(_VECTOR.pack(*vector) for vector in vectors if vector != _STILL)
 
 
 def thing(number: int, entity: Entity) -> bytes:
