@@ -11,11 +11,12 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import float64, int64
 from numpy.typing import NDArray
 
 from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE, cell_of
 from sim.physics.contacts import _emit, _mesh_pair, convex_pair, piece_pose
-from sim.physics.data import CAPSULE, DYNAMIC, MESH, STATIC, Bodies, Geometry, Scratch, _fields, kernel
+from sim.physics.data import CAPSULE, DYNAMIC, MESH, NO, NONE, STATIC, ZERO, Bodies, Geometry, Scratch, _fields, inner
 from sim.physics.rays import ray_piece
 from sim.physics.solver import _inverse_mass, _push
 
@@ -27,7 +28,8 @@ WALKABLE = 0.5  # least upward part of the normal of what one can stand on: 60 d
 LIGHT = 120.0  # kilograms: dynamic bodies up to here are pushed aside rather than climbed
 FURTHEST = 0.3  # metres a step that overlap moves an avatar
 
-EXTRA = np.dtype(_fields("support", np.int32) + _fields("vx vy vz"), align=True)
+CROWD_SIDE = 128  # cells along the region in which avatars find each other
+EXTRA = np.dtype(_fields("support cell order", np.int32) + _fields("vx vy vz"), align=True)
 
 
 class Surroundings(NamedTuple):
@@ -45,10 +47,10 @@ class Surroundings(NamedTuple):
     near: NDArray[np.int32]  # (64,) handles
     contacts: NDArray[Any]  # CONTACT (128,)
     capsule: NDArray[Any]  # PIECE (1,)
-    triangle: NDArray[np.float64]
+    crowd: NDArray[np.int32]  # (CROWD_SIDE ** 2 + 1,)
 
 
-@kernel
+@inner
 def _take(a, count, h, x0, y0, z0, x1, y1, z1):  # pragma: no cover - compiled
     q = a.b.bounds[h]
     if x0 > q[3] or x1 < q[0] or y0 > q[4] or y1 < q[1] or z0 > q[5] or z1 < q[2] or count >= len(a.near):
@@ -60,42 +62,42 @@ def _take(a, count, h, x0, y0, z0, x1, y1, z1):  # pragma: no cover - compiled
     return count + 1
 
 
-@kernel
+@inner
 def find_near(row, a, dt):  # pragma: no cover - compiled
     """Handles of bodies an avatar may meet in this step, into a.near; how many."""
     v = math.sqrt(row.velocity[0] ** 2 + row.velocity[1] ** 2 + row.velocity[2] ** 2)
     r = RADIUS + 0.1 + (v + 6.0) * dt
     half = row.height * 0.5
-    x, y, z = float(row.position[0]), float(row.position[1]), float(row.position[2])
+    x, y, z = float64(row.position[0]), float64(row.position[1]), float64(row.position[2])
     x0, x1, y0, y1, z0, z1 = x - r, x + r, y - r, y + r, z - half - STEP_DOWN - v * dt, z + half + r
-    count = 0
-    if len(a.static_items):
+    count = ZERO
+    if a.static_grid[STATIC_SIDE * STATIC_SIDE] > 0:
         inv, side = 1.0 / STATIC_CELL, STATIC_SIDE
         for cy in range(cell_of(y0, inv, side), cell_of(y1, inv, side) + 1):
             for cx in range(cell_of(x0, inv, side), cell_of(x1, inv, side) + 1):
                 c = cy * side + cx
                 for k in range(a.static_grid[c], a.static_grid[c + 1]):
-                    h = a.static_items[k]
+                    h = int64(a.static_items[k])
                     if a.b.body[h].in_grid:
                         count = _take(a, count, h, x0, y0, z0, x1, y1, z1)
     for k in range(a.fresh_count):
-        h = a.fresh[k]
+        h = int64(a.fresh[k])
         o = a.b.body[h]
         if o.active and o.kind == STATIC and not o.in_grid and not o.phantom:
             count = _take(a, count, h, x0, y0, z0, x1, y1, z1)
-    if len(a.mover_items):
+    if a.mover_grid[MOVER_SIDE * MOVER_SIDE] > 0:
         inv, side = 1.0 / MOVER_CELL, MOVER_SIDE
         for cy in range(cell_of(y0, inv, side), cell_of(y1, inv, side) + 1):
             for cx in range(cell_of(x0, inv, side), cell_of(x1, inv, side) + 1):
                 c = cy * side + cx
                 for k in range(a.mover_grid[c], a.mover_grid[c + 1]):
-                    h = a.mover_items[k]
+                    h = int64(a.mover_items[k])
                     if a.b.body[h].active:
                         count = _take(a, count, h, x0, y0, z0, x1, y1, z1)
     return count
 
 
-@kernel
+@inner
 def _capsule_on(h, a, x, y, z, radius, half, m):  # pragma: no cover - compiled
     """Append the contacts of an upright capsule with one body to a.contacts; how many there are then."""
     cap, s = a.capsule[0], a.s
@@ -113,32 +115,30 @@ def _capsule_on(h, a, x, y, z, radius, half, m):  # pragma: no cover - compiled
         if m + 28 > len(a.contacts):
             return m
         if piece.form == MESH:
-            _, m = _mesh_pair(0, h, cap, piece, a.g, s, 0.02, a.b, a.contacts, m, 0.0, 0.0, False, a.triangle)
+            m = _mesh_pair(ZERO, h, cap, piece, a.g, s, 0.02, a.b, a.contacts, m, 0.0, 0.0, NO)
         else:
             count = convex_pair(cap, piece, a.g, s, 0.02)
-            m = _emit(a.contacts, m, 0, h, s, count, a.b, 0.0, 0.0)
+            m = _emit(a.contacts, m, ZERO, h, s, count, a.b, 0.0, 0.0)
     return m
 
 
-@kernel
+@inner
 def note(touches, first, count, h, r, c):  # pragma: no cover - compiled
     """Report a touch of avatar row r and body h, once a step."""
     for k in range(first, count):
         if touches[k].a == h and touches[k].b == -(r + 2):
-            return touches, count
+            return count
     if count == len(touches):
-        more = np.empty(2 * count, touches.dtype)
-        more[:count] = touches
-        touches = more
+        return count
     t = touches[count]
     t.a, t.b = h, -(r + 2)
     t.x, t.y, t.z = c.ax, c.ay, c.az
     t.nx, t.ny, t.nz = -c.nx, -c.ny, -c.nz  # from the body to the avatar
     t.impulse, t.speed = 0, c.speed
-    return touches, count + 1
+    return count + 1
 
 
-@kernel
+@inner
 def _shove(row, extra, a, h, c):  # pragma: no cover - compiled
     """Avatar and dynamic body exchange the impulse of their meeting. The body wakes if it is moved."""
     p, m = a.b.pose[h], a.b.motion[h]
@@ -146,11 +146,11 @@ def _shove(row, extra, a, h, c):  # pragma: no cover - compiled
     vx, vy, vz = m.vx + m.wy * rz - m.wz * ry, m.vy + m.wz * rx - m.wx * rz, m.vz + m.wx * ry - m.wy * rx
     closing = (row.velocity[0] - vx) * c.nx + (row.velocity[1] - vy) * c.ny + (row.velocity[2] - vz) * c.nz
     c.speed = closing
-    push = closing + min(max(-float(c.depth) - 0.02, 0.0) * 4.0, 1.0)  # apart, where they overlap
+    push = closing + min(max(-float64(c.depth) - 0.02, 0.0) * 4.0, 1.0)  # apart, where they overlap
     if push <= 0.01:
         return
     j = push / (1.0 / MASS + _inverse_mass(m, c.nx, c.ny, c.nz, rx, ry, rz))
-    _push(m, np.float32(j * c.nx), np.float32(j * c.ny), np.float32(j * c.nz), rx, ry, rz)
+    _push(m, j * c.nx, j * c.ny, j * c.nz, rx, ry, rz)
     if push > 0.1 or a.b.awake[h]:
         a.b.awake[h] = 1
         a.b.body[h].timer = 0
@@ -160,16 +160,16 @@ def _shove(row, extra, a, h, c):  # pragma: no cover - compiled
         row.velocity[k] -= f * n
 
 
-@kernel
+@inner
 def slide(row, r, extra, a, count, floating, touches, first, total):  # pragma: no cover - compiled
-    """Push an avatar out of what it overlaps and stop it moving further in; (touches, how many, whether it stands)."""
+    """Push an avatar out of what it overlaps and stop it moving further in; (touches so far, whether it stands)."""
     standing = False
-    half = float(row.height) * 0.5
+    half = float64(row.height) * 0.5
     for turn in range(3):
-        m = 0
-        x, y, z = float(row.position[0]), float(row.position[1]), float(row.position[2])
+        m = ZERO
+        x, y, z = float64(row.position[0]), float64(row.position[1]), float64(row.position[2])
         for k in range(count):
-            h = a.near[k]
+            h = int64(a.near[k])
             o = a.b.body[h]
             q = a.b.bounds
             if abs(z - 0.5 * (q[h, 2] + q[h, 5])) > half + 0.5 * (q[h, 5] - q[h, 2]) or x + RADIUS < q[h, 0]:
@@ -188,19 +188,19 @@ def slide(row, r, extra, a, count, floating, touches, first, total):  # pragma: 
             c.speed = 0
             if o.sensor:
                 if turn == 0 and c.depth <= 0:
-                    touches, total = note(touches, first, total, c.j, r, c)
+                    total = note(touches, first, total, int64(c.j), r, c)
                 continue
             if turn == 0 and c.depth < 0.01:
                 if o.kind == DYNAMIC:
                     _shove(row, extra, a, c.j, c)
-                touches, total = note(touches, first, total, c.j, r, c)
+                total = note(touches, first, total, int64(c.j), r, c)
             if c.depth < deep:
                 deep, at = c.depth, k
         if at < 0:
             break
         c = a.contacts[at]
-        nx, ny, nz = float(c.nx), float(c.ny), float(c.nz)
-        out = min(-float(c.depth), FURTHEST)
+        nx, ny, nz = float64(c.nx), float64(c.ny), float64(c.nz)
+        out = min(-float64(c.depth), FURTHEST)
         o = a.b.body[c.j]
         if o.kind == DYNAMIC and o.mass < LIGHT:
             out *= o.mass / (o.mass + MASS)
@@ -217,45 +217,45 @@ def slide(row, r, extra, a, count, floating, touches, first, total):  # pragma: 
         vx = vy = vz = 0.0
         if o.kind != STATIC:
             q = a.b.motion[c.j]
-            vx, vy, vz = float(q.vx), float(q.vy), float(q.vz)
+            vx, vy, vz = float64(q.vx), float64(q.vy), float64(q.vz)
         into = (row.velocity[0] - vx) * nx + (row.velocity[1] - vy) * ny + (row.velocity[2] - vz) * nz
         if into > 0 and not (o.kind == DYNAMIC and o.mass < LIGHT):
             row.velocity[0] -= into * nx
             row.velocity[1] -= into * ny
             row.velocity[2] -= into * nz
-    return touches, total, standing
+    return total, standing
 
 
-@kernel
+@inner
 def head_bumps(row, a, count):  # pragma: no cover - compiled
     """Whether something solid is where the head is."""
-    half = float(row.height) * 0.5
-    x, y, z = float(row.position[0]), float(row.position[1]), float(row.position[2])
-    m = 0
+    half = float64(row.height) * 0.5
+    x, y, z = float64(row.position[0]), float64(row.position[1]), float64(row.position[2])
+    m = ZERO
     for k in range(count):
         o = a.b.body[a.near[k]]
         if not o.sensor and o.kind != DYNAMIC:
-            m = _capsule_on(a.near[k], a, x, y, z + half - RADIUS - 0.1, RADIUS - 0.02, 0.1, m)
+            m = _capsule_on(int64(a.near[k]), a, x, y, z + half - RADIUS - 0.1, RADIUS - 0.02, 0.1, m)
     bumps = False
     for k in range(m):
         bumps = bumps or (a.contacts[k].nz > 0.7 and a.contacts[k].depth < -0.02)
     return bumps
 
 
-@kernel
+@inner
 def support(row, a, count):  # pragma: no cover - compiled
     """(height of the highest walkable surface under the soles or -1e9, handle, point). Five rays; a slope found beside
     the middle counts as high as its plane is in the middle."""
-    half = float(row.height) * 0.5
-    feet = float(row.position[2]) - half
-    best, handle = -1e9, -1
+    half = float64(row.height) * 0.5
+    feet = float64(row.position[2]) - half
+    best, handle = -1e9, NONE
     bx = by = 0.0
     for ray in range(5):
         dx = 0.0 if ray == 0 or ray > 2 else (0.17 if ray == 1 else -0.17)
         dy = 0.0 if ray < 3 else (0.17 if ray == 3 else -0.17)
-        ox, oy, oz = float(row.position[0]) + dx, float(row.position[1]) + dy, feet + STEP_UP + 0.02
+        ox, oy, oz = float64(row.position[0]) + dx, float64(row.position[1]) + dy, feet + STEP_UP + 0.02
         for k in range(count):
-            h = a.near[k]
+            h = int64(a.near[k])
             o = a.b.body[h]
             q = a.b.bounds[h]
             if o.sensor or ox < q[0] or ox > q[3] or oy < q[1] or oy > q[4]:
@@ -277,10 +277,10 @@ def support(row, a, count):  # pragma: no cover - compiled
     return best, handle, bx, by
 
 
-@kernel
+@inner
 def carry(row, extra, a, dt):  # pragma: no cover - compiled
     """Move with what one stands on."""
-    h = extra.support
+    h = int64(extra.support)
     extra.vx = extra.vy = extra.vz = 0
     if h <= 0 or not a.b.body[h].active or a.b.body[h].kind == STATIC or not a.b.awake[h]:
         return
@@ -293,7 +293,7 @@ def carry(row, extra, a, dt):  # pragma: no cover - compiled
     row.position[2] += extra.vz * dt
 
 
-@kernel
+@inner
 def note_sole(row, r, a, handle, x, y, touches, first, total):  # pragma: no cover - compiled
     """Report that an avatar stands on a body."""
     c = a.contacts[0]
@@ -302,7 +302,7 @@ def note_sole(row, r, a, handle, x, y, touches, first, total):  # pragma: no cov
     return note(touches, first, total, handle, r, c)
 
 
-@kernel
+@inner
 def stand_on(row, extra, a, handle, x, y, dt):  # pragma: no cover - compiled
     """Rest the avatar's weight on a body."""
     extra.support = handle
@@ -310,11 +310,11 @@ def stand_on(row, extra, a, handle, x, y, dt):  # pragma: no cover - compiled
         p, m = a.b.pose[handle], a.b.motion[handle]
         z = row.position[2] - row.height * 0.5
         # A light body would be pressed into the ground harder than it can bear: its own weight many times is enough.
-        weight = min(MASS, 4.0 * float(a.b.body[handle].mass)) * 9.8 * dt
-        _push(m, 0.0, 0.0, np.float32(-weight), x - p.x, y - p.y, z - p.z)
+        weight = min(MASS, 4.0 * float64(a.b.body[handle].mass)) * 9.8 * dt
+        _push(m, 0.0, 0.0, -weight, x - p.x, y - p.y, z - p.z)
 
 
-@kernel
+@inner
 def leave(row, extra):  # pragma: no cover - compiled
     """Off the ground: what carried the avatar gives it its speed along."""
     row.velocity[0] += extra.vx
@@ -323,37 +323,37 @@ def leave(row, extra):  # pragma: no cover - compiled
     extra.support = 0
 
 
-@kernel
-def part_avatars(rows, dt):  # pragma: no cover - compiled
-    """Avatars that overlap step aside, each half of the way and never fast."""
+@inner
+def part_avatars(rows, extras, start, dt):  # pragma: no cover - compiled
+    """Avatars that overlap step aside, each half of the way and never fast. `start`: room for the crowd's grid."""
     n = len(rows)
     if n < 2:
         return
-    side = 128
-    start = np.zeros(side * side + 1, np.int32)
-    cell = np.empty(n, np.int32)
-    order = np.empty(n, np.int32)
+    side, inv = CROWD_SIDE, CROWD_SIDE / 256.0
+    start[:] = 0
     for i in range(n):
-        cell[i] = cell_of(rows[i].position[1], 0.5, side) * side + cell_of(rows[i].position[0], 0.5, side)
-        start[cell[i] + 1] += 1
+        p = rows[i]
+        extras[i].cell = cell_of(p.position[1], inv, side) * side + cell_of(p.position[0], inv, side)
+        start[extras[i].cell + 1] += 1
     for c in range(side * side):
         start[c + 1] += start[c]
     for i in range(n - 1, -1, -1):
-        start[cell[i] + 1] -= 1
-        order[start[cell[i] + 1]] = i
+        c = extras[i].cell + 1
+        start[c] -= 1
+        extras[start[c]].order = i
     # start[c + 1] is now where cell c begins.
     most = 1.5 * dt
     for i in range(n):
         p = rows[i]
         if not p.active or p.held:
             continue
-        cx, cy = cell[i] % side, cell[i] // side
+        cx, cy = extras[i].cell % side, extras[i].cell // side
         for y in range(max(cy - 1, 0), min(cy + 2, side)):
             first = start[y * side + max(cx - 1, 0) + 1]
             end = y * side + min(cx + 1, side - 1) + 2
             last = start[end] if end <= side * side else n
             for k in range(first, last):
-                j = order[k]
+                j = extras[k].order
                 q = rows[j]
                 if j <= i or not q.active or q.held:
                     continue

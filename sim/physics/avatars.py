@@ -15,7 +15,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from sim.physics.avatar_bodies import (
     CLIMB,
@@ -30,6 +29,7 @@ from sim.physics.avatar_bodies import (
     stand_on,
     support,
 )
+from sim.physics.data import NO, YES, inner, kernel
 from sim.world.avatars import Motion
 from sim.world.terrain import height_at
 
@@ -69,7 +69,7 @@ _FLYING, _HOVERING, _HOVERING_UP = int(Motion.FLYING), int(Motion.HOVERING), int
 _HOVERING_DOWN, _SITTING, _STANDING_UP = int(Motion.HOVERING_DOWN), int(Motion.SITTING_GROUND), int(Motion.STANDING_UP)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _axis(controls, positive, negative):  # pragma: no cover - compiled
     value = 0.0
     if controls & positive:
@@ -79,7 +79,7 @@ def _axis(controls, positive, negative):  # pragma: no cover - compiled
     return value
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _wish(row):  # pragma: no cover - compiled
     """Where the keys point, region axes, length 0..1 (x, y, z)."""
     controls = row.controls
@@ -106,7 +106,7 @@ def _wish(row):  # pragma: no cover - compiled
     return x, y, z
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _sit(row, floor):  # pragma: no cover - compiled
     row.velocity[:] = 0
     row.position[2] = floor - 0.15
@@ -114,13 +114,13 @@ def _sit(row, floor):  # pragma: no cover - compiled
     row.on_ground = 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _through_air(row, r, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
-    """Move by the velocity, in short pieces where something is near; (touches, how many, whether it landed on it)."""
+    """Move by the velocity, in short pieces where something is near; (touches so far, whether it landed on it)."""
     if near == 0:
         for axis in range(3):
             row.position[axis] += row.velocity[axis] * dt
-        return touches, total, False
+        return total, False
     v = row.velocity
     pieces = int(math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]) * dt / STRIDE) + 1
     first = total
@@ -128,12 +128,12 @@ def _through_air(row, r, extra, a, near, touches, total, dt):  # pragma: no cove
     for _ in range(pieces):
         for axis in range(3):
             row.position[axis] += row.velocity[axis] * dt / pieces
-        touches, total, stands = slide(row, r, extra, a, near, False, touches, first, total)
+        total, stands = slide(row, r, extra, a, near, NO, touches, first, total)
         landed = landed or stands
-    return touches, total, landed
+    return total, landed
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _fly(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
     fast = row.controls & (FAST_AT | FAST_LEFT | FAST_UP)
     speed = FLY if fast else FLY_SLOW
@@ -143,7 +143,7 @@ def _fly(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # pragm
         row.velocity[axis] += gap * blend
         if abs(gap) < 0.05:
             row.velocity[axis] = wish * speed
-    touches, total, _ = _through_air(row, r, extra, a, near, touches, total, dt)
+    total, _ = _through_air(row, r, extra, a, near, touches, total, dt)
     floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
     if row.position[2] < floor:
         row.position[2] = floor
@@ -162,10 +162,10 @@ def _fly(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # pragm
         row.motion = _HOVERING_DOWN
     else:
         row.motion = _HOVERING
-    return touches, total
+    return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
     """Standing, walking, crouching and the moment before a jump."""
     crouching = z < -0.5
@@ -186,7 +186,7 @@ def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # p
         row.position[axis] += row.velocity[axis] * dt
     first = total
     if near:
-        touches, total, _ = slide(row, r, extra, a, near, True, touches, first, total)
+        total, _ = slide(row, r, extra, a, near, YES, touches, first, total)
     floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
     handle = 0
     if near:
@@ -198,7 +198,7 @@ def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # p
         row.on_ground = 0
         row.velocity[2] = 0
         leave(row, extra)
-        return touches, total
+        return total
     moving = row.velocity[0] != 0 or row.velocity[1] != 0
     if handle > 0 and -drop > CLIMB:  # a stair: up it, but not in a jerk
         floor = row.position[2] + CLIMB
@@ -211,14 +211,14 @@ def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # p
     extra.support = 0
     if handle > 0:
         stand_on(row, extra, a, handle, sx, sy, dt)
-        touches, total = note_sole(row, r, a, handle, sx, sy, touches, first, total)
+        total = note_sole(row, r, a, handle, sx, sy, touches, first, total)
     if row.motion == _PRE_JUMP:
         if row.timer <= 0:
             row.velocity[2] = JUMP_SPEED
             row.on_ground = 0
             row.motion = _JUMPING
             leave(row, extra)
-        return touches, total
+        return total
     if z > 0.5:
         row.motion = _PRE_JUMP
         row.timer = PRE_JUMP_TIME
@@ -234,10 +234,10 @@ def _on_foot(row, r, x, y, z, heights, extra, a, near, touches, total, dt):  # p
         row.motion = _TURNING_RIGHT
     else:
         row.motion = _STANDING
-    return touches, total
+    return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _in_air(row, r, x, y, heights, extra, a, near, touches, total, dt):  # pragma: no cover - compiled
     blend = min(1.0, dt * 1.5)  # little steering while falling
     speed = RUN if row.running else WALK
@@ -246,7 +246,7 @@ def _in_air(row, r, x, y, heights, extra, a, near, touches, total, dt):  # pragm
         row.velocity[1] += (y * speed - row.velocity[1]) * blend
     row.velocity[2] = max(row.velocity[2] - np.float32(GRAVITY * dt), np.float32(-TERMINAL))
     fall = -row.velocity[2]
-    touches, total, landed = _through_air(row, r, extra, a, near, touches, total, dt)
+    total, landed = _through_air(row, r, extra, a, near, touches, total, dt)
     row.fall_speed = fall
     floor = height_at(heights, row.position[0], row.position[1]) + row.height * 0.5
     if row.position[2] <= floor:
@@ -265,10 +265,10 @@ def _in_air(row, r, x, y, heights, extra, a, near, touches, total, dt):  # pragm
         pass
     elif row.fall_speed > 2.0:
         row.motion = _FALLING
-    return touches, total
+    return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _keep_inside(row, open_sides):  # pragma: no cover - compiled
     """1 when the avatar is over a border that has a region behind it; at any other border it stops."""
     dx = -1 if row.position[0] < 0 else (1 if row.position[0] >= 256 else 0)
@@ -290,7 +290,7 @@ def _keep_inside(row, open_sides):  # pragma: no cover - compiled
     return 1 if row.position[0] < 0 or row.position[0] >= 256 or row.position[1] < 0 or row.position[1] >= 256 else 0
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _must_tell(row, dt):  # pragma: no cover - compiled
     """Mark the row when what viewers extrapolate is wrong, or old while it moves, or a stop may have been lost."""
     row.sent_age += dt
@@ -323,12 +323,12 @@ def _must_tell(row, dt):  # pragma: no cover - compiled
         row.repeats -= 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # pragma: no cover - compiled
-    """One step of all rows; (touches, how many, rows that changed their motion, rows over a border)."""
+    """One step of all rows; (touches so far, rows that changed their motion, rows over a border)."""
     motions = 0
     outside = 0
-    part_avatars(rows, dt)
+    part_avatars(rows, extras, a.crowd, dt)
     for i in range(len(rows)):
         row = rows[i]
         if not row.active or row.held:
@@ -361,18 +361,18 @@ def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # prag
             x, y, z = _wish(row)
             near = find_near(row, a, dt)
             if row.flying:
-                touches, total = _fly(row, i, x, y, z, heights, extra, a, near, touches, total, dt)
+                total = _fly(row, i, x, y, z, heights, extra, a, near, touches, total, dt)
             elif row.on_ground:
-                touches, total = _on_foot(row, i, x, y, z, heights, extra, a, near, touches, total, dt)
+                total = _on_foot(row, i, x, y, z, heights, extra, a, near, touches, total, dt)
             else:
-                touches, total = _in_air(row, i, x, y, heights, extra, a, near, touches, total, dt)
+                total = _in_air(row, i, x, y, heights, extra, a, near, touches, total, dt)
         row.acceleration[2] = 0 if (row.on_ground or row.flying) else -GRAVITY
         if row.motion != before:
             row.motion_changed = 1
             motions += 1
         outside += _keep_inside(row, open_sides)
         _must_tell(row, dt)
-    return touches, total, motions, outside
+    return total, motions, outside
 
 
 def step_avatars(world: World, dt: float, engine: Engine | None = None) -> None:

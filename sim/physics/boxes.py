@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import math
 
-from sim.physics.data import kernel
+from numpy import float64
+
+from sim.physics.data import NONE, ZERO, inner
 
 
-@kernel
+@inner
 def reduce_points(points, depths, count, normal):  # pragma: no cover - compiled
     """Keep four of `count` manifold points: the deepest, the one farthest from it, and the two that span most area."""
     if count <= 4:
         return count
-    deep = 0
+    deep = ZERO
     for k in range(1, count):
         if depths[k] < depths[deep] - 1e-4:
             deep = k
-    _swap(points, depths, 0, deep)
+    _swap(points, depths, ZERO, deep)
     best = -1.0
-    far = 1
+    far = ZERO + 1
     for k in range(1, count):
         d = 0.0
         for c in range(3):
@@ -29,12 +31,12 @@ def reduce_points(points, depths, count, normal):  # pragma: no cover - compiled
         if d > best:
             best = d
             far = k
-    _swap(points, depths, 1, far)
+    _swap(points, depths, ZERO + 1, far)
     ux, uy, uz = points[1, 0] - points[0, 0], points[1, 1] - points[0, 1], points[1, 2] - points[0, 2]
     # Across the line between the first two, within the contact plane.
     wx, wy, wz = normal[1] * uz - normal[2] * uy, normal[2] * ux - normal[0] * uz, normal[0] * uy - normal[1] * ux
     high = low = 0.0
-    most = least = -1
+    most = least = NONE
     for k in range(2, count):
         d = wx * (points[k, 0] - points[0, 0]) + wy * (points[k, 1] - points[0, 1]) + wz * (points[k, 2] - points[0, 2])
         if d > high:
@@ -43,7 +45,7 @@ def reduce_points(points, depths, count, normal):  # pragma: no cover - compiled
         if d < low:
             low = d
             least = k
-    kept = 2
+    kept = ZERO + 2
     if most >= 0:
         _swap(points, depths, kept, most)
         if least == kept:
@@ -55,7 +57,7 @@ def reduce_points(points, depths, count, normal):  # pragma: no cover - compiled
     return kept
 
 
-@kernel
+@inner
 def _swap(points, depths, a, b):  # pragma: no cover - compiled
     if a == b:
         return
@@ -64,12 +66,12 @@ def _swap(points, depths, a, b):  # pragma: no cover - compiled
     depths[a], depths[b] = depths[b], depths[a]
 
 
-@kernel
+@inner
 def box_box(pa, pb, s, margin):  # pragma: no cover - compiled
     """Manifold of two box pieces whose transforms are in s.xa and s.xb; how many points."""
     xa, xb = s.xa, s.xb
-    ha = (float(pa.hx), float(pa.hy), float(pa.hz))
-    hb = (float(pb.hx), float(pb.hy), float(pb.hz))
+    ha = (float64(pa.hx), float64(pa.hy), float64(pa.hz))
+    hb = (float64(pb.hx), float64(pb.hy), float64(pb.hz))
     dx, dy, dz = xb[0] - xa[0], xb[1] - xa[1], xb[2] - xa[2]
     best = -1e30
     kind = -1
@@ -194,7 +196,7 @@ def box_box(pa, pb, s, margin):  # pragma: no cover - compiled
                 m += 1
         n = m
         poly, other = other, poly
-    count = 0
+    count = ZERO
     for q in range(n):
         depth = poly[q, 2] - hr[kk]
         if depth < margin:

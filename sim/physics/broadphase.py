@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from sim.physics.data import DYNAMIC, KINEMATIC, MARGIN, STATIC, kernel
+from sim.physics.data import DYNAMIC, KINEMATIC, MARGIN, STATIC, inner, kernel
 
 STATIC_CELL, MOVER_CELL = 2.0, 1.0  # metres
 STATIC_SIDE, MOVER_SIDE = 128, 256  # cells along the region's 256 m
@@ -59,7 +57,7 @@ def refresh(b, g, count, dt):  # pragma: no cover - compiled
             place(h, b, g, dt)
 
 
-@kernel
+@inner
 def cell_of(v, inv, side):  # pragma: no cover - compiled
     """Cell of a coordinate; what is outside the region is in the cell at its edge."""
     if not v > 0:
@@ -69,14 +67,18 @@ def cell_of(v, inv, side):  # pragma: no cover - compiled
 
 
 @kernel
-def build_grid(b, count, statics, side, inv, start):  # pragma: no cover - compiled
-    """Fill `start` (side * side + 1,) and return the handles by cell."""
+def build_grid(b, count, statics, side, inv, start, items):  # pragma: no cover - compiled
+    """Fill `start` (side * side + 1,) and `items`, the handles by cell; how many there are. More than `items` has room
+    for: nothing is in the grid, call again with room."""
     start[:] = 0
     for step in range(2):
         if step == 1:
             for c in range(side * side):
                 start[c + 1] += start[c]
-            items = np.empty(start[side * side], np.int32)
+            if start[side * side] > len(items):
+                total = start[side * side]
+                start[:] = 0
+                return total
         for h in range(count - 1, 0, -1):
             o = b.body[h]
             if not o.active or o.phantom or (o.kind == STATIC) != statics:
@@ -92,32 +94,30 @@ def build_grid(b, count, statics, side, inv, start):  # pragma: no cover - compi
                     else:
                         start[c] -= 1
                         items[start[c]] = h
-            if statics:
+            if statics and step == 1:
                 o.in_grid = 1
-    return items
+    return start[side * side]
 
 
-@kernel
+@inner
 def _overlap(p, q):  # pragma: no cover - compiled
     return (
         p[2] < q[5] and q[2] < p[5] and p[0] < q[3] and q[0] < p[3] and p[1] < q[4] and q[1] < p[4]
     )
 
 
-@kernel
+@inner
 def _put(pairs, count, i, j):  # pragma: no cover - compiled
-    if count == len(pairs):
-        more = np.empty((2 * count, 2), np.int32)
-        more[:count] = pairs
-        pairs = more
-    pairs[count, 0] = i
-    pairs[count, 1] = j
-    return pairs
+    if count < len(pairs):
+        pairs[count, 0] = i
+        pairs[count, 1] = j
+    return count + 1
 
 
 @kernel
 def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_count, pairs):  # pragma: no cover - compiled
-    """(pairs, how many): (n, 2) handles whose boxes overlap and of which one is awake; statics come second."""
+    """Fill `pairs` (n, 2) with handles whose boxes overlap and of which one is awake; statics come second. How many
+    there are, stored or not."""
     total = 0
     body, awake, q = b.body, b.awake, b.bounds
     side, inv = MOVER_SIDE, 1.0 / MOVER_CELL
@@ -137,15 +137,14 @@ def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_co
                     continue
                 x, y = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
                 if y * side + x == c:
-                    pairs = _put(pairs, total, i, j)
-                    total += 1
+                    total = _put(pairs, total, i, j)
     side, inv = STATIC_SIDE, 1.0 / STATIC_CELL
     for i in range(1, count):
         if not awake[i] or body[i].phantom or body[i].kind == STATIC:
             continue
         kinematic = body[i].kind == KINEMATIC
         x0, y0, z0, x1, y1, z1 = q[i, 0], q[i, 1], q[i, 2], q[i, 3], q[i, 4], q[i, 5]
-        if len(static_items):
+        if static_grid[side * side] > 0:
             low_x, high_x = cell_of(x0, inv, side), cell_of(x1, inv, side)
             for y in range(cell_of(y0, inv, side), cell_of(y1, inv, side) + 1):
                 for x in range(low_x, high_x + 1):
@@ -157,17 +156,15 @@ def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_co
                             continue
                         cx, cy = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
                         if cx == x and cy == y:
-                            pairs = _put(pairs, total, i, j)
-                            total += 1
+                            total = _put(pairs, total, i, j)
         for k in range(fresh_count):
             j = fresh[k]
             o = body[j]
             if not o.active or o.kind != STATIC or o.phantom or o.in_grid or (kinematic and not o.sensor):
                 continue
             if _overlap(q[i], q[j]):
-                pairs = _put(pairs, total, i, j)
-                total += 1
-    return pairs, total
+                total = _put(pairs, total, i, j)
+    return total
 
 
 @kernel

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
+from numpy import float64, int64
 
 from sim.physics.boxes import box_box, reduce_points
-from sim.physics.data import BOX, CAPSULE, CYLINDER, KINEMATIC, MARGIN, MESH, SPHERE, kernel
+from sim.physics.data import BOX, CAPSULE, CYLINDER, KINEMATIC, MARGIN, MESH, NO, SPHERE, YES, ZERO, inner, kernel
 from sim.physics.polyhedra import poly_poly
 from sim.physics.rounds import round_poly, round_round
 from sim.physics.triangles import piece_triangle
@@ -22,7 +22,7 @@ SENSOR = -1.0  # friction of a contact that is only reported
 MESH_CONTACTS = 24  # of one pair at most
 
 
-@kernel
+@inner
 def piece_pose(pose, piece, x):  # pragma: no cover - compiled
     """Where a piece of a body is: position and matrix into x (12,)."""
     if piece.plain:
@@ -31,9 +31,9 @@ def piece_pose(pose, piece, x):  # pragma: no cover - compiled
         x[6], x[7], x[8] = pose.r10, pose.r11, pose.r12
         x[9], x[10], x[11] = pose.r20, pose.r21, pose.r22
         return
-    a0, a1, a2 = float(pose.r00), float(pose.r01), float(pose.r02)
-    b0, b1, b2 = float(pose.r10), float(pose.r11), float(pose.r12)
-    c0, c1, c2 = float(pose.r20), float(pose.r21), float(pose.r22)
+    a0, a1, a2 = float64(pose.r00), float64(pose.r01), float64(pose.r02)
+    b0, b1, b2 = float64(pose.r10), float64(pose.r11), float64(pose.r12)
+    c0, c1, c2 = float64(pose.r20), float64(pose.r21), float64(pose.r22)
     x[0] = pose.x + a0 * piece.x + a1 * piece.y + a2 * piece.z
     x[1] = pose.y + b0 * piece.x + b1 * piece.y + b2 * piece.z
     x[2] = pose.z + c0 * piece.x + c1 * piece.y + c2 * piece.z
@@ -45,7 +45,7 @@ def piece_pose(pose, piece, x):  # pragma: no cover - compiled
     x[11] = c0 * piece.r02 + c1 * piece.r12 + c2 * piece.r22
 
 
-@kernel
+@inner
 def convex_pair(pa, pb, g, s, margin):  # pragma: no cover - compiled
     """Manifold of two convex pieces at s.xa and s.xb; how many points."""
     dx, dy, dz = s.xb[0] - s.xa[0], s.xb[1] - s.xa[1], s.xb[2] - s.xa[2]
@@ -69,22 +69,17 @@ def convex_pair(pa, pb, g, s, margin):  # pragma: no cover - compiled
     return poly_poly(pa, pb, g, s, margin)
 
 
-@kernel
+@inner
 def _exchange(s):  # pragma: no cover - compiled
     for k in range(12):
         s.xa[k], s.xb[k] = s.xb[k], s.xa[k]
 
 
-@kernel
-def _grown(contacts, count):  # pragma: no cover - compiled
-    more = np.empty(2 * len(contacts), contacts.dtype)
-    more[:count] = contacts[:count]
-    return more
-
-
-@kernel
+@inner
 def _emit(contacts, m, i, j, s, count, b, friction, restitution):  # pragma: no cover - compiled
-    """Append the scratch manifold as contacts between bodies i and j."""
+    """Append the scratch manifold as contacts between bodies i and j, as far as there is room."""
+    if m + count > len(contacts):
+        return m + count
     p, q = b.pose[i], b.pose[j]
     for k in range(count):
         c = contacts[m + k]
@@ -100,10 +95,10 @@ def _emit(contacts, m, i, j, s, count, b, friction, restitution):  # pragma: no 
     return m + count
 
 
-@kernel
-def _mesh_pair(i, j, pa, pb, g, s, margin, b, contacts, m, friction, restitution, flip, t):  # pragma: no cover - compiled
+@inner
+def _mesh_pair(i, j, pa, pb, g, s, margin, b, contacts, m, friction, restitution, flip):  # pragma: no cover - compiled
     """A convex piece (s.xa, of body i) against a mesh (s.xb): down the box tree, one manifold a triangle."""
-    xa, xb = s.xa, s.xb
+    xa, xb, t = s.xa, s.xb, s.triangle
     # The ball around the piece, as the mesh sees it.
     dx, dy, dz = xa[0] - xb[0], xa[1] - xb[1], xa[2] - xb[2]
     cx = xb[3] * dx + xb[6] * dy + xb[9] * dz
@@ -130,7 +125,7 @@ def _mesh_pair(i, j, pa, pb, g, s, margin, b, contacts, m, friction, restitution
         for f in range(node.first, node.first + node.count):
             for k in range(3):
                 v = pb.v0 + g.triangles[pb.f0 + f, k]
-                x, y, z = float(g.verts[v, 0]), float(g.verts[v, 1]), float(g.verts[v, 2])
+                x, y, z = float64(g.verts[v, 0]), float64(g.verts[v, 1]), float64(g.verts[v, 2])
                 for r in range(3):
                     t[3 * k + r] = xb[r] + xb[3 + 3 * r] * x + xb[4 + 3 * r] * y + xb[5 + 3 * r] * z
             count = piece_triangle(pa, g, s, t, margin)
@@ -139,32 +134,29 @@ def _mesh_pair(i, j, pa, pb, g, s, margin, b, contacts, m, friction, restitution
             if flip:
                 for r in range(3):
                     s.normal[r] = -s.normal[r]
-            while m + count > len(contacts):
-                contacts = _grown(contacts, m)
             if flip:
                 m = _emit(contacts, m, j, i, s, count, b, friction, restitution)
             else:
                 m = _emit(contacts, m, i, j, s, count, b, friction, restitution)
             made += count
-    return contacts, m
+    return m
 
 
 @kernel
 def collide_pairs(b, g, s, pairs, total, contacts, dt):  # pragma: no cover - compiled
-    """(contacts, how many) of all pairs."""
-    m = 0
-    t = np.empty(9)
+    """Fill `contacts` with those of all pairs; how many there are, stored or not."""
+    m = ZERO
     for k in range(total):
-        i, j = pairs[k, 0], pairs[k, 1]
+        i, j = int64(pairs[k, 0]), int64(pairs[k, 1])
         oi, oj = b.body[i], b.body[j]
         mi, mj = b.motion[i], b.motion[j]
         vx, vy, vz = mi.vx - mj.vx, mi.vy - mj.vy, mi.vz - mj.vz
         margin = MARGIN + min(math.sqrt(vx * vx + vy * vy + vz * vz) * dt, 0.1)
         if oi.sensor or oj.sensor:
-            friction, margin = SENSOR, 0.0
+            friction, margin = float64(SENSOR), 0.0
         else:
-            friction = math.sqrt(oi.friction * oj.friction)
-        restitution = math.sqrt(oi.restitution * oj.restitution)
+            friction = math.sqrt(float64(oi.friction * oj.friction))
+        restitution = math.sqrt(float64(oi.restitution * oj.restitution))
         si, sj = g.shapes[oi.shape], g.shapes[oj.shape]
         boxes = b.bounds[j]
         for u in range(si.first, si.first + si.count):
@@ -184,26 +176,20 @@ def collide_pairs(b, g, s, pairs, total, contacts, dt):  # pragma: no cover - co
                     if pa.form == MESH and pb.form == MESH:
                         continue
                     if pb.form == MESH:
-                        contacts, m = _mesh_pair(
-                            i, j, pa, pb, g, s, margin, b, contacts, m, friction, restitution, False, t
-                        )
+                        m = _mesh_pair(i, j, pa, pb, g, s, margin, b, contacts, m, friction, restitution, NO)
                     else:
                         _exchange(s)
-                        contacts, m = _mesh_pair(
-                            j, i, pb, pa, g, s, margin, b, contacts, m, friction, restitution, True, t
-                        )
+                        m = _mesh_pair(j, i, pb, pa, g, s, margin, b, contacts, m, friction, restitution, YES)
                         _exchange(s)
                     continue
                 count = convex_pair(pa, pb, g, s, margin)
                 if count == 0:
                     continue
-                while m + count > len(contacts):
-                    contacts = _grown(contacts, m)
                 m = _emit(contacts, m, i, j, s, count, b, friction, restitution)
-    return contacts, m
+    return m
 
 
-@kernel
+@inner
 def _touch_ground(s, count, x, y, z, radius, heights, margin):  # pragma: no cover - compiled
     """Add a point (with a radius) to the scratch manifold if it is near or under the ground."""
     if count >= 100:
@@ -224,19 +210,19 @@ def _touch_ground(s, count, x, y, z, radius, heights, margin):  # pragma: no cov
     return count + 1
 
 
-@kernel
+@inner
 def _piece_on_ground(pa, g, s, heights, margin):  # pragma: no cover - compiled
     """Manifold of a piece at s.xa and the ground. The ground is solid all the way down: a corner under it is in it."""
     x = s.xa
-    count = 0
+    count = ZERO
     s.clip[0, 0] = 0.0
     if pa.form == SPHERE:
-        return _touch_ground(s, 0, x[0], x[1], x[2], float(pa.hx), heights, margin)
+        return _touch_ground(s, ZERO, x[0], x[1], x[2], float64(pa.hx), heights, margin)
     if pa.form == CAPSULE:
         for k in range(2):
             h = pa.hz if k else -pa.hz
             count = _touch_ground(
-                s, count, x[0] + h * x[5], x[1] + h * x[8], x[2] + h * x[11], float(pa.hx), heights, margin
+                s, count, x[0] + h * x[5], x[1] + h * x[8], x[2] + h * x[11], float64(pa.hx), heights, margin
             )
         return count
     if pa.form == CYLINDER:
@@ -260,7 +246,7 @@ def _piece_on_ground(pa, g, s, heights, margin):  # pragma: no cover - compiled
                     count = _touch_ground(s, count, cx + dx, cy + dy, cz + dz, 0.0, heights, margin)
         return count
     for v in range(pa.v0, pa.v0 + pa.vn):
-        a, c, d = float(g.verts[v, 0]), float(g.verts[v, 1]), float(g.verts[v, 2])
+        a, c, d = float64(g.verts[v, 0]), float64(g.verts[v, 1]), float64(g.verts[v, 2])
         count = _touch_ground(
             s,
             count,
@@ -276,17 +262,17 @@ def _piece_on_ground(pa, g, s, heights, margin):  # pragma: no cover - compiled
     return count
 
 
-@kernel
+@inner
 def _hilltops(pa, g, s, heights, count, margin):  # pragma: no cover - compiled
     """Tops of the ground inside a large polyhedron, between its corners: a plank lies on a ridge."""
     x = s.xa
-    r = float(pa.outer)
+    r = float64(pa.outer)
     x0, x1 = max(int(x[0] - r) + 1, 0), min(int(x[0] + r), 256)
     y0, y1 = max(int(x[1] - r) + 1, 0), min(int(x[1] + r), 256)
     stride = 1 + max(x1 - x0, y1 - y0) // 24
     for iy in range(y0, y1 + 1, stride):
         for ix in range(x0, x1 + 1, stride):
-            h = float(heights[iy, ix])
+            h = float64(heights[iy, ix])
             dx, dy, dz = ix - x[0], iy - x[1], h - x[2]
             if abs(dz) > r:
                 continue
@@ -307,8 +293,8 @@ def _hilltops(pa, g, s, heights, count, margin):  # pragma: no cover - compiled
                     way = min(way, d / down)
             if not inside or way > 1e29 or count >= 100:
                 continue
-            nx, ny, nz = normal_at(heights, float(ix), float(iy))
-            s.points[count, 0], s.points[count, 1], s.points[count, 2] = float(ix), float(iy), h
+            nx, ny, nz = normal_at(heights, float64(ix), float64(iy))
+            s.points[count, 0], s.points[count, 1], s.points[count, 2] = float64(ix), float64(iy), h
             s.depths[count] = -way * nz
             if count == 0 or s.depths[count] < s.clip[0, 0]:
                 s.clip[0, 0] = s.depths[count]
@@ -319,7 +305,7 @@ def _hilltops(pa, g, s, heights, count, margin):  # pragma: no cover - compiled
 
 @kernel
 def collide_ground(b, g, s, n, heights, top, contacts, m, dt):  # pragma: no cover - compiled
-    """Append the contacts of awake bodies with the ground; (contacts, how many)."""
+    """Append the contacts of awake bodies with the ground to the first m; how many there are then, stored or not."""
     for i in range(1, n):
         o = b.body[i]
         if not b.awake[i] or o.kind == KINEMATIC or b.bounds[i, 2] > top:
@@ -338,7 +324,5 @@ def collide_ground(b, g, s, n, heights, top, contacts, m, dt):  # pragma: no cov
             if count == 0:
                 continue
             count = reduce_points(s.points, s.depths, count, s.normal)
-            while m + count > len(contacts):
-                contacts = _grown(contacts, m)
-            m = _emit(contacts, m, i, 0, s, count, b, friction, restitution)
-    return contacts, m
+            m = _emit(contacts, m, i, ZERO, s, count, b, friction, restitution)
+    return m

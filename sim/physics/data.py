@@ -12,8 +12,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+# Kernels make no arrays: who calls them brings the room, and asks again with more where it was too little. So they need
+# no reference counts, which cost half the time of a step when they were counted.
 # Not "fast": reordering is allowed, but NaN and infinity keep their meaning, since the checks against them must work.
-kernel = njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
+_OPTIONS: dict[str, Any] = {
+    "nogil": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy", "_nrt": False,
+}  # fmt: skip
+# What Python calls, compiled once a machine together with the inner kernels it calls, which are kept nowhere else.
+kernel = njit(cache=True, **_OPTIONS)
+inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
+
+# Kernels are compiled anew for every type they are called with, and a literal is a type of its own: constants that are
+# handed on are numbers of one width. In kernels float() leaves 32 bits as they are; float64() widens.
+ZERO, NONE, YES, NO = np.int64(0), np.int64(-1), np.bool_(True), np.bool_(False)
 
 _f, _i, _b = np.float32, np.int32, np.uint8
 
@@ -109,7 +120,15 @@ class Scratch(NamedTuple):
     clip2: NDArray[np.float64]
     corners: NDArray[np.float64]  # (512, 3) b's corners in a's frame
     normals: NDArray[np.float64]  # (512, 4) b's faces in a's frame
+    triangle: NDArray[np.float64]  # (9,) three corners in the region's axes
     stack: NDArray[np.int32]  # (256,) of a tree walk
+
+
+def room(table: NDArray[Any], count: int) -> NDArray[Any]:
+    """The table, or a new one with room for `count` rows, a power of two of them; nothing is kept."""
+    if count <= len(table):
+        return table
+    return np.zeros((1 << (count - 1).bit_length(), *table.shape[1:]), table.dtype)
 
 
 def new_scratch() -> Scratch:
@@ -119,7 +138,7 @@ def new_scratch() -> Scratch:
     unit = np.concatenate([np.zeros(3), np.eye(3).ravel()])
     return Scratch(
         room(12), room(12), room(12), unit, room(3), room(128, 3), room(128), room(128, 3), room(128, 3), room(512, 3),
-        room(512, 4), np.zeros(256, np.int32),
+        room(512, 4), room(9), np.zeros(256, np.int32),
     )  # fmt: skip
 
 

@@ -11,9 +11,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from sim.physics.data import kernel
 from sim.physics.engine import BadBody
 
 MAX_CORNERS = 32
@@ -30,7 +30,7 @@ class Hull(NamedTuple):
     inertia: NDArray[np.float64]  # (3, 3) about the centre, for density 1
 
 
-@kernel
+@njit(cache=True, nogil=True, error_model="numpy")
 def _triangles(points, out):  # pragma: no cover - compiled
     """Hull triangles of (n, 3) points into `out` (m, 3); how many, 0 when the points are flat."""
     n = points.shape[0]
@@ -85,9 +85,11 @@ def _triangles(points, out):  # pragma: no cover - compiled
     cy = (points[a, 1] + points[b, 1] + points[c, 1] + points[d4, 1]) / 4
     cz = (points[a, 2] + points[b, 2] + points[c, 2] + points[d4, 2]) / 4
     rim = np.zeros((n, n), np.uint8)
-    first = np.array([[a, b, c], [a, b, d4], [a, c, d4], [b, c, d4]], np.int32)
     fresh = np.zeros((capacity, 3), np.int32)
-    fresh[:4] = first
+    fresh[0, 0] = fresh[1, 0] = fresh[2, 0] = a
+    fresh[0, 1] = fresh[1, 1] = fresh[3, 0] = b
+    fresh[0, 2] = fresh[2, 1] = fresh[3, 1] = c
+    fresh[1, 2] = fresh[2, 2] = fresh[3, 2] = d4
     new = 4
     count = 0
     k = -1

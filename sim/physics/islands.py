@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, kernel
+from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, inner, kernel
 
 # Still is what stays where it is, not what is slow: a tower that sways a little may sleep, a ball that creeps may not.
 STILL_RANGE = 0.05  # metres
@@ -17,7 +17,7 @@ DRIVEN_SPEED = 0.01  # metres a second, of what a motor or target moves
 PATIENCE = 0.5  # seconds of stillness before sleep
 
 
-@kernel
+@inner
 def _root(parent, i):  # pragma: no cover - compiled
     while parent[i] != i:
         parent[i] = parent[parent[i]]

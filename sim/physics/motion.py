@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
-from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, kernel
+from numpy import float64, int64
+
+from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, inner, kernel
 from sim.physics.rays import HIT_DYNAMIC, HIT_STATIC, cast
 from sim.physics.vehicles import drive
 from sim.world.terrain import height_at
@@ -20,7 +22,7 @@ SPIN_DRAG, ROLL_DRAG = 0.05, 0.5  # a second, free and in contact
 LOWEST, HIGHEST, OUTSIDE = -512.0, 10_000.0, 512.0
 
 
-@kernel
+@inner
 def _turned(p, x, y, z):  # pragma: no cover - compiled
     """A vector of the body's axes in the region's."""
     return (
@@ -30,7 +32,7 @@ def _turned(p, x, y, z):  # pragma: no cover - compiled
     )
 
 
-@kernel
+@inner
 def _steer(o, p, m, heights, water, dt):  # pragma: no cover - compiled
     """Hover, move and turn targets: velocities approach what brings the body there in about tau seconds."""
     if o.hover_tau > 0:
@@ -58,7 +60,7 @@ def _steer(o, p, m, heights, water, dt):  # pragma: no cover - compiled
             x, y, z, w = -x, -y, -z, -w
         size = math.sqrt(x * x + y * y + z * z)
         angle = 2.0 * math.atan2(size, w)
-        tau = max(float(o.turn_damping), 0.05)
+        tau = max(float64(o.turn_damping), 0.05)
         f = angle / max(size, 1e-9) / tau
         blend = min(dt * o.turn_strength * 4.0 / tau, 1.0)
         m.wx += (f * x - m.wx) * blend
@@ -77,7 +79,7 @@ def apply_forces(b, n, vehicles, heights, water, dt):  # pragma: no cover - comp
             continue
         ax, ay, az = 0.0, 0.0, -GRAVITY * o.gravity * (1.0 - o.buoyancy)
         if o.fx != 0 or o.fy != 0 or o.fz != 0:
-            fx, fy, fz = float(o.fx), float(o.fy), float(o.fz)
+            fx, fy, fz = float64(o.fx), float64(o.fy), float64(o.fz)
             if o.force_local:
                 fx, fy, fz = _turned(p, fx, fy, fz)
             ax, ay, az = ax + fx / o.mass, ay + fy / o.mass, az + fz / o.mass
@@ -86,7 +88,7 @@ def apply_forces(b, n, vehicles, heights, water, dt):  # pragma: no cover - comp
         m.vz += az * dt
         m.ax, m.ay, m.az = ax, ay, az
         if o.tx != 0 or o.ty != 0 or o.tz != 0:
-            x, y, z = float(o.tx), float(o.ty), float(o.tz)
+            x, y, z = float64(o.tx), float64(o.ty), float64(o.tz)
             if o.torque_local:
                 x, y, z = _turned(p, x, y, z)
             m.wx += (m.ixx * x + m.ixy * y + m.ixz * z) * dt
@@ -126,7 +128,7 @@ def tame(m):  # pragma: no cover - compiled
             m.wx, m.wy, m.wz = m.wx * f, m.wy * f, m.wz * f
 
 
-@kernel
+@inner
 def _locked(o, p, m):  # pragma: no cover - compiled
     """Take the spin about locked axes of the body away."""
     x = p.r00 * m.wx + p.r10 * m.wy + p.r20 * m.wz
@@ -149,21 +151,21 @@ def set_origin(h, b):  # pragma: no cover - compiled
     b.origin[h, 0], b.origin[h, 1], b.origin[h, 2] = p.x - x, p.y - y, p.z - z
 
 
-@kernel
+@inner
 def _swept(h, b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, dx, dy, dz, far, inner, hits):
     # pragma: no cover - compiled
     """The share of a long move that a body makes before it meets something."""
     p = b.pose[h]
-    x, y, z = dx / far, dy / far, dz / far
+    x, y, z = float64(dx / far), float64(dy / far), float64(dz / far)
     count = cast(
-        b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, HIT_STATIC | HIT_DYNAMIC, h,
-        float(p.x), float(p.y), float(p.z), x, y, z, far + inner, hits,
+        b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, int64(HIT_STATIC | HIT_DYNAMIC), h,
+        float64(p.x), float64(p.y), float64(p.z), x, y, z, float64(far + inner), hits,
     )  # fmt: skip
     if count == 0:
         return 1.0
     # Its front comes to the surface, a little into it, so that the next step finds the contact.
     cosine = abs(x * hits[0].normal[0] + y * hits[0].normal[1] + z * hits[0].normal[2])
-    reach = float(hits[0].fraction) - 0.9 * inner / max(cosine, 0.2)
+    reach = float64(hits[0].fraction) - 0.9 * inner / max(cosine, 0.2)
     return min(max(reach / far, 0.0), 1.0)
 
 
@@ -185,7 +187,7 @@ def integrate(b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows
         dx, dy, dz = (m.vx - half * m.ax) * dt, (m.vy - half * m.ay) * dt, (m.vz - half * m.az) * dt
         far = math.sqrt(dx * dx + dy * dy + dz * dz)
         if o.kind == DYNAMIC and not o.phantom and not o.sensor:
-            inner = float(g.shapes[o.shape].inner)
+            inner = float64(g.shapes[o.shape].inner)
             if far > inner:
                 f = _swept(
                     h, b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, dx, dy, dz, far, inner, hits
@@ -194,7 +196,7 @@ def integrate(b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows
         p.x = min(max(p.x + dx, -OUTSIDE), 256.0 + OUTSIDE)
         p.y = min(max(p.y + dy, -OUTSIDE), 256.0 + OUTSIDE)
         p.z = min(max(p.z + dz, LOWEST), HIGHEST)
-        x, y, z, w = float(p.qx), float(p.qy), float(p.qz), float(p.qw)
+        x, y, z, w = float64(p.qx), float64(p.qy), float64(p.qz), float64(p.qw)
         wx, wy, wz = m.wx * dt, m.wy * dt, m.wz * dt
         angle = math.sqrt(wx * wx + wy * wy + wz * wz)
         if angle > 1e-9:
@@ -209,8 +211,8 @@ def integrate(b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows
             if o.kind == KINEMATIC:
                 o.timer = 0
         # Origin by the new turn; the matrix itself is renewed with the bounds at the next step's start.
-        x, y, z, w = float(p.qx), float(p.qy), float(p.qz), float(p.qw)
-        cx, cy, cz = float(o.cx), float(o.cy), float(o.cz)
+        x, y, z, w = float64(p.qx), float64(p.qy), float64(p.qz), float64(p.qw)
+        cx, cy, cz = float64(o.cx), float64(o.cy), float64(o.cz)
         tx, ty, tz = 2 * (y * cz - z * cy), 2 * (z * cx - x * cz), 2 * (x * cy - y * cx)
         b.origin[h, 0] = p.x - (cx + w * tx + y * tz - z * ty)
         b.origin[h, 1] = p.y - (cy + w * ty + z * tx - x * tz)

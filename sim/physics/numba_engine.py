@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics import broadphase, contacts, events, islands, motion, rays, solver
-from sim.physics.avatar_bodies import EXTRA, Surroundings
+from sim.physics.avatar_bodies import CROWD_SIDE, EXTRA, Surroundings
 from sim.physics.avatars import step_rows
-from sim.physics.data import BODY, CONTACT, MOTION, PIECE, POSE, Bodies, new_scratch
+from sim.physics.data import BODY, CONTACT, MOTION, PIECE, POSE, Bodies, new_scratch, room
 from sim.physics.engine import (
-    COLLISION_DTYPE,
     HIGHEST,
     HIT_DTYPE,
     LOWEST,
@@ -114,18 +113,16 @@ class NumbaEngine:
         self._old_count = 0
         self._table = np.full(1024, -1, np.int32)
         self._touches = np.zeros(256, events.TOUCH)
-        self._touching, self._touching_count = np.zeros((0, 2), np.int32), 0
-        self._touch_table = np.full(256, -1, np.int32)
-        self._events = np.zeros(256, COLLISION_DTYPE)
+        self._touching = events.Touching()
         self._rows = np.zeros(0, AVATAR_DTYPE)
         self._extra = np.zeros(0, EXTRA)
         self._near = np.zeros(64, np.int32)
         self._avatar_contacts = np.zeros(128, CONTACT)
         self._capsule = np.zeros(1, PIECE)
-        self._triangle = np.zeros(9)
+        self._crowd = np.zeros(CROWD_SIDE**2 + 1, np.int32)
         self._heard = 0
         self.moved: NDArray[np.int64] = np.zeros(0, np.int64)
-        self.collisions: NDArray[Any] = self._events[:0]
+        self.collisions: NDArray[Any] = self._touching.events[:0]
         self.awake_count = 0
         self.pair_count = self.contact_count = 0
         self.avatar_motions = self.avatars_outside = 0
@@ -214,16 +211,7 @@ class NumbaEngine:
         self.bodies.awake[handle] = 0
         self._density.pop(handle, None)
         self._free.append(handle)
-        pairs = self._touching[: self._touching_count]
-        if len(pairs) and (pairs == handle).any():  # whoever gets this handle next has touched nobody
-            self._forget(handle)
-
-    def _forget(self, handle: int) -> None:
-        pairs = self._touching[: self._touching_count]
-        keep = pairs[~(pairs == handle).any(axis=1)]
-        _, _, self._touching, self._touching_count, self._touch_table = events.report(
-            _touches_of(keep), len(keep), self.bodies, np.zeros((0, 2), np.int32), 0, self._touch_table, self._events.copy()
-        )
+        self._touching.forget(handle, self.bodies)
 
     def _entered(self, handle: int) -> None:
         """A body has a new place, shape or kind: find it in the grids, wake who lies there."""
@@ -498,17 +486,27 @@ class NumbaEngine:
 
     def _prepare_grids(self, force: bool = False) -> None:
         if len(self._fresh_set) > FRESH or (force and self._fresh_set):
-            self._static_items = broadphase.build_grid(
-                self.bodies, self._count, True, broadphase.STATIC_SIDE, 1.0 / broadphase.STATIC_CELL, self._static_grid
+            self._static_items = self._grid(
+                True, broadphase.STATIC_SIDE, 1.0 / broadphase.STATIC_CELL, self._static_grid, self._static_items
             )
             self._fresh_set.clear()
         self._fresh[: len(self._fresh_set)] = list(self._fresh_set)
 
     def _build_movers(self) -> None:
-        self._mover_items = broadphase.build_grid(
-            self.bodies, self._count, False, broadphase.MOVER_SIDE, 1.0 / broadphase.MOVER_CELL, self._mover_grid
+        self._mover_items = self._grid(
+            False, broadphase.MOVER_SIDE, 1.0 / broadphase.MOVER_CELL, self._mover_grid, self._mover_items
         )
         self._movers_stale = False
+
+    def _grid(
+        self, statics: bool, side: int, inv: float, start: NDArray[np.int32], items: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """Build a grid; its items, in a larger array where they had no room."""
+        total = broadphase.build_grid(self.bodies, self._count, statics, side, inv, start, items)
+        if total > len(items):
+            items = np.zeros(total + total // 2, np.int32)
+            broadphase.build_grid(self.bodies, self._count, statics, side, inv, start, items)
+        return items
 
     def step(self, dt: float, avatars: NDArray[Any]) -> None:
         self._rows = avatars
@@ -525,12 +523,9 @@ class NumbaEngine:
         nobody = not touches and not self._heard and not moved
         self._heard = touches  # while all sleep and no avatar touches anything, nothing can begin or end
         if not nobody:
-            self._events, found, self._touching, self._touching_count, self._touch_table = events.report(
-                self._touches, touches, self.bodies, self._touching, self._touching_count, self._touch_table, self._events
-            )
-            self.collisions = self._events[:found]
+            self.collisions = self._touching.report(self._touches, touches, self.bodies)
         else:
-            self.collisions = self._events[:0]
+            self.collisions = self.collisions[:0]
         self.moved = self._moved[:moved]
 
     def _step_bodies(self, n: int, dt: float) -> tuple[int, int]:
@@ -539,12 +534,9 @@ class NumbaEngine:
         broadphase.refresh(b, g, n, dt)
         self._build_movers()
         grids = (self._static_grid, self._static_items, self._mover_grid, self._mover_items)
-        self._pairs, pairs = broadphase.find_pairs(
-            b, n, self._mover_grid, self._mover_items, self._static_grid, self._static_items, self._fresh,
-            len(self._fresh_set), self._pairs,
-        )  # fmt: skip
-        found, m = contacts.collide_pairs(b, g, s, self._pairs, pairs, self._contacts, dt)
-        found, m = contacts.collide_ground(b, g, s, n, self.heights, self.top, found, m, dt)
+        pairs = self._find_pairs(n)
+        m = self._collide(n, pairs, dt)
+        found = self._contacts
         solver.prepare(found, m, b.motion, b.body, self._old, self._old_count, self._table, dt)
         solver.solve(found, m, b.motion, ROUNDS, True)
         solver.mark_touched(found, m, b.body)
@@ -554,12 +546,35 @@ class NumbaEngine:
         )  # fmt: skip
         solver.solve(found, m, b.motion, RELAX_ROUNDS, False)
         solver.bounce(found, m, b.motion)
-        self._touches, touches = events.gather(found, m, b, self._touches)
+        self._touches = room(self._touches, m)
+        touches = events.gather(found, m, b, self._touches)
         self.awake_count = islands.settle(b, n, found, m, self._parent, self._least, dt)
-        self._table = solver.remember(found, m, self._table)
+        self._table = room(self._table, 2 * m)
+        solver.remember(found, m, self._table)
         self._contacts, self._old, self._old_count = self._old, found, m
         self.pair_count, self.contact_count = pairs, m
         return moved, touches
+
+    def _find_pairs(self, n: int) -> int:
+        """Fill `_pairs`, with as much room as they need; how many."""
+        while True:
+            total: int = broadphase.find_pairs(
+                self.bodies, n, self._mover_grid, self._mover_items, self._static_grid, self._static_items, self._fresh,
+                len(self._fresh_set), self._pairs,
+            )  # fmt: skip
+            if total <= len(self._pairs):
+                return total
+            self._pairs = room(self._pairs, total)
+
+    def _collide(self, n: int, pairs: int, dt: float) -> int:
+        """Fill `_contacts`, with as much room as they need; how many."""
+        b, g, s = self.bodies, self.shapes.geometry, self._scratch
+        while True:
+            m = contacts.collide_pairs(b, g, s, self._pairs, pairs, self._contacts, dt)
+            m = contacts.collide_ground(b, g, s, n, self.heights, self.top, self._contacts, m, dt)
+            if m <= len(self._contacts):
+                return int(m)
+            self._contacts = room(self._contacts, m)
 
     def _step_avatars(self, n: int, dt: float, touches: int) -> int:
         if len(self._extra) < len(self._rows):
@@ -567,7 +582,10 @@ class NumbaEngine:
             extra[: len(self._extra)] = self._extra
             self._extra = extra
         around = self.surroundings(n)
-        self._touches, touches, self.avatar_motions, self.avatars_outside = step_rows(
+        more = room(self._touches, touches + (len(self._near) + 1) * len(self._rows))
+        more[:touches] = self._touches[:touches]
+        self._touches = more
+        touches, self.avatar_motions, self.avatars_outside = step_rows(
             self._rows, self._extra, self.heights, self.open_sides, around, self._touches, touches, dt
         )
         return touches
@@ -576,8 +594,7 @@ class NumbaEngine:
         """Everything an avatar may bump into, for the kernel."""
         return Surroundings(
             self.bodies, self.shapes.geometry, self._scratch, self._static_grid, self._static_items, self._mover_grid,
-            self._mover_items, self._fresh, len(self._fresh_set), self._near, self._avatar_contacts, self._capsule,
-            self._triangle,
+            self._mover_items, self._fresh, len(self._fresh_set), self._near, self._avatar_contacts, self._capsule, self._crowd,
         )  # fmt: skip
 
     # --- rays
@@ -627,12 +644,6 @@ class NumbaEngine:
             "static": int(kinds[0]), "dynamic": int(kinds[1]), "kinematic": int(kinds[2]),
             "awake": int(self.awake[1 : self._count].sum()), "pairs": self.pair_count, "contacts": self.contact_count,
         }  # fmt: skip
-
-
-def _touches_of(pairs: NDArray[np.int32]) -> NDArray[Any]:
-    touches = np.zeros(max(len(pairs), 1), events.TOUCH)
-    touches["a"][: len(pairs)], touches["b"][: len(pairs)] = pairs[:, 0], pairs[:, 1]
-    return touches
 
 
 assert NO_BODY == rays.NO_BODY

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 
+from numpy import float64, int64
+
 from sim.physics.boxes import reduce_points
-from sim.physics.data import CYLINDER, kernel
+from sim.physics.data import CYLINDER, NONE, ZERO, inner
 
 FACE_BIAS = 0.002  # metres by which b's face must be better than a's, so that the choice does not flicker
 EDGE_BIAS = 0.006
 
 
-@kernel
+@inner
 def relative(s):  # pragma: no cover - compiled
     """s.xc = s.xb as seen from s.xa."""
     xa, xb, xc = s.xa, s.xb, s.xc
@@ -26,7 +28,17 @@ def relative(s):  # pragma: no cover - compiled
             xc[3 + 3 * r + c] = xa[3 + r] * xb[3 + c] + xa[6 + r] * xb[6 + c] + xa[9 + r] * xb[9 + c]
 
 
-@kernel
+@inner
+def _between(verts, a, b):  # pragma: no cover - compiled
+    """From corner a to corner b."""
+    return (
+        float64(verts[b, 0]) - float64(verts[a, 0]),
+        float64(verts[b, 1]) - float64(verts[a, 1]),
+        float64(verts[b, 2]) - float64(verts[a, 2]),
+    )
+
+
+@inner
 def _clip(poly, other, n, px, py, pz, limit):  # pragma: no cover - compiled
     """Sutherland and Hodgman: the part of a polygon where p . x <= limit; how many corners `other` gets."""
     m = 0
@@ -46,7 +58,7 @@ def _clip(poly, other, n, px, py, pz, limit):  # pragma: no cover - compiled
     return m
 
 
-@kernel
+@inner
 def _to_world(s, count):  # pragma: no cover - compiled
     """Manifold and normal from a's frame to the region's."""
     x = s.xa
@@ -60,13 +72,13 @@ def _to_world(s, count):  # pragma: no cover - compiled
     return count
 
 
-@kernel
+@inner
 def _mantle(piece, x, s, nx, ny, nz):  # pragma: no cover - compiled
     """The line of a cylinder's mantle that looks along n (a's frame) into s.clip: 2 corners; 0 if a cap looks there."""
     ux, uy, uz = x[5], x[8], x[11]
     along = nx * ux + ny * uy + nz * uz
     if abs(along) > 0.9:
-        return 0
+        return ZERO
     px, py, pz = nx - along * ux, ny - along * uy, nz - along * uz
     f = piece.hx / math.sqrt(px * px + py * py + pz * pz)
     for k in range(2):
@@ -74,10 +86,10 @@ def _mantle(piece, x, s, nx, ny, nz):  # pragma: no cover - compiled
         s.clip[k, 0] = x[0] + h * ux + f * px
         s.clip[k, 1] = x[1] + h * uy + f * py
         s.clip[k, 2] = x[2] + h * uz + f * pz
-    return 2
+    return ZERO + 2
 
 
-@kernel
+@inner
 def poly_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
     """Manifold of two polyhedral pieces (box, cylinder, hull); how many points."""
     relative(s)
@@ -87,8 +99,8 @@ def poly_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
         x, y, z = verts[pb.v0 + k, 0], verts[pb.v0 + k, 1], verts[pb.v0 + k, 2]
         for r in range(3):
             s.corners[k, r] = xc[r] + xc[3 + 3 * r] * x + xc[4 + 3 * r] * y + xc[5 + 3 * r] * z
-    best_a, face_a = -1e30, -1
-    best_side, side_a = -1e30, -1
+    best_a, face_a = -1e30, NONE
+    best_side, side_a = -1e30, NONE
     for f in range(pa.f0, pa.f0 + pa.fn):
         face = faces[f]
         low = 1e30
@@ -103,8 +115,8 @@ def poly_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
                 best_side, side_a = gap, f
         elif gap > best_a:
             best_a, face_a = gap, f
-    best_b, face_b = -1e30, -1
-    best_bside, side_b = -1e30, -1
+    best_b, face_b = -1e30, NONE
+    best_bside, side_b = -1e30, NONE
     for k in range(pb.fn):
         face = faces[pb.f0 + k]
         d = face.d
@@ -190,21 +202,21 @@ def poly_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
         s.points[0, 1] = 0.5 * (py + t * uy + qy + u * vy)
         s.points[0, 2] = 0.5 * (pz + t * uz + qz + u * vz)
         s.depths[0] = best_edge
-        return _to_world(s, 1)
+        return _to_world(s, ZERO + 1)
     if best_b > best_a + FACE_BIAS:
         return _face_b(pa, pb, g, s, face_b, margin)
     return _face_a(pa, pb, g, s, face_a, margin)
 
 
-@kernel
+@inner
 def _face_a(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     """Contact on a's face `ref`: b's face that looks at it, clipped to its outline."""
     verts, faces, loops = g.verts, g.faces, g.loops
     face = faces[ref]
-    nx, ny, nz, limit = float(face.nx), float(face.ny), float(face.nz), float(face.d)
+    nx, ny, nz, limit = float64(face.nx), float64(face.ny), float64(face.nz), float64(face.d)
     if face.side:
         return _round_a(pa, pb, s, margin)
-    n = _mantle(pb, s.xc, s, -nx, -ny, -nz) if pb.form == CYLINDER else 0
+    n = _mantle(pb, s.xc, s, -nx, -ny, -nz) if pb.form == CYLINDER else ZERO
     if n == 0:
         best, inc = 1e30, 0
         for k in range(pb.fn):
@@ -212,7 +224,7 @@ def _face_a(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
             if d < best and not (pb.form == CYLINDER and faces[pb.f0 + k].side):
                 best, inc = d, k
         row = faces[pb.f0 + inc]
-        n = row.ln
+        n = int64(row.ln)
         for k in range(n):
             v = loops[row.l0 + k]
             for c in range(3):
@@ -220,7 +232,7 @@ def _face_a(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     poly, other = s.clip, s.clip2
     for k in range(face.ln):
         p, q = pa.v0 + loops[face.l0 + k], pa.v0 + loops[face.l0 + (k + 1) % face.ln]
-        ux, uy, uz = verts[q, 0] - verts[p, 0], verts[q, 1] - verts[p, 1], verts[q, 2] - verts[p, 2]
+        ux, uy, uz = _between(verts, p, q)
         px, py, pz = uy * nz - uz * ny, uz * nx - ux * nz, ux * ny - uy * nx
         n = _clip(poly, other, n, px, py, pz, px * verts[p, 0] + py * verts[p, 1] + pz * verts[p, 2])
         poly, other = other, poly
@@ -230,7 +242,7 @@ def _face_a(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     return _keep(s, poly, n, nx, ny, nz, limit, margin)
 
 
-@kernel
+@inner
 def _face_b(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     """Contact on b's face: a's face that looks at it, clipped to its outline. The normal still points from a to b."""
     verts, faces, loops = g.verts, g.faces, g.loops
@@ -238,7 +250,7 @@ def _face_b(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     nx, ny, nz, limit = s.normals[ref, 0], s.normals[ref, 1], s.normals[ref, 2], s.normals[ref, 3]
     if face.side:
         return _round_b(pa, pb, g, s, margin)
-    n = 0
+    n = ZERO
     if pa.form == CYLINDER:
         n = _mantle(pa, s.unit, s, -nx, -ny, -nz)
     if n == 0:
@@ -248,7 +260,7 @@ def _face_b(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
             if d < best and not (pa.form == CYLINDER and faces[f].side):
                 best, inc = d, f
         row = faces[inc]
-        n = row.ln
+        n = int64(row.ln)
         for k in range(n):
             v = pa.v0 + loops[row.l0 + k]
             for c in range(3):
@@ -268,10 +280,10 @@ def _face_b(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     return _keep(s, poly, n, nx, ny, nz, limit, margin)
 
 
-@kernel
+@inner
 def _keep(s, poly, n, nx, ny, nz, limit, margin):  # pragma: no cover - compiled
     """The clipped corners near the reference plane become the manifold, halfway between both surfaces."""
-    count = 0
+    count = ZERO
     for k in range(n):
         depth = nx * poly[k, 0] + ny * poly[k, 1] + nz * poly[k, 2] - limit
         if depth < margin:
@@ -283,7 +295,7 @@ def _keep(s, poly, n, nx, ny, nz, limit, margin):  # pragma: no cover - compiled
     return _to_world(s, reduce_points(s.points, s.depths, count, s.normal))
 
 
-@kernel
+@inner
 def _round_a(pa, pb, s, margin):  # pragma: no cover - compiled
     """A cylinder's mantle met by b's corners: those nearest the axis, along the true radius."""
     best, at = 1e30, -1
@@ -296,7 +308,7 @@ def _round_a(pa, pb, s, margin):  # pragma: no cover - compiled
         return 0
     reach = math.sqrt(best)
     nx, ny = s.corners[at, 0] / reach, s.corners[at, 1] / reach
-    count = 0
+    count = ZERO
     for k in range(pb.vn):
         depth = nx * s.corners[k, 0] + ny * s.corners[k, 1] - pa.hx
         if depth < min(margin, reach - pa.hx + 0.02) and abs(s.corners[k, 2]) <= pa.hz + margin and count < 64:
@@ -309,7 +321,7 @@ def _round_a(pa, pb, s, margin):  # pragma: no cover - compiled
     return _to_world(s, reduce_points(s.points, s.depths, count, s.normal))
 
 
-@kernel
+@inner
 def _round_b(pa, pb, g, s, margin):  # pragma: no cover - compiled
     """The same with the cylinder as b."""
     xc, verts = s.xc, g.verts
@@ -330,7 +342,7 @@ def _round_b(pa, pb, g, s, margin):  # pragma: no cover - compiled
         return 0
     reach = math.sqrt(best)
     nx, ny, nz = nx / reach, ny / reach, nz / reach
-    count = 0
+    count = ZERO
     for v in range(pa.v0, pa.v0 + pa.vn):
         dx, dy, dz = verts[v, 0] - xc[0], verts[v, 1] - xc[1], verts[v, 2] - xc[2]
         depth = dx * nx + dy * ny + dz * nz - pb.hx

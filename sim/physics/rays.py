@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 
+from numpy import float64, int64
+
 from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE
 from sim.physics.contacts import piece_pose
-from sim.physics.data import BOX, CAPSULE, CYLINDER, HULL, MESH, SPHERE, STATIC, kernel
+from sim.physics.data import BOX, CAPSULE, CYLINDER, HULL, MESH, NO, NONE, SPHERE, STATIC, YES, ZERO, inner, kernel
 from sim.world.terrain import height_at, normal_at
 
 AVATAR_RADIUS = 0.25
@@ -18,7 +20,7 @@ NO_BODY = -(2**31)
 HIT_STATIC, HIT_DYNAMIC, HIT_TERRAIN, HIT_AVATARS, HIT_PHANTOM = 1, 2, 4, 8, 16  # engine.Mask
 
 
-@kernel
+@inner
 def _ray_sphere(x, y, z, dx, dy, dz, radius):  # pragma: no cover - compiled
     b = x * dx + y * dy + z * dz
     c = x * x + y * y + z * z - radius * radius
@@ -27,7 +29,7 @@ def _ray_sphere(x, y, z, dx, dy, dz, radius):  # pragma: no cover - compiled
     return -b - math.sqrt(b * b - c)
 
 
-@kernel
+@inner
 def _ray_cylinder(x, y, z, dx, dy, dz, radius, hz, caps):  # pragma: no cover - compiled
     """Distance along the ray and which surface: 0 none, 1 mantle, 2 cap."""
     a = dx * dx + dy * dy
@@ -46,10 +48,10 @@ def _ray_cylinder(x, y, z, dx, dy, dz, radius, hz, caps):  # pragma: no cover - 
     return -1.0, 0
 
 
-@kernel
+@inner
 def _ray_capsule(x, y, z, dx, dy, dz, radius, hz):  # pragma: no cover - compiled
     """Distance (or -1) and normal."""
-    t, kind = _ray_cylinder(x, y, z, dx, dy, dz, radius, hz, False)
+    t, kind = _ray_cylinder(x, y, z, dx, dy, dz, radius, hz, NO)
     if kind == 1:
         return t, (x + t * dx) / radius, (y + t * dy) / radius, 0.0
     best = -1.0
@@ -64,7 +66,7 @@ def _ray_capsule(x, y, z, dx, dy, dz, radius, hz):  # pragma: no cover - compile
     return best, (x + best * dx) / radius, (y + best * dy) / radius, (z + best * dz - end) / radius
 
 
-@kernel
+@inner
 def _ray_box(x, y, z, dx, dy, dz, hx, hy, hz):  # pragma: no cover - compiled
     near, far = -1e30, 1e30
     axis, sign = 0, 1.0
@@ -85,13 +87,13 @@ def _ray_box(x, y, z, dx, dy, dz, hx, hy, hz):  # pragma: no cover - compiled
     return near, axis, sign
 
 
-@kernel
+@inner
 def _ray_triangle(g, base, a, b, c, x, y, z, dx, dy, dz):  # pragma: no cover - compiled
     """Distance along the ray or -1, from either side."""
     v = g.verts
     a, b, c = base + a, base + b, base + c
-    ux, uy, uz = float(v[b, 0] - v[a, 0]), float(v[b, 1] - v[a, 1]), float(v[b, 2] - v[a, 2])
-    wx, wy, wz = float(v[c, 0] - v[a, 0]), float(v[c, 1] - v[a, 1]), float(v[c, 2] - v[a, 2])
+    ux, uy, uz = float64(v[b, 0] - v[a, 0]), float64(v[b, 1] - v[a, 1]), float64(v[b, 2] - v[a, 2])
+    wx, wy, wz = float64(v[c, 0] - v[a, 0]), float64(v[c, 1] - v[a, 1]), float64(v[c, 2] - v[a, 2])
     px, py, pz = dy * wz - dz * wy, dz * wx - dx * wz, dx * wy - dy * wx
     det = ux * px + uy * py + uz * pz
     if abs(det) < 1e-12:
@@ -107,7 +109,7 @@ def _ray_triangle(g, base, a, b, c, x, y, z, dx, dy, dz):  # pragma: no cover - 
     return (wx * qx + wy * qy + wz * qz) / det
 
 
-@kernel
+@inner
 def _ray_mesh(piece, g, s, x, y, z, dx, dy, dz, limit):  # pragma: no cover - compiled
     """Distance (or -1) and the number of the triangle."""
     best, which = -1.0, -1
@@ -139,7 +141,7 @@ def _ray_mesh(piece, g, s, x, y, z, dx, dy, dz, limit):  # pragma: no cover - co
     return best, which
 
 
-@kernel
+@inner
 def ray_piece(piece, g, s, x, ox, oy, oz, wx, wy, wz, limit):  # pragma: no cover - compiled
     """A ray (region axes) against a piece at transform x: distance (or -1) and normal in region axes."""
     px, py, pz = ox - x[0], oy - x[1], oz - x[2]
@@ -154,20 +156,20 @@ def ray_piece(piece, g, s, x, ox, oy, oz, wx, wy, wz, limit):  # pragma: no cove
     t = -1.0
     nx, ny, nz = 0.0, 0.0, 1.0
     if piece.form == BOX:
-        t, axis, sign = _ray_box(lx, ly, lz, dx, dy, dz, float(piece.hx), float(piece.hy), float(piece.hz))
+        t, axis, sign = _ray_box(lx, ly, lz, dx, dy, dz, float64(piece.hx), float64(piece.hy), float64(piece.hz))
         nx, ny, nz = (sign if axis == 0 else 0.0), (sign if axis == 1 else 0.0), (sign if axis == 2 else 0.0)
     elif piece.form == SPHERE:
-        r = float(piece.hx)
+        r = float64(piece.hx)
         t = _ray_sphere(lx, ly, lz, dx, dy, dz, r)
         nx, ny, nz = (lx + t * dx) / r, (ly + t * dy) / r, (lz + t * dz) / r
     elif piece.form == CYLINDER:
-        t, kind = _ray_cylinder(lx, ly, lz, dx, dy, dz, float(piece.hx), float(piece.hz), True)
+        t, kind = _ray_cylinder(lx, ly, lz, dx, dy, dz, float64(piece.hx), float64(piece.hz), YES)
         if kind == 1:
             nx, ny, nz = (lx + t * dx) / piece.hx, (ly + t * dy) / piece.hx, 0.0
         else:
             nz = 1.0 if lz > 0 else -1.0
     elif piece.form == CAPSULE:
-        t, nx, ny, nz = _ray_capsule(lx, ly, lz, dx, dy, dz, float(piece.hx), float(piece.hz))
+        t, nx, ny, nz = _ray_capsule(lx, ly, lz, dx, dy, dz, float64(piece.hx), float64(piece.hz))
     elif piece.form == HULL:
         near, far = -1.0, 1e30
         for f in range(piece.f0, piece.f0 + piece.fn):
@@ -182,7 +184,7 @@ def ray_piece(piece, g, s, x, ox, oy, oz, wx, wy, wz, limit):  # pragma: no cove
             if v < 0:
                 if u > near:
                     near = u
-                    nx, ny, nz = float(face.nx), float(face.ny), float(face.nz)
+                    nx, ny, nz = float64(face.nx), float64(face.ny), float64(face.nz)
             else:
                 far = min(far, u)
         t = near if near <= far and near >= 0 else -1.0
@@ -193,7 +195,7 @@ def ray_piece(piece, g, s, x, ox, oy, oz, wx, wy, wz, limit):  # pragma: no cove
             a, b, c = piece.v0 + tri[0], piece.v0 + tri[1], piece.v0 + tri[2]
             ux, uy, uz = v[b, 0] - v[a, 0], v[b, 1] - v[a, 1], v[b, 2] - v[a, 2]
             qx, qy, qz = v[c, 0] - v[a, 0], v[c, 1] - v[a, 1], v[c, 2] - v[a, 2]
-            nx, ny, nz = float(uy * qz - uz * qy), float(uz * qx - ux * qz), float(ux * qy - uy * qx)
+            nx, ny, nz = float64(uy * qz - uz * qy), float64(uz * qx - ux * qz), float64(ux * qy - uy * qx)
             size = math.sqrt(nx * nx + ny * ny + nz * nz)
             if nx * dx + ny * dy + nz * dz > 0:
                 size = -size
@@ -208,7 +210,7 @@ def ray_piece(piece, g, s, x, ox, oy, oz, wx, wy, wz, limit):  # pragma: no cove
     )
 
 
-@kernel
+@inner
 def _note(hits, count, target, part, t, nx, ny, nz):  # pragma: no cover - compiled
     """Keep a hit: the nearest of each target, and with one place only, the nearest of all."""
     at = count
@@ -232,21 +234,21 @@ def _note(hits, count, target, part, t, nx, ny, nz):  # pragma: no cover - compi
     return max(count, at + 1)
 
 
-@kernel
+@inner
 def _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, count):  # pragma: no cover - compiled
-    limit = float(hits[0].fraction) if len(hits) == 1 and count == 1 else length
+    limit = float64(hits[0].fraction) if len(hits) == 1 and count == 1 else length
     shape = g.shapes[b.body[h].shape]
     for u in range(shape.first, shape.first + shape.count):
         piece = g.pieces[u]
         piece_pose(b.pose[h], piece, s.xa)
         t, nx, ny, nz = ray_piece(piece, g, s, s.xa, ox, oy, oz, dx, dy, dz, limit)
         if t >= 0:
-            count = _note(hits, count, h, piece.part, t, nx, ny, nz)
+            count = _note(hits, count, h, int64(piece.part), t, nx, ny, nz)
             limit = min(limit, t)
     return count
 
 
-@kernel
+@inner
 def _ray_meets(box, ox, oy, oz, dx, dy, dz, limit):  # pragma: no cover - compiled
     """Whether a ray meets a box of bounds."""
     near, far = 0.0, limit
@@ -261,7 +263,7 @@ def _ray_meets(box, ox, oy, oz, dx, dy, dz, limit):  # pragma: no cover - compil
     return near <= far
 
 
-@kernel
+@inner
 def _cast_grid(b, g, s, start, items, side, cell, statics, mask, skip, ox, oy, oz, dx, dy, dz, length, hits, count):
     # pragma: no cover - compiled
     inv = 1.0 / cell
@@ -280,7 +282,7 @@ def _cast_grid(b, g, s, start, items, side, cell, statics, mask, skip, ox, oy, o
         if c != last:
             last = c
             for k in range(start[c], start[c + 1]):
-                h = items[k]
+                h = int64(items[k])
                 o = b.body[h]
                 if h == skip or not o.active or (statics and not o.in_grid) or (o.sensor and not mask & HIT_PHANTOM):
                     continue
@@ -297,7 +299,7 @@ def _cast_grid(b, g, s, start, items, side, cell, statics, mask, skip, ox, oy, o
     return count
 
 
-@kernel
+@inner
 def _cast_ground(heights, top, ox, oy, oz, dx, dy, dz, length):  # pragma: no cover - compiled
     """Distance to the ground from above, or -1. Between cell borders and diagonals the surface is flat, so the height
     above it is linear and its zero exact."""
@@ -345,28 +347,28 @@ def cast(
     mask, skip, ox, oy, oz, dx, dy, dz, length, hits,
 ):  # fmt: skip  # pragma: no cover - compiled
     """Fill `hits` with what a ray of unit direction meets, `fraction` being metres; how many."""
-    n = 0
+    n = ZERO
     if mask & HIT_TERRAIN:
         t = _cast_ground(heights, top, ox, oy, oz, dx, dy, dz, length)
         if t >= 0:
             x, y, z = normal_at(heights, ox + t * dx, oy + t * dy)
-            n = _note(hits, n, -1, 0, t, x, y, z)
+            n = _note(hits, n, NONE, ZERO, t, x, y, z)
     if mask & HIT_STATIC:
-        if len(static_items):
+        if static_grid[STATIC_SIDE * STATIC_SIDE] > 0:
             n = _cast_grid(
-                b, g, s, static_grid, static_items, STATIC_SIDE, STATIC_CELL, True, mask, skip,
+                b, g, s, static_grid, static_items, int64(STATIC_SIDE), STATIC_CELL, YES, mask, skip,
                 ox, oy, oz, dx, dy, dz, length, hits, n,
             )  # fmt: skip
         for k in range(fresh_count):
-            h = fresh[k]
+            h = int64(fresh[k])
             o = b.body[h]
             if not o.active or o.kind != STATIC or o.in_grid or o.phantom or h == skip:
                 continue
             if (not o.sensor or mask & HIT_PHANTOM) and _ray_meets(b.bounds[h], ox, oy, oz, dx, dy, dz, length):
                 n = _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, n)
-    if mask & HIT_DYNAMIC and len(mover_items):
+    if mask & HIT_DYNAMIC and mover_grid[MOVER_SIDE * MOVER_SIDE] > 0:
         n = _cast_grid(
-            b, g, s, mover_grid, mover_items, MOVER_SIDE, MOVER_CELL, False, mask, skip,
+            b, g, s, mover_grid, mover_items, int64(MOVER_SIDE), MOVER_CELL, NO, mask, skip,
             ox, oy, oz, dx, dy, dz, length, hits, n,
         )  # fmt: skip
     if mask & HIT_PHANTOM:
@@ -382,12 +384,12 @@ def cast(
             row = avatars[k]
             if not row.active:
                 continue
-            hz = max(row.height * 0.5 - AVATAR_RADIUS, 0.0)
+            hz = max(float64(row.height) * 0.5 - AVATAR_RADIUS, 0.0)
             t, x, y, z = _ray_capsule(
                 ox - row.position[0], oy - row.position[1], oz - row.position[2], dx, dy, dz, AVATAR_RADIUS, hz
             )
             if t >= 0 and t <= length:
-                n = _note(hits, n, -(k + 2), 0, t, x, y, z)
+                n = _note(hits, n, -(k + 2), ZERO, t, x, y, z)
     return n
 
 
@@ -398,10 +400,10 @@ def cast_batch(
 ):  # fmt: skip  # pragma: no cover - compiled
     """The nearest hit of each ray into `out`; directions of any length but none."""
     for k in range(len(origins)):
-        ox, oy, oz = float(origins[k, 0]), float(origins[k, 1]), float(origins[k, 2])
-        dx, dy, dz = float(directions[k, 0]), float(directions[k, 1]), float(directions[k, 2])
+        ox, oy, oz = float64(origins[k, 0]), float64(origins[k, 1]), float64(origins[k, 2])
+        dx, dy, dz = float64(directions[k, 0]), float64(directions[k, 1]), float64(directions[k, 2])
         size = math.sqrt(dx * dx + dy * dy + dz * dz)
-        length = float(lengths[k])
+        length = float64(lengths[k])
         h = out[k : k + 1]
         h[0].ray = k
         h[0].target = NO_BODY
@@ -410,11 +412,11 @@ def cast_batch(
         dx, dy, dz = dx / size, dy / size, dz / size
         n = cast(
             b, g, s, count, heights, top, static_grid, static_items, mover_grid, mover_items, fresh, fresh_count,
-            avatars, mask, -1, ox, oy, oz, dx, dy, dz, length, h,
+            avatars, mask, NONE, ox, oy, oz, dx, dy, dz, length, h,
         )  # fmt: skip
         if n == 0:
             h[0].target = NO_BODY
             continue
-        t = float(h[0].fraction)
+        t = float64(h[0].fraction)
         h[0].point[0], h[0].point[1], h[0].point[2] = ox + t * dx, oy + t * dy, oz + t * dz
         h[0].fraction = t / length

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 
-from sim.physics.data import BOX, CAPSULE, CYLINDER, kernel
+from numpy import float64
+
+from sim.physics.data import BOX, CAPSULE, CYLINDER, inner
 
 
-@kernel
+@inner
 def closest_box(hx, hy, hz, x, y, z):  # pragma: no cover - compiled
     """Signed distance of a point to a box about the origin, and the outward normal there."""
     cx, cy, cz = min(max(x, -hx), hx), min(max(y, -hy), hy), min(max(z, -hz), hz)
@@ -28,7 +30,7 @@ def closest_box(hx, hy, hz, x, y, z):  # pragma: no cover - compiled
     return ay, 0.0, (1.0 if y >= 0 else -1.0), 0.0
 
 
-@kernel
+@inner
 def closest_cylinder(radius, hz, x, y, z):  # pragma: no cover - compiled
     """The same for a cylinder along z."""
     level = math.sqrt(x * x + y * y)
@@ -43,7 +45,7 @@ def closest_cylinder(radius, hz, x, y, z):  # pragma: no cover - compiled
     return up, 0.0, 0.0, sz
 
 
-@kernel
+@inner
 def closest_hull(piece, g, x, y, z):  # pragma: no cover - compiled
     """The same for a hull: the nearest point of the faces that see the point, or the nearest face from inside."""
     faces, loops, verts = g.faces, g.loops, g.verts
@@ -56,7 +58,7 @@ def closest_hull(piece, g, x, y, z):  # pragma: no cover - compiled
         d = face.nx * x + face.ny * y + face.nz * z - face.d
         if d > inside:
             inside = d
-            nx, ny, nz = float(face.nx), float(face.ny), float(face.nz)
+            nx, ny, nz = float64(face.nx), float64(face.ny), float64(face.nz)
         if d <= 0 or d * d > best:
             continue
         # Nearest point of this polygon: the foot of the point, unless an edge cuts it off.
@@ -88,17 +90,17 @@ def closest_hull(piece, g, x, y, z):  # pragma: no cover - compiled
     return d, (x - bx) / d, (y - by) / d, (z - bz) / d
 
 
-@kernel
+@inner
 def closest(piece, g, x, y, z):  # pragma: no cover - compiled
     """Signed distance and outward normal of a point to a convex polyhedral piece, in the piece's frame."""
     if piece.form == BOX:
-        return closest_box(float(piece.hx), float(piece.hy), float(piece.hz), x, y, z)
+        return closest_box(float64(piece.hx), float64(piece.hy), float64(piece.hz), x, y, z)
     if piece.form == CYLINDER:
-        return closest_cylinder(float(piece.hx), float(piece.hz), x, y, z)
+        return closest_cylinder(float64(piece.hx), float64(piece.hz), x, y, z)
     return closest_hull(piece, g, x, y, z)
 
 
-@kernel
+@inner
 def nearest_on_line(piece, g, px, py, pz, ux, uy, uz):  # pragma: no cover - compiled
     """t in -1..1 at which p + t u comes nearest to a piece: golden sections of a convex function."""
     low, high = -1.0, 1.0
@@ -118,7 +120,7 @@ def nearest_on_line(piece, g, px, py, pz, ux, uy, uz):  # pragma: no cover - com
     return 0.5 * (low + high)
 
 
-@kernel
+@inner
 def round_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
     """Manifold of a sphere or capsule a and a polyhedral piece b; how many points. One normal: the deepest point's."""
     xa, xb = s.xa, s.xb
@@ -126,7 +128,7 @@ def round_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
     px = xb[3] * dx + xb[6] * dy + xb[9] * dz
     py = xb[4] * dx + xb[7] * dy + xb[10] * dz
     pz = xb[5] * dx + xb[8] * dy + xb[11] * dz
-    radius = float(pa.hx)
+    radius = float64(pa.hx)
     ux = uy = uz = 0.0
     tries = 1
     if pa.form == CAPSULE:
@@ -168,7 +170,7 @@ def round_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
     return count
 
 
-@kernel
+@inner
 def segment_segment(px, py, pz, ux, uy, uz, qx, qy, qz, vx, vy, vz):  # pragma: no cover - compiled
     """(t, w) in -1..1 at which p + t u and q + w v are closest."""
     wx, wy, wz = px - qx, py - qy, pz - qz
@@ -181,15 +183,15 @@ def segment_segment(px, py, pz, ux, uy, uz, qx, qy, qz, vx, vy, vz):  # pragma: 
     return t, w
 
 
-@kernel
+@inner
 def round_round(pa, pb, s, margin):  # pragma: no cover - compiled
     """Manifold of two spheres or capsules: one point, two where capsules lie along each other."""
     xa, xb = s.xa, s.xb
-    la = float(pa.hz) if pa.form == CAPSULE else 0.0
-    lb = float(pb.hz) if pb.form == CAPSULE else 0.0
+    la = float64(pa.hz) if pa.form == CAPSULE else 0.0
+    lb = float64(pb.hz) if pb.form == CAPSULE else 0.0
     ux, uy, uz = la * xa[5], la * xa[8], la * xa[11]
     vx, vy, vz = lb * xb[5], lb * xb[8], lb * xb[11]
-    reach = float(pa.hx) + float(pb.hx)
+    reach = float64(pa.hx) + float64(pb.hx)
     t, w = segment_segment(xa[0], xa[1], xa[2], ux, uy, uz, xb[0], xb[1], xb[2], vx, vy, vz)
     along = 0.0
     if la > 0 and lb > 0:
@@ -214,7 +216,7 @@ def round_round(pa, pb, s, margin):  # pragma: no cover - compiled
             s.normal[0], s.normal[1], s.normal[2] = dx / d, dy / d, dz / d
         else:
             s.normal[0], s.normal[1], s.normal[2] = 0.0, 0.0, 1.0
-        f = float(pa.hx) + 0.5 * (d - reach)
+        f = float64(pa.hx) + 0.5 * (d - reach)
         s.points[count, 0] = ax + f * s.normal[0]
         s.points[count, 1] = ay + f * s.normal[1]
         s.points[count, 2] = az + f * s.normal[2]

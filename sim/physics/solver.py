@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.physics.data import DYNAMIC, SLOP, kernel
+from sim.physics.data import DYNAMIC, SLOP, inner, kernel
 
 PUSH = 0.2  # of the overlap that a step takes away
 PUSH_SPEED = 2.0  # metres a second at most: bodies made inside each other part, they do not explode
@@ -27,7 +27,7 @@ _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 
 
-@kernel
+@inner
 def _inverse_mass(m, n0, n1, n2, r0, r1, r2):  # pragma: no cover - compiled
     """What a unit impulse along n at arm r changes of the velocity there, along n."""
     c0, c1, c2 = r1 * n2 - r2 * n1, r2 * n0 - r0 * n2, r0 * n1 - r1 * n0
@@ -39,7 +39,7 @@ def _inverse_mass(m, n0, n1, n2, r0, r1, r2):  # pragma: no cover - compiled
     )
 
 
-@kernel
+@inner
 def _push(m, px, py, pz, rx, ry, rz):  # pragma: no cover - compiled
     """Apply an impulse at arm r to a body's motion."""
     m.vx += m.im * px
@@ -51,13 +51,13 @@ def _push(m, px, py, pz, rx, ry, rz):  # pragma: no cover - compiled
     m.wz += m.ixz * cx + m.iyz * cy + m.izz * cz
 
 
-@kernel
+@inner
 def _hash(i, j, mask):  # pragma: no cover - compiled
     key = (np.int64(i) << 32) | np.int64(j)
     return ((key * np.int64(-7046029254386353131)) >> 40) & mask
 
 
-@kernel
+@inner
 def find_pair(i, j, old, table):  # pragma: no cover - compiled
     """The first contact of a pair among `old`, or -1."""
     mask = len(table) - 1
@@ -72,12 +72,7 @@ def find_pair(i, j, old, table):  # pragma: no cover - compiled
 
 @kernel
 def remember(contacts, m, table):  # pragma: no cover - compiled
-    """A table (power of two, over twice the pairs) from pair to its first contact."""
-    size = 1024
-    while size < 2 * m:
-        size *= 2
-    if size > len(table):
-        table = np.empty(size, np.int32)
+    """Fill `table` (a power of two, over twice the contacts) from pair to its first contact."""
     table[:] = -1
     mask = len(table) - 1
     i, j = -1, -1
@@ -90,7 +85,6 @@ def remember(contacts, m, table):  # pragma: no cover - compiled
         while table[h] >= 0:
             h = (h + 1) & mask
         table[h] = k
-    return table
 
 
 @kernel

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 
+from numpy import float64, int64
+
 from sim.physics.boxes import reduce_points
-from sim.physics.data import CAPSULE, SPHERE, kernel
+from sim.physics.data import CAPSULE, SPHERE, ZERO, inner
 from sim.physics.polyhedra import _clip
 
 DEEP = 0.5  # metres under a face beyond which a body is on its other side, not in it
 
 
-@kernel
+@inner
 def closest_triangle(t, x, y, z):  # pragma: no cover - compiled
     """Nearest point of triangle `t` (9 numbers) to a point."""
     abx, aby, abz = t[3] - t[0], t[4] - t[1], t[5] - t[2]
@@ -48,7 +50,7 @@ def closest_triangle(t, x, y, z):  # pragma: no cover - compiled
     return t[0] + abx * v + acx * w, t[1] + aby * v + acy * w, t[2] + abz * v + acz * w
 
 
-@kernel
+@inner
 def triangle_normal(t):  # pragma: no cover - compiled
     ux, uy, uz = t[3] - t[0], t[4] - t[1], t[5] - t[2]
     vx, vy, vz = t[6] - t[0], t[7] - t[1], t[8] - t[2]
@@ -59,7 +61,7 @@ def triangle_normal(t):  # pragma: no cover - compiled
     return nx / d, ny / d, nz / d
 
 
-@kernel
+@inner
 def piece_triangle(pa, g, s, t, margin):  # pragma: no cover - compiled
     """Manifold of a piece (transform s.xa) and a triangle in the region's axes (9 numbers); how many points."""
     if pa.form == SPHERE or pa.form == CAPSULE:
@@ -67,15 +69,15 @@ def piece_triangle(pa, g, s, t, margin):  # pragma: no cover - compiled
     return _poly_triangle(pa, g, s, t, margin)
 
 
-@kernel
+@inner
 def _round_triangle(pa, s, t, margin):  # pragma: no cover - compiled
     xa = s.xa
-    radius = float(pa.hx)
+    radius = float64(pa.hx)
     fx, fy, fz = triangle_normal(t)
     side = 1.0 if fx * (xa[0] - t[0]) + fy * (xa[1] - t[1]) + fz * (xa[2] - t[2]) >= 0 else -1.0
     fx, fy, fz = side * fx, side * fy, side * fz
-    length = float(pa.hz) if pa.form == CAPSULE else 0.0
-    count = 0
+    length = float64(pa.hz) if pa.form == CAPSULE else 0.0
+    count = ZERO
     best = 1e30
     for k in range(3 if length > 0 else 1):
         w = 0.0 if length == 0 else (-length if k == 0 else (length if k == 1 else 0.0))
@@ -102,7 +104,7 @@ def _round_triangle(pa, s, t, margin):  # pragma: no cover - compiled
     return count
 
 
-@kernel
+@inner
 def _poly_triangle(pa, g, s, t, margin):  # pragma: no cover - compiled
     xa, verts, faces, loops, edges = s.xa, g.verts, g.faces, g.loops, g.edges
     for k in range(3):  # the triangle as the piece sees it
@@ -168,7 +170,7 @@ def _poly_triangle(pa, g, s, t, margin):  # pragma: no cover - compiled
     # The triangle's own face wins unless another way out is much shorter.
     row = faces[ref]
     other_gap = max(best, best_edge)
-    count = 0
+    count = ZERO
     if gap_t >= other_gap - 0.1 or -(tx * row.nx + ty * row.ny + tz * row.nz) > 0.7:
         inc, steep = pa.f0, 1e30
         for f in range(pa.f0, pa.f0 + pa.fn):
@@ -176,7 +178,7 @@ def _poly_triangle(pa, g, s, t, margin):  # pragma: no cover - compiled
             if d < steep:
                 steep, inc = d, f
         face = faces[inc]
-        n = face.ln
+        n = int64(face.ln)
         for k in range(n):
             v = pa.v0 + loops[face.l0 + k]
             for r in range(3):
@@ -205,8 +207,8 @@ def _poly_triangle(pa, g, s, t, margin):  # pragma: no cover - compiled
             for k in range(3):
                 limit = min(limit, nx * c[k, 0] + ny * c[k, 1] + nz * c[k, 2])
         else:
-            nx, ny, nz = float(row.nx), float(row.ny), float(row.nz)
-            limit = float(row.d) + best
+            nx, ny, nz = float64(row.nx), float64(row.ny), float64(row.nz)
+            limit = float64(row.d) + best
         # Corners of the triangle in the piece, along that way out.
         for k in range(3):
             d = nx * c[k, 0] + ny * c[k, 1] + nz * c[k, 2]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.physics.data import _fields, kernel
+from sim.physics.data import _fields, inner
 from sim.physics.engine import BadBody
 from sim.world.terrain import height_at
 
@@ -236,13 +236,13 @@ _NO_UP, _ROLL_ONLY, _WATER, _TERRAIN, _GLOBAL, _UP_ONLY, _MOTOR_UP = 1, 2, 4, 8,
 _NO_X, _NO_Y, _NO_Z = 0x400, 0x800, 0x1000
 
 
-@kernel
+@inner
 def _share(dt, timescale):  # pragma: no cover - compiled
     """Of what is left to do in an exponential approach, the part a step does."""
     return 0.0 if timescale >= LONGEST else 1.0 - math.exp(-dt / timescale)
 
 
-@kernel
+@inner
 def drive(v, p, m, heights, water, gravity, dt):  # pragma: no cover - compiled
     """One step of a vehicle: from its parameters into the body's velocity and spin. `gravity`: acceleration applied."""
     # Vehicle axes in the region: columns f (forward), l (left), u (up).
