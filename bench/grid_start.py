@@ -41,7 +41,7 @@ def measure(size: str, idle_seconds: float) -> Row:
     """One grid from nothing to its end: seconds to accepted logins and to the first one done, MB and % by role."""
     with tempfile.TemporaryDirectory() as data:
         began = time.perf_counter()
-        facts = json.loads(mainland("up", "--detach", "--json", "--regions", size, "--http-port", "0", "--data", data))
+        facts = json.loads(mainland("up", "--detach", "--json", "--regions", size, "--scene", "none", "--http-port", "0", "--data", data))
         accepted = time.perf_counter() - began
         try:
             asyncio.run(first_login(facts))

@@ -61,10 +61,10 @@ class BenchGrid:
 
 
 @contextmanager
-def running_grid(regions: str) -> Iterator[BenchGrid]:
-    """A fresh grid on free ports, gone again afterwards."""
+def running_grid(regions: str, scene: str = "none") -> Iterator[BenchGrid]:
+    """A fresh grid on free ports, gone again afterwards; `scene` stands in its first region."""
     with tempfile.TemporaryDirectory() as folder:
-        up = ("up", "--detach", "--json", "--regions", regions, "--http-port", "0", "--data", folder)
+        up = ("up", "--detach", "--json", "--regions", regions, "--scene", scene, "--http-port", "0", "--data", folder)
         facts = json.loads(mainland(*up))
         try:
             yield BenchGrid(Path(folder), facts["login_uri"], facts["web_uri"])

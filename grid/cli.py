@@ -80,6 +80,8 @@ def up(
     bind: Annotated[str | None, typer.Option(metavar="IP", help=_help("bind"))] = None,
     advertise: Annotated[str | None, typer.Option(metavar="HOST", help=_help("advertise"))] = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help=_help("name"))] = None,
+    scene: Annotated[str | None, typer.Option(metavar="FILE", help=_help("scene"))] = None,
+    physics: Annotated[str | None, typer.Option(metavar="ENGINE", help=_help("physics"))] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once logins are accepted; run on behind.")] = False,
     browse: Annotated[bool, typer.Option("--open", help="Open it in this desktop's browser.")] = False,
     as_json: AsJson = False,
@@ -89,8 +91,9 @@ def up(
 
     layout = Layout(data)
     asked = declared.load(
-        layout.settings, regions=regions, http_port=http_port, bind=bind, advertise=advertise, name=name
-    )
+        layout.settings, regions=regions, http_port=http_port, bind=bind, advertise=advertise, name=name, scene=scene,
+        physics=physics,
+    )  # fmt: skip
 
     def when_up(facts: dict[str, Any]) -> None:
         if as_json:

@@ -2,9 +2,12 @@
 grid: regions keep their ids, names and places for good, and their ports when nobody else has taken them."""
 
 import dataclasses
+import importlib.util
 import ipaddress
 import re
 import socket
+import subprocess
+import sys
 import uuid
 from dataclasses import MISSING, dataclass, field
 from typing import Any
@@ -12,24 +15,28 @@ from typing import Any
 from grid import names, ports
 from grid.errors import GridError
 from grid.layout import Layout, read_json, write_json
-from grid.settings import Settings
+from grid.settings import PLAIN_SCENES, Settings
 
 FORMAT = 1
 CORNER = 1000
 """Grid coordinates of the south-west region, in regions: far enough from 0 to grow in every direction."""
 MOST_REGIONS = 256
 GUESTS = ("nobody", "local", "everybody")
+ENGINES = ("numba", "bullet")
 
 
 @dataclass
 class Region:
-    """One 256 m x 256 m square. `port` serves UDP and HTTP; 0 until one is chosen."""
+    """One 256 m x 256 m square. `port` serves UDP and HTTP; 0 until one is chosen. `scene` is what stands there when it
+    opens: "none", "welcome" or the path of a file."""
 
     region_id: str
     name: str
     grid_x: int
     grid_y: int
     port: int = 0
+    scene: str = "none"
+    physics: str = "numba"
 
 
 @dataclass
@@ -117,6 +124,8 @@ def _region(entry: dict[str, Any]) -> Region:
         int(entry["grid_x"]),
         int(entry["grid_y"]),
         int(entry["port"]),
+        str(entry.get("scene", "none")),  # a grid saved before scenes has none
+        str(entry.get("physics", "numba")),
     )
 
 
@@ -134,7 +143,43 @@ def decide(saved: Grid | None, settings: Settings) -> Grid:
             setattr(wanted, name, getattr(settings, name))
     if saved is None or "regions" in settings.given:
         wanted.regions = lay_out(wanted.regions, *parse_size(settings.regions))
+    _furnish(wanted, settings, fresh=saved is None)
     return wanted
+
+
+def _furnish(grid: Grid, settings: Settings, fresh: bool) -> None:
+    """Scenes and engines as asked for. GridError when there is no such thing, before anything is started."""
+    first = grid.regions[0]
+    if fresh or "scene" in settings.given:
+        first.scene = settings.scene or "welcome"
+    for region in grid.regions:
+        if "physics" in settings.given:
+            region.physics = settings.physics
+    by_name = {region.name: region for region in grid.regions}
+    for name, own in settings.of_regions.items():
+        if name not in by_name:
+            raise GridError(f"mainland.toml: there is no region {name!r}", f"there are {', '.join(by_name)}")
+        for setting, value in own.items():
+            setattr(by_name[name], setting, value)
+    for region in grid.regions:
+        _check_furniture(region)
+
+
+def _check_furniture(region: Region) -> None:
+    if region.physics not in ENGINES:
+        raise GridError(f"region {region.name}: physics = {region.physics!r} is no engine", f"use {' or '.join(ENGINES)}")
+    if region.physics == "bullet" and importlib.util.find_spec("pybullet") is None:
+        raise GridError(
+            f"region {region.name} asks for the Bullet engine, and pybullet is not installed",
+            "pip install 'mainland[bullet]', or set physics = \"numba\"",
+        )
+    if region.scene not in PLAIN_SCENES:
+        # In a process of its own: reading a scene takes all that a sim is made of, and the supervisor should stay small.
+        check = [sys.executable, "-P", "-m", "sim", "--check-scene", region.scene]
+        found = subprocess.run(check, capture_output=True, text=True, timeout=120)
+        if found.returncode:
+            problem = found.stderr.strip().rsplit("\n", 1)[-1].removeprefix("sim: ")
+            raise GridError(f"region {region.name}: scene {problem}", "mend it, or use --scene none")
 
 
 def lay_out(existing: list[Region], width: int, height: int) -> list[Region]:

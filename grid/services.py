@@ -78,7 +78,8 @@ def sims_config(grid: Grid, layout: Layout) -> dict[str, object]:
         "log_dir": str(layout.logs),
         "grid_name": grid.name,
         "regions": [
-            {"region_id": r.region_id, "name": r.name, "grid_x": r.grid_x, "grid_y": r.grid_y, "port": r.port}
+            {"region_id": r.region_id, "name": r.name, "grid_x": r.grid_x, "grid_y": r.grid_y, "port": r.port,
+             "scene": r.scene, "physics": r.physics}
             for r in grid.regions
         ],
-    }
+    }  # fmt: skip

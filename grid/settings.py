@@ -2,12 +2,20 @@
 
 The help of `mainland up`, `mainland settings`, the check of `mainland.toml` and the values the supervisor uses all come
 from the table below. What is asked wins in this order: command line, `DIR/mainland.toml`, the saved grid, the default.
+
+What a region may have of its own stands in a table of its name, and wins over the same setting for all:
+
+    physics = "numba"
+    [region.Harbour]
+    scene = "stacks.toml"
+    physics = "bullet"
 """
 
 import difflib
 import ipaddress
+import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +76,9 @@ SETTINGS = (
     Setting("database", str, None, "SQLAlchemy URL of Backbone's database; default: SQLite under DIR/backbone", 1, 500),
     Setting("guests", str, "local", "who may come by browser without an account: nobody, everybody, or everybody while "
             "the grid is for this machine only (local)", 1, 9),
+    Setting("scene", str, None, "what the first region shows: a scene file, welcome, or none; default: welcome in a fresh "
+            "grid (docs/scenes.md)", 1, 4096),
+    Setting("physics", str, "numba", "the regions' physics engine: numba (our own) or bullet (needs mainland[bullet])", 1, 20),
     Setting("start_seconds", float, 600.0, "how long a start may take; the first one compiles kernels for minutes", 5, 3600),
     Setting("stop_seconds", float, 10.0, "how long a process may take to end after TERM before KILL", 0.5, 600),
     Setting("restart_first_seconds", float, 0.5, "pause before a crashed service's first restart; doubles", 0.05, 60),
@@ -79,14 +90,18 @@ SETTINGS = (
 )  # fmt: skip
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+OF_A_REGION = ("scene", "physics")
+PLAIN_SCENES = ("none", "welcome")  # names; everything else is a path
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings in force. `given` holds the names that a user asked for, against those that are defaults."""
+    """The settings in force. `given` holds the names that a user asked for, against those that are defaults; `of_regions`
+    what was asked for single ones: name -> setting -> value."""
 
     values: dict[str, Value | None]
     given: frozenset[str]
+    of_regions: dict[str, dict[str, Value]] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -103,15 +118,40 @@ def load(file: Path | None = None, **command_line: Value | None) -> Settings:
     """
     values: dict[str, Value | None] = {setting.name: setting.default for setting in SETTINGS}
     given = set()
-    for name, value in _read(file).items():
-        values[name] = _declared(name, str(file)).check(value, str(file))
+    written = _read(file)
+    regions = _regions(written.pop("region", {}), file)
+    for name, value in written.items():
+        values[name] = _checked(name, value, str(file), file)
         given.add(name)
     for name, value in command_line.items():
         if value is not None:
-            values[name] = BY_NAME[name].check(value, f"--{name.replace('_', '-')}")
+            values[name] = _checked(name, value, f"--{name.replace('_', '-')}", None)
             given.add(name)
     values["bind"] = _address(str(values["bind"]))
-    return Settings(values, frozenset(given))
+    return Settings(values, frozenset(given), regions)
+
+
+def _checked(name: str, value: Any, where: str, file: Path | None) -> Value:
+    checked = _declared(name, where).check(value, where)
+    if name == "scene" and checked not in PLAIN_SCENES:
+        # As seen from the file it is written in, or from where the user stands.
+        folder = file.parent if file is not None else Path.cwd()
+        return os.path.abspath(folder / Path(str(checked)).expanduser())
+    return checked
+
+
+def _regions(tables: Any, file: Path | None) -> dict[str, dict[str, Value]]:
+    """The `[region.NAME]` tables."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise GridError(f"{file}: region must be tables by region name", 'for example: [region.Harbour]')
+    found: dict[str, dict[str, Value]] = {}
+    for region, table in tables.items():
+        where = f"{file}, region {region}"
+        for name, value in table.items():
+            if name not in OF_A_REGION:
+                raise GridError(f"{where}: {name!r} is no setting of a region", f"there are {', '.join(OF_A_REGION)}")
+            found.setdefault(region, {})[name] = _checked(name, value, where, file)
+    return found
 
 
 def _read(file: Path | None) -> dict[str, Any]:

@@ -26,7 +26,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from sim import scenes
 from sim.clock import SystemClock
+from sim.physics.engine import check_engine
+from sim.scenes import NO_SCENE
 from sim.simulator import Settings, Simulator
 
 log = logging.getLogger(__name__)
@@ -73,10 +76,14 @@ def read_config(path: Path) -> tuple[list[Settings], Path]:
                 public_assets_url=config.get("public_assets_url", ""),
                 secret=secret,
                 terrain_seed=int(config.get("terrain_seed", 1)),
+                physics=check_engine(str(region.get("physics", "numba"))),
+                scene=str(region.get("scene", NO_SCENE)),
                 land=land,
             )
             for region in regions
         ]
+        for one in settings:  # read before the fork: what is wrong is said once, and a restarted region finds it read
+            scenes.load(one.scene)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
     return settings, Path(config.get("log_dir") or ".")

@@ -31,6 +31,7 @@ from sim.metrics import Metrics
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
 from sim.physics.bodies import Bodies
+from sim.scenes import NO_SCENE, load, place
 from sim.scripts.inworld import Scripts
 from sim.sessions import Sessions
 from sim.world.agent import Agent
@@ -57,6 +58,7 @@ class Settings:
     secret: str = ""
     terrain_seed: int = 1
     physics: str = "numba"  # or "bullet"
+    scene: str = NO_SCENE  # what stands there when it opens: "none", a name of ours, or a file (see docs/scenes.md)
     land: frozenset[tuple[int, int]] = frozenset()  # grid squares that hold a region: the ground slopes to the sea at others
 
 
@@ -91,6 +93,9 @@ class Simulator:
         self.frame = Frame(self)
         self.backbone: BackboneClient
         self.assets: AssetClient
+        scene = load(settings.scene)
+        if scene is not None:
+            log.info("%s: scene %s, %d prims", settings.name, scene.name, place(self, scene))
 
     @property
     def http_url(self) -> str:

@@ -55,7 +55,7 @@ class Entity:
         self.state = self.material = self.click_action = 0
         self.crc = self.update_flags = 0
         self.text = ""
-        self.text_color = b"\0\0\0\0"  # of the hover text, as sent: each part inverted (protocol.objects)
+        self.text_color = b"\0\0\0\0"  # of the hover text, as sent: alpha inverted (protocol.objects)
         self.shape: tuple[int, ...] = ()  # path and profile in wire values, in the order of shapes.WIRE_NAMES
         self.texture_entry = self.extra_params = b""
         self.sequence = -1  # of the packet whose motion we hold: an older one that comes late must not undo it

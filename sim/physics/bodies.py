@@ -8,6 +8,7 @@ operations; `interest` decides from there who must hear.
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,11 +50,43 @@ class Bodies:
         shape = self._shape(root)
         if shape is None:
             return
-        world = self.sim.world.objects
-        row = world.row(root)
-        position, rotation = world.world_place(root)
+        try:
+            handle = self.engine.add(self._spec(root, shape))
+        except BadBody as error:
+            self._refused(root, str(error))
+            return
+        self._joined([handle], [root])
+
+    def build_all(self, prims: Sequence[Prim]) -> None:
+        """As `rebuild` for each of many single prims that have no body yet; those alike become copies of one body."""
+        objects = self.sim.world.objects
+        alike: dict[Hashable, list[Prim]] = {}
+        for prim in prims:
+            f = prim.features
+            key = (
+                prim.pcode, tuple(prim.shape.items()), objects.rows[prim.row]["scale"].tobytes(), prim.physical,
+                prim.phantom, prim.volume_detect, f.density, f.friction, f.restitution, f.gravity, f.shape_type,
+            )  # fmt: skip
+            alike.setdefault(key, []).append(prim)
+        for group in alike.values():
+            shape = self._shape(group[0])
+            if shape is None:
+                continue
+            rows = objects.rows[[prim.row for prim in group]]
+            users = [prim.local_id for prim in group]
+            try:
+                handles = self.engine.add_copies(self._spec(group[0], shape), rows["position"], rows["rotation"], users)
+            except BadBody as error:
+                for prim in group:
+                    self._refused(prim, str(error))
+                continue
+            self._joined(handles.tolist(), group)
+
+    def _spec(self, root: Prim, shape: Shape) -> BodySpec:
+        row = self.sim.world.objects.row(root)
+        position, rotation = self.sim.world.objects.world_place(root)
         features = root.features
-        spec = BodySpec(
+        return BodySpec(
             shape,
             position,
             rotation,
@@ -68,17 +101,17 @@ class Bodies:
             volume_detect=root.volume_detect,
             user=root.local_id,
         )
-        try:
-            handle = self.engine.add(spec)
-        except BadBody as error:
-            self._refused(root, str(error))
-            return
-        if handle >= len(self._rows):
-            self._rows = np.concatenate([self._rows, np.full(max(len(self._rows), handle), -1, np.int64)])
-        self._rows[handle] = root.row
-        row["body"] = handle
-        row["physical"] = root.physical
-        row["moving"] = root.physical
+
+    def _joined(self, handles: list[int], roots: Sequence[Prim]) -> None:
+        """These bodies are these objects from now on."""
+        while max(handles) >= len(self._rows):
+            self._rows = np.concatenate([self._rows, np.full(len(self._rows), -1, np.int64)])
+        rows = [root.row for root in roots]
+        physical = [root.physical for root in roots]
+        self._rows[handles] = rows
+        table = self.sim.world.objects.rows
+        table["body"][rows] = handles
+        table["physical"][rows] = table["moving"][rows] = physical
 
     def _shape(self, root: Prim) -> Shape | None:
         """The linkset as one shape around the root's origin; None when it is nothing to bump into."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,15 @@ class BulletEngine(NumbaEngine):
             super().remove(handle)
             raise
         return handle
+
+    def add_copies(
+        self, spec: BodySpec, positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
+    ) -> NDArray[np.int64]:
+        specs = (
+            replace(spec, position=position, rotation=rotation, user=user)
+            for position, rotation, user in zip(positions, rotations, users, strict=True)
+        )
+        return np.array([self.add(one) for one in specs], np.int64)
 
     def remove(self, handle: int) -> None:
         super().remove(handle)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,22 @@ def _position(values: Sequence[float]) -> NDArray[np.float64]:
     x, y, z = _vector(values, "position")
     edge = 256.0 + OUTSIDE
     return np.array([min(max(x, -OUTSIDE), edge), min(max(y, -OUTSIDE), edge), min(max(z, LOWEST), HIGHEST)])
+
+
+def _positions(values: NDArray[Any]) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64).reshape(-1, 3)
+    if not np.isfinite(array).all():
+        raise BadBody("a position is infinite or not a number")
+    edge = 256.0 + OUTSIDE
+    return np.clip(array, (-OUTSIDE, -OUTSIDE, LOWEST), (edge, edge, HIGHEST))
+
+
+def _rotations(values: NDArray[Any]) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64).reshape(-1, 4)
+    size = np.linalg.norm(array, axis=1, keepdims=True)
+    if not ((size > 1e-6) & (size < 1e6)).all():  # nor holds for NaN
+        raise BadBody("a rotation is no turn")
+    return array / size
 
 
 def _rotation(values: Sequence[float]) -> NDArray[np.float64]:
@@ -201,6 +218,46 @@ class NumbaEngine:
             b.awake[handle] = kind != Kind.STATIC
         self._entered(handle)
         return handle
+
+    def add_copies(
+        self, spec: BodySpec, positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
+    ) -> NDArray[np.int64]:
+        positions, rotations = _positions(positions), _rotations(rotations)
+        if not len(positions) == len(rotations) == len(users):
+            raise BadBody("as many positions as rotations and users, please")
+        if not len(users):
+            return np.zeros(0, np.int64)
+        first = self.add(replace(spec, position=positions[0].tolist(), rotation=rotations[0].tolist(), user=users[0]))
+        more = len(users) - 1
+        handles = [self._free.pop() for _ in range(min(more, len(self._free)))]
+        fresh = more - len(handles)
+        while self._count + fresh > len(self.bodies.awake):
+            self._allocate(2 * len(self.bodies.awake))
+        handles += range(self._count, self._count + fresh)
+        self._count += fresh
+        b = self.bodies
+        for table in (b.body, b.motion, b.awake):
+            table[handles] = table[first]
+        self.user[handles] = users[1:]
+        shape = int(b.body[first]["shape"])
+        self.shapes.users[shape] += more
+        self._density.update(dict.fromkeys(handles, self._density[first]))
+        o, q, v = b.body[first], rotations[1:, :3], np.zeros(3)
+        v[:] = o["cx"], o["cy"], o["cz"]
+        t = 2 * np.cross(q, v)
+        middles = positions[1:] + v + rotations[1:, 3:] * t + np.cross(q, t)
+        for column, name in enumerate(("x", "y", "z")):
+            b.pose[name][handles] = middles[:, column]
+        for column, name in enumerate(("qx", "qy", "qz", "qw")):
+            b.pose[name][handles] = rotations[1:, column]
+        b.origin[handles] = positions[1:]
+        for handle in handles:
+            broadphase.place(handle, b, self.shapes.geometry, 0.0)
+        if Kind(spec.kind) == Kind.STATIC:
+            self._fresh_set.update(dict.fromkeys(handles))
+        else:
+            self._movers_stale = True
+        return np.array([first, *handles], np.int64)
 
     def remove(self, handle: int) -> None:
         o = self._row(handle)

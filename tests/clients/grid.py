@@ -54,7 +54,7 @@ class Grid:
     def __init__(self, data: Path) -> None:
         self.data = data
         self._numbers = itertools.count(1)
-        self.run("up", "--regions", "2x2", "--http-port", "0", "--detach", timeout=300)
+        self.run("up", "--regions", "2x2", "--http-port", "0", "--scene", "none", "--detach", timeout=300)
         self.login_uri: str = json.loads(self.run("status", "--json"))["login_uri"]
         self.secret = (data / "secret").read_text().strip()
         found = [

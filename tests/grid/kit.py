@@ -51,14 +51,14 @@ class Mainland:
 
     def start(self, *args: str) -> dict[str, Any]:
         """`up` in the background; the facts it printed."""
-        done = self("up", "--detach", "--json", "--http-port", "0", *args)
+        done = self("up", "--detach", "--json", "--http-port", "0", "--scene", "none", *args)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def open(self, *args: str) -> subprocess.Popen[str]:
         """`up` in the foreground as a process; the caller reads its stdout."""
         process = subprocess.Popen(
-            [*self.argv, "up", "--http-port", "0", "--data", str(self.data), *args],
+            [*self.argv, "up", "--http-port", "0", "--scene", "none", "--data", str(self.data), *args],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
         self.foreground.append(process)

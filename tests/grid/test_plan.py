@@ -161,3 +161,57 @@ def test_a_file_in_the_way_of_the_folder_is_explained(tmp_path):
         Layout(tmp_path / "file").create()
     with pytest.raises(GridError, match="cannot use"):
         Layout(tmp_path / "file" / "below").create()
+
+
+def test_a_fresh_grid_welcomes_in_its_first_region_alone():
+    grid = plan.decide(None, settings.load(regions="2x1"))
+    assert [(region.scene, region.physics) for region in grid.regions] == [("welcome", "numba"), ("none", "numba")]
+    assert plan.decide(None, settings.load(scene="none")).regions[0].scene == "none"
+
+
+def test_scenes_and_engines_stay_until_others_are_asked_for(layout, tmp_path, monkeypatch):
+    scene = tmp_path / "mine.toml"
+    scene.write_text("[[prim]]\nposition = [5, 5, 5]\n")
+    monkeypatch.chdir(tmp_path)
+    grid = plan.decide(None, settings.load(regions="2x1", scene="mine.toml", physics="bullet"))
+    assert [(region.scene, region.physics) for region in grid.regions] == [(str(scene), "bullet"), ("none", "bullet")]
+    plan.save(layout, grid)
+    assert plan.decide(plan.load(layout), settings.load()) == grid
+    (tmp_path / "mainland.toml").write_text("[region.Meadow]\nscene = 'mine.toml'\nphysics = 'numba'\n")
+    changed = plan.decide(plan.load(layout), settings.load(tmp_path / "mainland.toml", scene="none"))
+    assert [(region.scene, region.physics) for region in changed.regions] == [("none", "bullet"), (str(scene), "numba")]
+
+
+def test_a_grid_saved_before_scenes_stays_bare(layout):
+    plan.save(layout, plan.decide(None, settings.load()))
+    saved = json.loads(layout.saved.read_text())
+    for region in saved["regions"]:
+        del region["scene"], region["physics"]
+    layout.saved.write_text(json.dumps(saved))
+    grid = plan.decide(plan.load(layout), settings.load())
+    assert {(region.scene, region.physics) for region in grid.regions} == {("none", "numba")}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("physics = 'havok'", "use numba or bullet"),
+        ("scene = 'nowhere.toml'", "nowhere.toml: No such file"),
+        ("scene = 'bad.toml'", "bad.toml: prim 1: size must be 3 numbers"),
+        ("[region.Meadow]\nscene = 'bad.toml'", "region Meadow: scene bad.toml: prim 1"),
+        ("[region.Medow]\nscene = 'none'", "there is no region 'Medow'"),
+    ],
+)
+def test_scenes_and_engines_that_are_none_are_said_before_anything_starts(tmp_path, text, said):
+    (tmp_path / "bad.toml").write_text("[[prim]]\nsize = 3\n")
+    (tmp_path / "mainland.toml").write_text(text)
+    with pytest.raises(GridError) as caught:
+        plan.decide(None, settings.load(tmp_path / "mainland.toml"))
+    assert said in f"{caught.value.problem}; {caught.value.hint}" and caught.value.hint
+
+
+def test_a_machine_without_bullet_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(GridError, match="pybullet is not installed") as caught:
+        plan.decide(None, settings.load(physics="bullet"))
+    assert "pip install 'mainland[bullet]'" in caught.value.hint

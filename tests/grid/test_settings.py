@@ -40,6 +40,11 @@ def test_an_absent_file_means_defaults(tmp_path):
         ("name = ", "not a TOML file"),
         ("bind = '::1'", "IPv4"),
         ("bind = 'example.org'", "IPv4"),
+        ("scene = 7", "must be text"),
+        ("region = 7", "tables by region name"),
+        ("[region]\nscene = 'none'", "tables by region name"),
+        ("[region.Harbour]\nname = 'x'", "no setting of a region"),
+        ("[region.Harbour]\nphysics = 3", "must be text"),
     ],
 )
 def test_a_mistake_names_the_key_and_what_is_allowed(tmp_path, text, named):

@@ -114,7 +114,7 @@ export function objects(data: ArrayBuffer): ObjectRecord[] {
       shape,
       shapeKey: raw.join(","),
       text,
-      textColor: [255 - red, 255 - green, 255 - blue, 255 - alpha], // inverted on the wire
+      textColor: [red, green, blue, 255 - alpha], // only alpha is inverted on the wire
       look,
     });
   }

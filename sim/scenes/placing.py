@@ -1,0 +1,80 @@
+"""A scene's things into a region: objects, linksets, bodies.
+
+Thirty thousand prims must stand before the first viewer comes, so what is alike is made at once: columns filled by
+numpy, bodies of one shape as copies of the first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+
+from protocol.wellknown import LIBRARY_OWNER
+from sim.handlers.building import make_temporary
+from sim.scenes.reading import Part, Scene, Thing
+from sim.world.objects import MAX_HEIGHT, Material, Permissions, Prim, Quaternion, Vector, multiply, rotate
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+LOWEST = -64.0  # metres
+
+
+def place(sim: Simulator, scene: Scene) -> int:
+    """Put the scene into the region, owned by the library; returns how many prims that were.
+
+    Nothing of it is kept: it stands there anew whenever the region opens.
+    """
+    lift = sim.world.terrain.height(scene.origin[0], scene.origin[1]) if scene.from_ground else 0.0
+    now = int(sim.clock.unix() * 1e6)
+    singles: list[tuple[Prim, Vector, Quaternion, Vector]] = []
+    for thing in scene.things:
+        for (x, y, z), rotation in thing.places:
+            z += sim.world.terrain.height(x, y) if thing.on_ground else lift
+            position = x, y, min(max(z, LOWEST), MAX_HEIGHT)
+            if len(thing.parts) == 1:
+                singles.append((_prim(thing, thing.parts[0], now), position, rotation, thing.parts[0].size))
+            else:
+                _place_linkset(sim, thing, position, rotation, now)
+    if singles:
+        _place_singles(sim, singles)
+    return scene.prims
+
+
+def _prim(thing: Thing, part: Part, now: int) -> Prim:
+    f = part.features
+    prim = Prim(
+        uuid4(), LIBRARY_OWNER, LIBRARY_OWNER, last_owner_id=LIBRARY_OWNER, created=now, name=part.name,
+        description=part.description, material=part.material, shape=dict(part.shape), texture_entry=part.texture_entry,
+        text=part.text, text_color=part.text_color,
+        features=Material(f.density, f.friction, f.restitution, f.gravity, f.shape_type),
+        permissions=Permissions(everyone=thing.everyone),
+    )  # fmt: skip
+    prim.physical, prim.phantom, prim.temporary = thing.physical, thing.phantom, thing.temporary
+    return prim
+
+
+def _place_singles(sim: Simulator, singles: list[tuple[Prim, Vector, Quaternion, Vector]]) -> None:
+    prims = [prim for prim, *_ in singles]
+    columns = (np.array([single[n] for single in singles], np.float32) for n in (1, 2, 3))
+    sim.world.objects.add_all(prims, [sim.world.new_local_id() for _ in prims], *columns)
+    sim.bodies.build_all(prims)
+    for prim in prims:
+        if prim.temporary:
+            make_temporary(sim, prim, True)
+
+
+def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Quaternion, now: int) -> None:
+    objects = sim.world.objects
+    prims = []
+    for part in thing.parts:
+        x, y, z = rotate(rotation, part.position)
+        where = position[0] + x, position[1] + y, position[2] + z
+        prim = _prim(thing, part, now)
+        prims.append(objects.add(prim, sim.world.new_local_id(), where, multiply(rotation, part.rotation), part.size))
+    objects.link(prims[0], prims[1:])
+    if thing.temporary:
+        make_temporary(sim, prims[0], True)
+    sim.bodies.rebuild(prims[0])
