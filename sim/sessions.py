@@ -283,6 +283,7 @@ class Sessions:
         """The avatar went to another region; the agent goes on looking in from there."""
         for journey in ("teleport", "crossing", "children"):
             agent.extras.pop(journey, None)
+        self.sim.seating.release(agent)
         self.sim.world.disembody(agent)
         agent.animations.clear()
 
@@ -290,6 +291,7 @@ class Sessions:
         """Forget an agent here: avatar, circuit, capabilities, event queue."""
         sim = self.sim
         sim.interest.forget_viewer(agent)
+        sim.seating.release(agent)
         sim.world.remove(agent)
         if agent.circuit is not None:
             sim.circuits.close(agent.circuit, reason)

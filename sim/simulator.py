@@ -33,6 +33,7 @@ from sim.neighbours.neighbours import Neighbours
 from sim.physics.bodies import Bodies
 from sim.scenes import NO_SCENE, load, place
 from sim.scripts.inworld import Scripts
+from sim.seating import Seating
 from sim.sessions import Sessions
 from sim.world.agent import Agent
 from sim.world.terrain import Terrain
@@ -85,6 +86,7 @@ class Simulator:
         self.circuits = Circuits(self, socket)
         self.bodies = Bodies(self, settings.physics)
         self.scripts = Scripts(self)
+        self.seating = Seating(self)
         self.sessions = Sessions(self)
         self.names = Names(self)
         self.interest = Interest(self)

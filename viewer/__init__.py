@@ -16,6 +16,7 @@ from .errors import (
     ConnectionLost,
     LoginFailed,
     LoginRefused,
+    SitRefused,
     TeleportRefused,
     ViewerError,
     WaitTimeout,
@@ -30,6 +31,6 @@ from .travel import Crossing
 
 __all__ = [
     "CapError", "Chat", "Client", "ConnectionLost", "Crossing", "Entity", "Friend", "Habits", "InstantMessage",
-    "LoginFailed", "LoginRefused", "MapBlock", "MapItem", "Profile", "Region", "TeleportRefused", "ViewerError",
-    "WaitTimeout", "WalkBlocked", "login", "new_http",
+    "LoginFailed", "LoginRefused", "MapBlock", "MapItem", "Profile", "Region", "SitRefused", "TeleportRefused",
+    "ViewerError", "WaitTimeout", "WalkBlocked", "login", "new_http",
 ]  # fmt: skip

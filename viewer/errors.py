@@ -39,6 +39,10 @@ class TeleportRefused(ViewerError):
         self.reason = reason
 
 
+class SitRefused(ViewerError):
+    """The region said why we cannot sit there. The avatar is where it was."""
+
+
 class WalkBlocked(ViewerError):
     """The avatar stopped getting nearer to its goal. ``position`` is where it stands (region-local metres)."""
 

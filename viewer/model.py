@@ -40,7 +40,7 @@ class Entity:
     __slots__ = (
         "_motion", "_position", "_rotation", "_spin", "_terse", "_velocity", "acceleration_", "click_action", "crc",
         "extra_params", "id", "local_id", "material", "name", "own", "parent_id", "pcode", "region", "scale", "sequence",
-        "shape", "state", "text", "text_color", "texture_entry", "update_flags", "updated", "updates", "watcher",
+        "shape", "state", "stranded", "text", "text_color", "texture_entry", "update_flags", "updated", "updates", "watcher",
     )  # fmt: skip
 
     def __init__(self, region: Region, local_id: int, full_id: UUID, pcode: int) -> None:
@@ -61,6 +61,7 @@ class Entity:
         self.sequence = -1  # of the packet whose motion we hold: an older one that comes late must not undo it
         self.updated = 0.0  # monotonic time of that packet
         self.updates = 0  # motions received
+        self.stranded: Vector | None = None  # where it was in the region when its seat went, until we are told more
         self.watcher: Callable[[Entity, float], None] | None = None  # called with each new motion and its time
         self._terse: bytes | None = None
         self._position: Vector = _STILL
@@ -104,7 +105,14 @@ class Entity:
             self.watcher(self, now)
         return True
 
+    def leave_at(self, seat: Entity) -> None:
+        """What it sits on goes, and nobody has said yet where that leaves it: there, for the time being."""
+        now = self.region.clock()
+        at, turned = seat.position, rotate(seat.own_rotation(now), self.own_position(now))
+        self.stranded = (at[0] + turned[0], at[1] + turned[1], at[2] + turned[2])
+
     def _take(self, motion: Any) -> None:
+        self.stranded = None
         self._position = motion.position
         self._velocity = motion.velocity
         self.acceleration_ = motion.acceleration
@@ -177,6 +185,8 @@ class Entity:
     @property
     def position(self) -> Vector:
         """Where it is now, in region coordinates."""
+        if self.stranded is not None and self.parent is None and self._terse is None:
+            return self.stranded
         now = self.region.clock()
         position = self.own_position(now)
         parent = self.region.entities.get(self.parent_id) if self.parent_id else None
@@ -188,6 +198,22 @@ class Entity:
             position = (at[0] + turned[0], at[1] + turned[1], at[2] + turned[2])
             parent = self.region.entities.get(parent.parent_id) if parent.parent_id else None
         return position
+
+    @property
+    def parent(self) -> Entity | None:
+        """What it hangs on, if it hangs on something that we were shown."""
+        return self.region.entities.get(self.parent_id) if self.parent_id else None
+
+    @property
+    def carrier(self) -> Entity:
+        """What moves it: the end of its chain of parents, itself if it hangs on nothing."""
+        carrier = self
+        for _ in range(8):
+            above = carrier.parent
+            if above is None:
+                break
+            carrier = above
+        return carrier
 
     @property
     def rotation(self) -> Quaternion:

@@ -16,7 +16,7 @@ from protocol.message import Message, encode
 from protocol.wellknown import Animation
 
 from .core import Heard, hears
-from .errors import WaitTimeout, WalkBlocked
+from .errors import SitRefused, WaitTimeout, WalkBlocked
 from .events import answered
 from .model import Quaternion, Vector
 from .regions import Region
@@ -30,6 +30,7 @@ _ONE_SHOT = STAND_UP | SIT_ON_GROUND | FINISH_ANIM
 FORWARD = AT_POS | FAST_AT  # what the arrow key sends
 
 _SITTING = {Animation.SIT, Animation.SIT_GROUND}
+_UNRELATED = 0.5  # seconds after an alert in which we may be seated all the same
 _TURN = 0.03  # radians of heading error worth a new AgentUpdate
 
 
@@ -249,8 +250,12 @@ class Movement(Sight):
             await self._until_playing(lambda playing: Animation.SIT_GROUND in playing, SIT_ON_GROUND, timeout)
 
     async def stand(self, timeout: float = 10.0) -> None:
-        """Stand up from ground or seat; returns when our avatar no longer sits."""
-        if self.animations & _SITTING or (self.avatar is not None and self.avatar.parent_id):
+        """Stand up from ground or seat; returns when our avatar no longer sits. ``WaitTimeout`` otherwise."""
+        if self.seat is not None or (self.avatar is not None and self.avatar.parent_id):
+            afoot = self.events.expect("described", lambda entity: entity.own and not entity.parent_id)
+            self._shoot(STAND_UP)
+            await answered(afoot, timeout, "our avatar on its feet")
+        elif self.animations & _SITTING:
             await self._until_playing(lambda playing: not playing & _SITTING, STAND_UP, timeout)
         else:
             self._shoot(STAND_UP)
@@ -261,11 +266,27 @@ class Movement(Sight):
         await answered(shown, timeout, "animation of our avatar")
 
     async def sit_on(self, object_id: UUID, offset: Vector = (0.0, 0.0, 0.0), timeout: float = 10.0) -> None:
-        """Sit on an object (full id). Returns when the region accepted. ``WaitTimeout`` if it does not."""
-        accepted = self.events.expect("AvatarSitResponse", lambda heard: heard["SitObject"]["ID"] == object_id)
+        """Sit on an object (full id), at ``offset`` metres from its middle along its axes if it leaves us the choice.
+
+        Returns when our avatar is shown seated: ``seat`` is then the prim, perhaps another one of the same linkset.
+        ``SitRefused`` with the region's words, ``WaitTimeout`` without any.
+        """
+        seated = self.events.expect("described", lambda entity: entity.own and entity.parent_id != 0)
+        refused = self.events.expect("alert")
         target = {"TargetID": object_id, "Offset": offset}
-        self.send(Message("AgentRequestSit", AgentData=self.agent_block, TargetObject=target))
-        await answered(accepted, timeout, "AvatarSitResponse")
+        try:
+            self.send(Message("AgentRequestSit", AgentData=self.agent_block, TargetObject=target))
+            await asyncio.wait((seated, refused), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if refused.done() and not seated.done():
+                await asyncio.wait((seated,), timeout=_UNRELATED)  # an alert may be about anything
+            if not seated.done():
+                if refused.done():
+                    raise SitRefused(refused.result())
+                raise WaitTimeout(f"not seated within {timeout:g} s")
+            seated.result()
+        finally:
+            seated.cancel()
+            refused.cancel()
 
     @hears("AvatarSitResponse")
     def _sit_accepted(self, heard: Heard) -> None:

@@ -51,6 +51,7 @@ class Region:
         # our own avatar, for measuring crossings
         self.motions = 0  # motions received, of anything
         self.own_updated = 0.0  # monotonic time of its last update from here, 0 = none
+        self.own_carrier = 0  # local id of what carries it, if it sits
         # land
         self._heights = np.zeros((256, 256), np.float32)
         self._land = np.zeros((16, 16), bool)

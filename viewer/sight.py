@@ -52,9 +52,15 @@ class Sight(Travel):
 
     @property
     def velocity(self) -> Vector:
-        """Metres a second, as last received."""
+        """Metres a second, as last received; of what we sit on if we do."""
         avatar = self.avatar
-        return avatar.velocity if avatar is not None else (0.0, 0.0, 0.0)
+        return avatar.carrier.velocity if avatar is not None else (0.0, 0.0, 0.0)
+
+    @property
+    def seat(self) -> Entity | None:
+        """The prim our avatar sits on, None if it does not, or if we were not shown it."""
+        avatar = self.avatar
+        return avatar.parent if avatar is not None else None
 
     @property
     def global_position(self) -> Vector:
@@ -98,16 +104,27 @@ class Sight(Travel):
             elif entity.own:
                 if entity.moved_terse(body[start:end], sequence, now):
                     self._own_moved(entity, now)
-            elif entity.moved_terse(body[start:end], sequence, now) and moved:
-                self.events.emit("moved", entity)
+            elif entity.moved_terse(body[start:end], sequence, now):
+                if moved:
+                    self.events.emit("moved", entity)
+                if local_id == region.own_carrier:
+                    self._carried(region, now)
 
     def _own_moved(self, entity: Entity, now: float) -> None:
         region = entity.region
-        x, y, z = entity.received_position
+        carrier = entity.carrier
+        region.own_carrier = carrier.local_id if carrier is not entity else entity.parent_id
+        x, y, z = entity.position if entity.parent_id else entity.received_position
         self.own_seen(region, now, (x + region.west, y + region.south, z))
         self.events.emit("moved", entity)
         if region is self.region:
             self.events.emit("self-moved", entity)
+
+    def _carried(self, region: Region, now: float) -> None:
+        """What we sit on moved, and we with it: that is an update of us too."""
+        own = region.avatars.get(self.agent_id)
+        if own is not None:
+            self._own_moved(own, now)
 
     def _undescribed(self, region: Region, local_id: int, now: float) -> None:
         """A motion of something we were never shown: ask for it, as viewers do, but not at every motion."""
@@ -190,6 +207,8 @@ class Sight(Travel):
             self._own_moved(entity, heard.now)
         elif moved:
             self.events.emit("moved", entity)
+        if local_id == region.own_carrier and not entity.own:
+            self._carried(region, heard.now)
 
     def _forget_older_self(self, region: Region, entity: Entity) -> None:
         """An avatar that left and came back has a new local id; the old one may still lie around."""
@@ -207,6 +226,9 @@ class Sight(Travel):
         entity = region.entities.pop(local_id, None)
         if entity is None:
             return
+        for avatar in region.avatars.values():
+            if avatar.parent_id == local_id:
+                avatar.leave_at(entity)
         if entity.own and region is self.region:
             self.arrival_position = entity.position  # where we last were, until somebody shows us again
         if entity.is_avatar:

@@ -46,6 +46,7 @@ MOTION_ANIMATIONS: dict[int, UUID] = {
     Motion.HOVERING_DOWN: Animation.HOVER_DOWN,
     Motion.SITTING_GROUND: Animation.SIT_GROUND,
     Motion.STANDING_UP: Animation.STAND_UP,
+    Motion.SITTING: Animation.SIT,
 }
 
 

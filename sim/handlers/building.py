@@ -223,10 +223,12 @@ def object_delink(sim: Simulator, agent: Agent, message: Message) -> None:
 def remove(sim: Simulator, root: Prim) -> None:
     """Take a linkset out of the world."""
     root = root.linkset_root
+    riders = sim.world.seats.on_linkset(root)
     sim.bodies.drop(root)
     for prim in root.linkset():
         sim.scripts.remove(prim)
     sim.world.objects.remove(root)
+    sim.seating.stand_all(riders)
 
 
 @handles("DeRezObject", state=ROOT, rate=BUILD)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.message import Message
 from sim.handlers import CONTROL, OPEN, ROOT, handles
-from sim.handlers.replies import alert
 from sim.world.agent import CAMERA_LIMIT, MAXIMUM_DRAW_DISTANCE, MINIMUM_DRAW_DISTANCE, Vector
 from sim.world.avatars import FLY, PRESSES, SIT_ON_GROUND, STAND_UP
 
@@ -83,18 +82,6 @@ def _move_camera(agent: Agent, update: dict[str, Any]) -> None:
 @handles("SetAlwaysRun", state=ROOT, rate=CONTROL)
 def set_always_run(sim: Simulator, agent: Agent, message: Message) -> None:
     sim.world.row(agent)["running"] = message["AgentData"]["AlwaysRun"]
-
-
-@handles("AgentRequestSit", state=ROOT, rate=CONTROL)
-def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
-    """Sit on a thing. Whatever the viewer thinks it saw, this region holds no such thing."""
-    sim.metrics.count("messages_dropped", label="no such object")
-    alert(agent, "There is nothing to sit on: the object is not here any more.")
-
-
-@handles("AgentSit", state=ROOT, rate=CONTROL)
-def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
-    """The second half of sitting on a thing, sent at once after the request; that has been answered already."""
 
 
 @handles("AgentFOV", state=OPEN, rate=CONTROL)

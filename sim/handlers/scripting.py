@@ -58,11 +58,17 @@ def _surface(message: Message) -> dict[str, Value]:
 
 @handles("ScriptDialogReply", state=ROOT, rate=CHAT)
 def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
-    """The answer is heard on the dialog's channel as if the avatar had said it where it stands."""
+    """The answer is heard on the dialog's channel as the avatar's words, said where the object is that asked.
+
+    So it was in Second Life, and people answer from far away. Of an object that is gone, it is said where the avatar is.
+    """
     data = message["Data"]
     label = text(data["ButtonLabel"]).encode()[:ANSWER_LIMIT].decode("utf-8", "ignore")
     if data["ChatChannel"] != 0:
+        prim = sim.world.objects.by_id.get(data["ObjectID"])
         position = sim.world.position(agent)
+        if prim is not None:
+            position = sim.world.objects.world_place(prim.linkset_root)[0]
         sim.scripts.heard(data["ChatChannel"], SAY, agent.name, agent.agent_id, position, label)
 
 

@@ -42,7 +42,7 @@ class Interest:
         self.sim = sim
         self.known = np.zeros((64, 128), np.uint8)
         self.rings = Rings()
-        self.introductions = Introductions(sim, self._shown)
+        self.introductions = Introductions(sim, self._shown, self._seat_first)
         self.animations = Animations(sim)
         self._owed = False  # somebody has not been told of a movement yet
         self._records = np.zeros((64, objects.RECORD_SIZE), np.uint8)
@@ -91,6 +91,8 @@ class Interest:
             self.sim.neighbours.over_the_border([world.agent_of_row[row] for row in rows if row in world.agent_of_row])
         if marks.removed:
             self._send_removed()
+        if marks.seats:
+            self._forget_places()
         # Terse updates first: they are packed ahead of this frame's other messages, and nobody may hear of a movement
         # before it was told of the avatar.
         if world.avatars.count:
@@ -158,6 +160,23 @@ class Interest:
         if not self.known[slot, other.row]:
             self.known[slot, other.row] = 1
             self.animations.owe(slot, other)
+
+    def _seat_first(self, viewer: Agent, other: Agent) -> None:
+        """Before a seated avatar, a viewer is shown what it sits on."""
+        seat = self.sim.world.seats.of.get(other)
+        if seat is not None:
+            self.objects.show_now(viewer, seat.prim)
+
+    def _forget_places(self) -> None:
+        """Who sat down or stood up has another parent: nobody may hear of its movements before it was told so."""
+        marks = self.sim.world.marks
+        self._grow(0)
+        for agent_id in marks.seats:
+            agent = self.sim.world.agents.get(agent_id)
+            if agent is not None and agent.root:
+                self.known[:, agent.row] = self.rings.pending[:, agent.row] = 0
+                marks.full.add(agent_id)
+        marks.seats.clear()
 
     def _send_full(self) -> None:
         world = self.sim.world

@@ -36,10 +36,13 @@ _OBJECT_DATA = 40
 
 
 class Introductions:
-    def __init__(self, sim: Simulator, shown: Callable[[Agent, Agent], None]) -> None:
-        """`shown(viewer, other)` is called when a full update of `other` is on its way to `viewer`."""
+    def __init__(
+        self, sim: Simulator, shown: Callable[[Agent, Agent], None], before: Callable[[Agent, Agent], None]
+    ) -> None:
+        """`before(viewer, other)` is called ahead of a full update of `other` to `viewer`, `shown` when it is on its way."""
         self.sim = sim
         self._shown = shown
+        self._before = before
         self._lines: dict[Agent, deque[tuple[Agent, int]]] = {}
         self._budget: dict[Agent, tuple[float, float]] = {}  # bytes it may be sent, and when that was reckoned
         # By local id, which is never given twice.
@@ -136,6 +139,7 @@ class Introductions:
                     sent += 1
                     people, size = [], 0
                     continue
+                self._before(viewer, other)
                 people.append(other)
                 size += len(block)
             line.popleft()
@@ -178,6 +182,7 @@ class Introductions:
     def _block(self, agent: Agent) -> bytes:
         """The agent's block of an ObjectUpdate, with what it does now."""
         row = self.sim.world.row(agent)
+        seat = self.sim.world.seats.of.get(agent)
         block = self._kept.get(agent.local_id)
         if block is None:
             fields = objects.avatar_block(
@@ -186,12 +191,15 @@ class Introductions:
                 agent.first,
                 agent.last,
                 title=agent.group_title,
+                parent_id=seat.prim.local_id if seat is not None else 0,
                 height=agent.appearance.size[2],
                 texture_entry=agent.appearance.texture_entry,
             )
             block = self._kept[agent.local_id] = encode(Message("ObjectUpdate", ObjectData=[fields]))[_HEAD.size :]
         moment = objects.encode_object_data(
-            objects.Motion(
+            objects.Motion(position=seat.offset, rotation=seat.turn)
+            if seat is not None
+            else objects.Motion(
                 position=tuple(row["position"].tolist()),
                 velocity=tuple(row["velocity"].tolist()),
                 acceleration=tuple(row["acceleration"].tolist()),

@@ -92,6 +92,17 @@ class ObjectInterest:
             self.known[slot, prim.row] = CHANGED
             self._busy.add(agent)
 
+    def show_now(self, viewer: Agent, prim: Prim) -> None:
+        """Full updates of a prim and its root to a viewer that knows them not, ahead of what waits in its line."""
+        slot = self._viewers.get(viewer)
+        if slot is None or viewer.circuit is None:
+            return
+        self._grow()
+        for one in dict.fromkeys((prim.linkset_root, prim)):
+            if not self.known[slot, one.row]:
+                self.known[slot, one.row] = TOLD
+                self._send_packet(viewer.circuit, [self._block(viewer, one)], None)
+
     def _grow(self, slot: int = 0) -> None:
         slots, rows = self.known.shape
         need = len(self.sim.world.objects.rows)
@@ -223,10 +234,10 @@ class ObjectInterest:
             return best[np.argsort(-weight[best])]
         return np.argsort(-weight)
 
-    def _send_packet(self, circuit: Circuit, blocks: list[bytes]) -> None:
+    def _send_packet(self, circuit: Circuit, blocks: list[bytes], category: str | None = "task") -> None:
         region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": round(self.sim.world.dilation * 65535)}
         head = encode(Message("ObjectUpdate", RegionData=region, ObjectData=[]))
-        circuit.send_body(head[: HEADER - 1] + bytes([len(blocks)]) + b"".join(blocks), category="task", zerocode=True)
+        circuit.send_body(head[: HEADER - 1] + bytes([len(blocks)]) + b"".join(blocks), category=category, zerocode=True)
         self.sim.metrics.count("object_updates", len(blocks), "full")
 
     def _block(self, agent: Agent, prim: Prim) -> bytes:

@@ -150,6 +150,7 @@ class Teleports:
         if agent.circuit is None or not agent.root or self._under_way(agent):
             return
         world = self.sim.world
+        self.sim.seating.stand(agent)
         row = world.row(agent)
         place = self._neighbours.safe_position(position, float(row["height"]))
         flying = bool(row["flying"])

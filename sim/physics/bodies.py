@@ -182,6 +182,7 @@ class Bodies:
         self.engine.step(dt, rows)
         if len(self.engine.moved):
             self._copy(self.engine.moved)
+        sim.seating.follow()
         mark(world, rows)
 
     def _copy(self, handles: np.ndarray) -> None:

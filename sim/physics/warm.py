@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.physics import riders
 from sim.physics.engine import BodySpec, Kind, Mask, box, hull, sphere
 from sim.physics.vehicles import PRESETS, Type
 from sim.world.avatars import AVATAR_DTYPE
@@ -39,3 +40,4 @@ def warm() -> None:
         engine.add(BodySpec(box(1, 1, 1), (50 + k, 50, 0)))
     engine.step(1 / 45, rows[:0])
     engine.remove(ball)
+    riders.warm()

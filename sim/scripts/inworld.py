@@ -17,7 +17,7 @@ from protocol.message import Message, clip
 from protocol.wellknown import NULL
 from sim.scripts.language.errors import CompileError
 from sim.scripts.language.program import compile_script
-from sim.scripts.language.values import Key, Rotation, Value, Vector, to_string
+from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.script import Script
@@ -138,6 +138,15 @@ class Scripts:
             if math.dist(where, position) <= RANGES[kind]:
                 script.now = self.sim.world.time
                 script.hear(channel, name, key, text)
+
+    def changed(self, root: Prim, what: int) -> None:
+        """changed(what) for every script of a linkset."""
+        if not self._prim_of:
+            return
+        for prim in root.linkset():
+            for script in self.of(prim):
+                script.now = self.sim.world.time
+                script.post("changed", what)
 
     def touched(self, agent: Agent, prim: Prim, event: str, touch: dict[str, Value]) -> None:
         """touch_start, touch or touch_end: the prim's own scripts, or the root's when it has none that care."""
@@ -281,21 +290,8 @@ class Scripts:
 
     def link_message(self, script: Script, link: int, number: int, text: str, key: Key) -> None:
         prim = self._prim_of[script]
-        root = prim.linkset_root
-        if link == THIS:
-            targets = [prim]
-        elif link == SET:
-            targets = list(root.linkset())
-        elif link == ALL_OTHERS:
-            targets = [one for one in root.linkset() if one is not prim]
-        elif link == ALL_CHILDREN:
-            targets = list(root.children)
-        elif link in (0, ROOT_LINK):
-            targets = [root]
-        else:
-            targets = root.children[link - 2 : link - 1] if link >= 2 else []
         sender = self._link_number(prim)
-        for target in targets:
+        for target in _linked(prim, link):
             for other in self.of(target):
                 other.now = self.sim.world.time
                 other.post("link_message", sender, number, text, key)
@@ -347,6 +343,30 @@ class Scripts:
         }
         agent.circuit.send(Message("ScriptQuestion", Data=data))
 
+    # --- WorldInterface: sitting
+
+    def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
+        for prim in _linked(self._prim_of[script], link):
+            prim.sit_target = ((offset[0], offset[1], offset[2]), (turn[0], turn[1], turn[2], turn[3])) if any(offset) else None
+
+    def avatar_on_sit_target(self, script: Script, link: int) -> Key:
+        seats = self.sim.world.seats
+        for prim in _linked(self._prim_of[script], link)[:1]:
+            for agent in seats.on(prim):
+                if prim.sit_target is not None and seats.of[agent].target:
+                    return Key(str(agent.agent_id))
+        return NULL_KEY
+
+    def unsit(self, script: Script, avatar: Key) -> None:
+        prim, agent = self._prim_of[script], self._avatar(avatar)
+        world = self.sim.world
+        if agent is None or agent not in world.seats.of:
+            return
+        x, y, _ = world.position(agent)
+        ours = agent in world.seats.on_linkset(prim.linkset_root)
+        if ours or world.parcel_at(x, y).owner_id == prim.owner_id:
+            self.sim.seating.stand(agent)
+
     # --- WorldInterface: facts
 
     def object_name(self, script: Script) -> str:
@@ -382,3 +402,19 @@ class Scripts:
         except ValueError:
             return None
         return agent if agent is not None and agent.root else None
+
+
+def _linked(prim: Prim, link: int) -> list[Prim]:
+    """The prims that a link number or LINK_* names, seen from `prim`."""
+    root = prim.linkset_root
+    if link == THIS:
+        return [prim]
+    if link == SET:
+        return list(root.linkset())
+    if link == ALL_OTHERS:
+        return [one for one in root.linkset() if one is not prim]
+    if link == ALL_CHILDREN:
+        return list(root.children)
+    if link in (0, ROOT_LINK):
+        return [root]
+    return root.children[link - 2 : link - 1] if link >= 2 else []

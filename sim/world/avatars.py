@@ -20,12 +20,12 @@ AVATAR_DTYPE = np.dtype(
         ("active", np.uint8),
         ("flying", np.uint8),
         ("running", np.uint8),
-        ("sitting", np.uint8),  # 0 no, 1 on the ground
+        ("sitting", np.uint8),  # 0 no, 1 on the ground, 2 on an object (seats.py)
         ("on_ground", np.uint8),
         ("motion", np.uint8),  # a Motion; the kernel writes it, animations follow it
         ("dirty", np.uint8),  # the path changed so that viewers must hear of it this frame
         ("motion_changed", np.uint8),  # `motion` is not what it was before this step
-        ("held", np.uint8),  # being handed to a neighbour: stays where it is
+        ("held", np.uint8),  # does not move by itself: on its way to a neighbour, or seated
         ("repeats", np.uint8),  # how often a stop is still to be said again, since updates may be lost
         ("local_id", np.uint32),
         ("controls", np.uint32),  # AgentUpdate.ControlFlags: the state of the keys
@@ -67,6 +67,7 @@ class Motion(IntEnum):
     HOVERING_DOWN = 14
     SITTING_GROUND = 15
     STANDING_UP = 16
+    SITTING = 17  # on an object
 
 
 class Avatars:

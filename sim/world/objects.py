@@ -122,6 +122,7 @@ class Prim:
     volume_detect: bool = False
     scripted: bool = False
     touchable: bool = False
+    sit_target: tuple[Vector, Quaternion] | None = None  # offset and turn, in the prim's axes (llSitTarget)
     features: Material = field(default_factory=Material)
     inventory_serial: int = 0
     linkset_data: Any = None  # of a root, once a script uses it: the scripts' own store of names and values

@@ -16,6 +16,7 @@ from protocol.wellknown import NULL, REGION_SIZE, WATER_HEIGHT, Texture, region_
 from sim.world.agent import Agent, Vector
 from sim.world.avatars import Avatars
 from sim.world.objects import Objects
+from sim.world.seats import Seats
 from sim.world.terrain import Terrain
 
 # What a full viewer expects of new land.
@@ -96,6 +97,7 @@ class Marks:
     full: set[UUID] = field(default_factory=set)  # agents whose avatar needs a full ObjectUpdate
     appearance: set[UUID] = field(default_factory=set)
     animations: set[UUID] = field(default_factory=set)
+    seats: set[UUID] = field(default_factory=set)  # agents who sat down or stood up: their places mean something else now
     removed: list[tuple[int, UUID]] = field(default_factory=list)  # local id, agent id: KillObject to all who knew it
     chat: list[Chat] = field(default_factory=list)
     terrain: bool = False  # terrain.dirty holds patches
@@ -111,6 +113,7 @@ class World:
         self.agents: dict[UUID, Agent] = {}
         self.avatars = Avatars()
         self.objects = Objects()
+        self.seats = Seats()
         self.agent_of_row: dict[int, Agent] = {}
         self.parcels: list[Parcel] = []
         self.parcel_map = np.zeros((64, 64), np.int32)  # local id of the parcel that owns each 4 m cell, [y, x]
@@ -154,6 +157,7 @@ class World:
             return
         self.marks.removed.append((agent.local_id, agent.agent_id))
         self.marks.full.discard(agent.agent_id)
+        self.seats.leave(agent)
         self.agent_of_row.pop(agent.row, None)
         self.avatars.remove(agent.row)
         agent.child = True

@@ -114,6 +114,17 @@ class WorldInterface(Protocol):
     def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
         """llRequestPermissions; the answer comes as script.grant()."""
 
+    # --- sitting
+
+    def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
+        """llLinkSitTarget; a zero offset takes the target away."""
+
+    def avatar_on_sit_target(self, script: Script, link: int) -> Key:
+        """Who sits on the target of that link, NULL_KEY if nobody does."""
+
+    def unsit(self, script: Script, avatar: Key) -> None:
+        """llUnSit, with its rules."""
+
     # --- facts
 
     def object_name(self, script: Script) -> str: ...

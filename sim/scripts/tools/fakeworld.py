@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from sim.scripts.language.values import Key, Value, Vector, to_string, type_of
+from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string, type_of
 from sim.scripts.library.world import REGION, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.saved import restore, save
@@ -24,6 +24,7 @@ START = 1_700_000_000.0  # unix time at world time 0
 SPOKEN = ("say", "whisper", "shout", "region_say", "owner_say")
 MOST_TORN = 100_000  # each costs a tenth of a millisecond or two
 THIS, ALL_OTHERS, SET, ROOT, ALL_CHILDREN = -4, -2, -1, 1, -3
+CHANGED_LINK = 0x20
 
 
 def as_json(value: Value) -> Any:
@@ -59,6 +60,8 @@ class FakeWorld:
         self.region = "Nowhere"
         self.dilation = 1.0
         self.linkset_data = LinksetStore()
+        self.sit_target = False
+        self.seated = NULL_KEY  # who sits on the object
         self.failed = False
 
     def note(self, kind: str, script: Script, **facts: Any) -> None:
@@ -140,6 +143,11 @@ class FakeWorld:
             for event in ("touch_start", "touch", "touch_end"):
                 self.post(event, 1, detected=[who])
                 self.settle()
+
+    def sit(self, who: Key = VISITOR) -> None:
+        """An avatar sits down on the object; with NULL_KEY the one that sits there stands up."""
+        self.seated = who
+        self.post("changed", CHANGED_LINK)
 
     def say(self, channel: int, text: str, name: str = "Visitor Resident", key: Key = VISITOR) -> None:
         """Someone in reach says something."""
@@ -224,6 +232,17 @@ class FakeWorld:
 
     def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
         script.grant(avatar, permissions)
+
+    def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
+        self.sit_target = any(offset)
+        self.note("sit_target", script, link=link, offset=as_json(offset), rotation=as_json(turn))
+
+    def avatar_on_sit_target(self, script: Script, link: int) -> Key:
+        return self.seated if self.sit_target else NULL_KEY
+
+    def unsit(self, script: Script, avatar: Key) -> None:
+        if avatar == self.seated:
+            self.sit(NULL_KEY)
 
     def object_name(self, script: Script) -> str:
         return self.name

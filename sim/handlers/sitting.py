@@ -1,0 +1,72 @@
+"""Sitting on objects, as viewers ask for it: AgentRequestSit, answered with AvatarSitResponse, then AgentSit.
+
+Standing up is a key (AgentUpdate), and so is sitting down on the ground.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protocol.message import Message
+from sim.handlers import CONTROL, ROOT, handles
+from sim.handlers.replies import alert, send
+from sim.seating import CannotSit
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+    from sim.world.agent import Agent
+    from sim.world.seats import Seat
+
+PATIENCE = 10.0  # seconds between the halves, in whichever order they come
+
+
+@handles("AgentRequestSit", state=ROOT, rate=CONTROL)
+def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
+    block = message["TargetObject"]
+    prim = sim.world.objects.by_id.get(block["TargetID"])
+    if prim is None:
+        sim.metrics.count("messages_dropped", label="no such object")
+        alert(agent, "There is nothing to sit on: the object is not here any more.")
+        return
+    if "crossing" in agent.extras:
+        return
+    try:
+        seat = sim.seating.find(agent, prim, block["Offset"])
+    except CannotSit as error:
+        alert(agent, str(error))
+        return
+    send(agent, _response(seat))
+    agent.extras["sit on"] = (prim, block["Offset"], sim.clock.now())
+    # Both halves travel reliably, but over a bad line the second may come first.
+    if sim.clock.now() - agent.extras.pop("sit early", -PATIENCE) < PATIENCE:
+        agent_sit(sim, agent, message)
+
+
+@handles("AgentSit", state=ROOT, rate=CONTROL)
+def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
+    """Down on what was asked for. The place is looked for again: somebody may have been quicker."""
+    prim, point, asked = agent.extras.pop("sit on", (None, None, 0.0))
+    if prim is None:
+        agent.extras["sit early"] = sim.clock.now()
+        return
+    if sim.clock.now() - asked > PATIENCE or prim.row < 0 or "crossing" in agent.extras:
+        return
+    try:
+        sim.seating.sit(agent, sim.seating.find(agent, prim, point))
+    except CannotSit as error:
+        alert(agent, str(error))
+
+
+def _response(seat: Seat) -> Message:
+    return Message(
+        "AvatarSitResponse",
+        SitObject={"ID": seat.prim.full_id},
+        SitTransform={
+            "AutoPilot": False,
+            "SitPosition": seat.offset,
+            "SitRotation": seat.turn,
+            "CameraEyeOffset": (0.0, 0.0, 0.0),
+            "CameraAtOffset": (0.0, 0.0, 0.0),
+            "ForceMouselook": False,
+        },
+    )
