@@ -11,12 +11,26 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy import float64, int64
 from numpy.typing import NDArray
 
 from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE, cell_of
 from sim.physics.contacts import _emit, _mesh_pair, convex_pair, piece_pose
-from sim.physics.data import CAPSULE, DYNAMIC, MESH, NO, NONE, STATIC, ZERO, Bodies, Geometry, Scratch, _fields, inner
+from sim.physics.data import (
+    CAPSULE,
+    DYNAMIC,
+    MESH,
+    NO,
+    NONE,
+    STATIC,
+    ZERO,
+    Bodies,
+    Geometry,
+    Scratch,
+    _fields,
+    float64,
+    inner,
+    int64,
+)
 from sim.physics.rays import ray_piece
 from sim.physics.solver import _inverse_mass, _push
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 
-from numpy import float64
-
-from sim.physics.data import NONE, ZERO, inner
+from sim.physics.data import NONE, ZERO, float64, inner
 
 
 @inner

@@ -8,10 +8,23 @@ from __future__ import annotations
 
 import math
 
-from numpy import float64, int64
-
 from sim.physics.boxes import box_box, reduce_points
-from sim.physics.data import BOX, CAPSULE, CYLINDER, KINEMATIC, MARGIN, MESH, NO, SPHERE, YES, ZERO, inner, kernel
+from sim.physics.data import (
+    BOX,
+    CAPSULE,
+    CYLINDER,
+    KINEMATIC,
+    MARGIN,
+    MESH,
+    NO,
+    SPHERE,
+    YES,
+    ZERO,
+    float64,
+    inner,
+    int64,
+    kernel,
+)
 from sim.physics.polyhedra import poly_poly
 from sim.physics.rounds import round_poly, round_round
 from sim.physics.triangles import piece_triangle

@@ -19,12 +19,18 @@ _OPTIONS: dict[str, Any] = {
     "nogil": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy", "_nrt": False,
 }  # fmt: skip
 # What Python calls, compiled once a machine together with the inner kernels it calls, which are kept nowhere else.
-kernel = njit(cache=True, **_OPTIONS)
-inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
+_njit: Any = njit  # its stubs leave some of its options out
+kernel = _njit(cache=True, **_OPTIONS)
+inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
 
 # Kernels are compiled anew for every type they are called with, and a literal is a type of its own: constants that are
 # handed on are numbers of one width. In kernels float() leaves 32 bits as they are; float64() widens.
-ZERO, NONE, YES, NO = np.int64(0), np.int64(-1), np.bool_(True), np.bool_(False)
+float64: Any = np.float64
+int64: Any = np.int64
+ZERO: Any = np.int64(0)
+NONE: Any = np.int64(-1)
+YES: Any = np.bool_(True)
+NO: Any = np.bool_(False)
 
 _f, _i, _b = np.float32, np.int32, np.uint8
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import math
 
-from numpy import float64, int64
-
-from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, inner, kernel
+from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, float64, inner, int64, kernel
 from sim.physics.rays import HIT_DYNAMIC, HIT_STATIC, cast
 from sim.physics.vehicles import drive
 from sim.world.terrain import height_at

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 
-from numpy import float64, int64
-
 from sim.physics.boxes import reduce_points
-from sim.physics.data import CYLINDER, NONE, ZERO, inner
+from sim.physics.data import CYLINDER, NONE, ZERO, float64, inner, int64
 
 FACE_BIAS = 0.002  # metres by which b's face must be better than a's, so that the choice does not flicker
 EDGE_BIAS = 0.006

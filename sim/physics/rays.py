@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import math
 
-from numpy import float64, int64
-
 from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE
 from sim.physics.contacts import piece_pose
-from sim.physics.data import BOX, CAPSULE, CYLINDER, HULL, MESH, NO, NONE, SPHERE, STATIC, YES, ZERO, inner, kernel
+from sim.physics.data import (
+    BOX,
+    CAPSULE,
+    CYLINDER,
+    HULL,
+    MESH,
+    NO,
+    NONE,
+    SPHERE,
+    STATIC,
+    YES,
+    ZERO,
+    float64,
+    inner,
+    int64,
+    kernel,
+)
 from sim.world.terrain import height_at, normal_at
 
 AVATAR_RADIUS = 0.25

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numpy import float64
-
-from sim.physics.data import BOX, CAPSULE, CYLINDER, inner
+from sim.physics.data import BOX, CAPSULE, CYLINDER, float64, inner
 
 
 @inner

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 
-from numpy import float64, int64
-
 from sim.physics.boxes import reduce_points
-from sim.physics.data import CAPSULE, SPHERE, ZERO, inner
+from sim.physics.data import CAPSULE, SPHERE, ZERO, float64, inner, int64
 from sim.physics.polyhedra import _clip
 
 DEEP = 0.5  # metres under a face beyond which a body is on its other side, not in it
