@@ -7,10 +7,11 @@ are for the eye, the fields for the sweep. Ranges are the tool's.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from uuid import UUID
 
 from protocol.objects import pack_text_color
-from protocol.shapes import BOX, CYLINDER, PRISM, RING, SPHERE, TORUS, TUBE, Hole, Shape, to_wire
+from protocol.shapes import BOX, CYLINDER, PRISM, RING, SPHERE, TORUS, TUBE, Hole, to_wire
 from protocol.textures import Face, TextureEntry, encode_texture_entry
 from protocol.wellknown import Texture
 from sim.physics import materials
@@ -20,6 +21,7 @@ from sim.world.objects import TEXT_BYTES, Material
 STRAIGHT = {"box": BOX, "cylinder": CYLINDER, "prism": PRISM}
 ROUND = {"sphere": SPHERE, "torus": TORUS, "tube": TUBE, "ring": RING}
 FORMS = {**STRAIGHT, **ROUND}
+HOLE_SIZE = (1.0, 0.25)  # of a new torus, tube or ring
 HOLES = {"same": Hole.SAME, "circle": Hole.CIRCLE, "square": Hole.SQUARE, "triangle": Hole.TRIANGLE}
 MATERIALS = {made.name: number for number, made in enumerate(materials.MATERIALS)}
 TEXTURES = {
@@ -52,36 +54,29 @@ def wire_shape(entry: Entry) -> dict[str, int]:
     twist_begin, twist_end = entry.numbers("twist", (0.0, 0.0), -turn, turn)
     taper_x, taper_y = entry.numbers("taper", (0.0, 0.0), -1, 1)
     shear_x, shear_y = entry.numbers("shear", (0.0, 0.0), -0.5, 0.5)
-    common = {
-        "path": int(base.path),
-        "profile": int(base.profile) | hole,
-        "path_twist_begin": twist_begin / turn,
-        "path_twist": twist_end / turn,
-        "path_shear_x": shear_x,
-        "path_shear_y": shear_y,
-        "profile_hollow": entry.number("hollow", 0.0, 0, 95) / 100,
-    }
+    shape = replace(
+        base, profile=int(base.profile) | hole, path_twist_begin=twist_begin / turn, path_twist=twist_end / turn,
+        path_shear_x=shear_x, path_shear_y=shear_y, profile_hollow=entry.number("hollow", 0.0, 0, 95) / 100,
+    )  # fmt: skip
     if straight:
         low, high = entry.span("slice")
-        return to_wire(
-            Shape(
-                **common, profile_begin=begin, profile_end=end, path_begin=low, path_end=high, path_scale_x=1 - taper_x,
-                path_scale_y=1 - taper_y,
-            )
+        shape = replace(
+            shape, profile_begin=begin, profile_end=end, path_begin=low, path_end=high, path_scale_x=1 - taper_x,
+            path_scale_y=1 - taper_y,
         )  # fmt: skip
+        return to_wire(shape)
     low, high = entry.span("dimple" if kind == "sphere" else "profile_cut")
-    default = (base.path_scale_x, base.path_scale_y)
-    hole_x, hole_y = entry.numbers("hole_size", default, 0.01, 1) if kind != "sphere" else default
-    if hole_y > 0.5 and kind != "sphere":
-        raise entry.error("hole_size", "two numbers, the second at most 0.5")
-    return to_wire(
-        Shape(
-            **common, path_begin=begin, path_end=end, profile_begin=low, profile_end=high, path_scale_x=hole_x,
-            path_scale_y=hole_y, path_taper_x=taper_x, path_taper_y=taper_y,
-            path_revolutions=entry.number("revolutions", 1.0, 1, 4), path_skew=entry.number("skew", 0.0, -0.95, 0.95),
-            path_radius_offset=entry.number("radius_offset", 0.0, -1, 1),
-        )
+    shape = replace(
+        shape, path_begin=begin, path_end=end, profile_begin=low, profile_end=high, path_taper_x=taper_x, path_taper_y=taper_y,
+        path_revolutions=entry.number("revolutions", 1.0, 1, 4), path_skew=entry.number("skew", 0.0, -0.95, 0.95),
+        path_radius_offset=entry.number("radius_offset", 0.0, -1, 1),
     )  # fmt: skip
+    if kind != "sphere":
+        hole_x, hole_y = entry.numbers("hole_size", HOLE_SIZE, 0.01, 1)
+        if hole_y > 0.5:
+            raise entry.error("hole_size", "two numbers, the second at most 0.5")
+        shape = replace(shape, path_scale_x=hole_x, path_scale_y=hole_y)
+    return to_wire(shape)
 
 
 def face(entry: Entry, base: Face) -> Face:

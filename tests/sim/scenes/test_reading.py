@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from protocol.shapes import from_wire
 from protocol.textures import decode_texture_entry
 from protocol.wellknown import Permission, Texture
+from sim.physics.prims import prim_shape
 from sim.scenes import reading
 from sim.scenes.checking import SceneError
 from sim.scenes.patterns import turned
@@ -55,6 +56,11 @@ def test_a_prim_without_anything_is_a_plywood_box():
     assert part.shape["PathCurve"] == 0x10 and part.shape["ProfileCurve"] == 1
     assert part.size == (0.5, 0.5, 0.5) and part.name == "Primitive"
     assert decode_texture_entry(part.texture_entry).default.texture == Texture.PLYWOOD
+
+
+@pytest.mark.parametrize("name", ["box", "cylinder", "prism", "sphere", "torus", "tube", "ring"])
+def test_every_form_has_a_solid(name):
+    assert prim_shape(from_wire(only(f"shape = '{name}'").shape), (1, 1, 1)) is not None
 
 
 def test_the_build_tool_s_words_become_the_fields_that_travel():
