@@ -21,6 +21,7 @@ from grid import settings as declared
 from grid.errors import NOT_RUNNING, GridError
 from grid.layout import Layout, default_dir
 from grid.lsl_cli import lsl_app
+from grid.snapshot_cli import snapshot
 
 app = typer.Typer(
     help="Mainland: run a virtual world that Second Life-protocol viewers walk in.",
@@ -300,6 +301,9 @@ def many_bots(
     for name, value in bots.figures(report):
         table.add_row(name, value)
     Console().print(table)
+
+
+app.command()(readable(snapshot))
 
 
 @app.command()

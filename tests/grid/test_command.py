@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from grid.cli import app
 
-COMMANDS = ["up", "down", "status", "user", "user add", "user list", "logs", "settings", "version", "bot"]
+COMMANDS = ["up", "down", "status", "user", "user add", "user list", "logs", "settings", "version", "bot", "snapshot"]
 
 
 def run(*args):

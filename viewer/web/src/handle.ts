@@ -33,6 +33,8 @@ export class Handle {
   stopped: number | null = null;
   /** Turn the avatar and place the camera behind it: radians and metres. */
   look: (yaw: number, around: number, pitch: number, distance: number) => void = () => {};
+  /** Log out. */
+  leave: () => void = () => {};
   private framesAtNews = 0;
   private eye = new Vector3();
   private goal = new Vector3();

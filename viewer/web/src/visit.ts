@@ -100,6 +100,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     controls.yaw = yaw;
     Object.assign(camera, { around, pitch, distance });
   };
+  state.leave = () => connection.leave();
   app.append(
     place, minimap.root, figures.root, chat.root,
     h("nav", { class: "bar card", "aria-label": texts.bar.label }, bar.fly, bar.run, bar.sit, bar.map, bar.figures, sun, bar.help, leave),

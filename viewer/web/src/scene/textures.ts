@@ -7,6 +7,7 @@ const AT_ONCE = 6;
 /** Pictures from the gateway, each fetched once; a few at a time, so that the page stays awake. */
 export class Textures {
   private known = new Map<string, Texture>();
+  private awaited = new Map<string, ((texture: Texture) => void)[]>();
   private waiting: (() => Promise<void>)[] = [];
   private running = 0;
   /** When the last picture came (milliseconds as performance.now()). */
@@ -26,11 +27,12 @@ export class Textures {
       texture.anisotropy = this.anisotropy;
       this.known.set(key, texture);
       const fetched = texture;
-      this.waiting.push(() => this.fetch(key, fetched, loaded));
+      this.awaited.set(key, []);
+      this.waiting.push(() => this.fetch(key, fetched).finally(() => this.awaited.delete(key)));
       this.next();
-    } else if (loaded && texture.image) {
-      loaded(texture);
     }
+    if (loaded && texture.image) loaded(texture);
+    else if (loaded) this.awaited.get(key)?.push(loaded);
     return texture;
   }
 
@@ -51,7 +53,7 @@ export class Textures {
     }
   }
 
-  private async fetch(key: string, texture: Texture, loaded?: (texture: Texture) => void): Promise<void> {
+  private async fetch(key: string, texture: Texture): Promise<void> {
     const reply = await fetch(`texture/${key}`).catch(() => null);
     if (!reply?.ok) return;
     const picture = await createImageBitmap(await reply.blob(), { imageOrientation: "flipY" }).catch(() => null);
@@ -60,6 +62,6 @@ export class Textures {
     texture.flipY = false; // done by the bitmap
     texture.needsUpdate = true;
     this.changed = performance.now();
-    loaded?.(texture);
+    for (const loaded of this.awaited.get(key) ?? []) loaded(texture);
   }
 }

@@ -56,9 +56,11 @@ const FRAGMENT = /* glsl */ `
   uniform float time;
   varying vec3 at;
 
-  // Slopes of a few crossing waves; each is (direction, length, speed).
+  // Slopes of a few crossing waves; each is (direction, length, speed). Waves shorter than a few of the pixel's metres
+  // would only flicker.
   vec2 slope(vec2 p, vec2 way, float number, float speed, float height) {
-    return way * cos(dot(p, way) * number + time * speed) * height;
+    float seen = 1.0 - smoothstep(0.7, 2.0, fwidth(dot(p, way)) * number);
+    return way * cos(dot(p, way) * number + time * speed) * height * seen;
   }
 
   void main() {

@@ -1,0 +1,189 @@
+"""`mainland snapshot`: a picture of a running world, taken by the browser viewer in a Chromium without a window."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grid import accounts, bots, web
+from grid.errors import NOT_RUNNING, GridError
+from grid.layout import Layout, default_dir
+from grid.status import running
+
+if TYPE_CHECKING:  # the viewer is loaded when a picture is taken, not for every command
+    from viewer.snapshot import Picture, Shot
+
+Vector = tuple[float, float, float]
+CAMERA = ("Camera", "Mainland")
+"""The account behind the camera on a grid of this machine; made when it is first needed, its password as the bots'."""
+_LARGEST = 4096  # pixels a side: what every WebGL can draw
+_FAR = 2048.0  # metres from the region's corner: everything in view is nearer
+
+
+def snapshot(
+    region: Annotated[str, typer.Option(metavar="NAME", help="The region the camera is in.")],
+    at: Annotated[str, typer.Option(metavar="X,Y,Z", help="Where the camera is: metres in the region, z is up.")],
+    look: Annotated[str, typer.Option(metavar="X,Y,Z", help="The point it looks at.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Its ending says the kind: png, jpg, webp.")
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="The folder of the grid.", default_factory=default_dir)
+    ],
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A grid's page elsewhere, instead of --data's; it must welcome guests."),
+    ] = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help=f"Pixels, up to {_LARGEST}x{_LARGEST}.")] = "1280x720",
+    time: Annotated[
+        str, typer.Option(metavar="TIME", help="The sun: region, sunrise, morning, noon, evening, sunset, night.")
+    ] = "region",
+    patience: Annotated[float, typer.Option(min=5.0, max=3600.0, help="Seconds to wait for each step.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text for people.")] = False,
+) -> None:
+    """Take a picture of a running world: headless, by Chromium (apt-get install chromium), drawn in software.
+
+    It waits until land, objects and textures in view are there. The visitor who holds the camera is not in the picture, but
+    others in the world can see it for that moment.
+    """
+    from viewer.snapshot import TIMES, Shot
+
+    if time not in TIMES:
+        raise GridError(f"--time {time}: no such time of day", f"one of {', '.join(TIMES)}")
+    shot = Shot(region, _spot("--at", at), _spot("--look", look), _size(size), time)
+    if shot.at == shot.look:
+        raise GridError("--at and --look are the same point", "look at something some metres away")
+    kind = _kind(output)
+    page, who = _elsewhere(url) if url is not None else _here(Layout(data), region)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    picture = _take(page, who, shot, kind, patience, say)
+    try:
+        output.write_bytes(picture.data)
+    except OSError as error:
+        raise GridError(f"cannot write {output}: {error.strerror}", "choose another file with -o") from error
+    facts = {"file": str(output), **picture.facts}
+    print(json.dumps(facts) if as_json else _sentence(facts), flush=True)
+
+
+def _take(page: str, who: dict[str, str], shot: Shot, kind: str, patience: float, say: Any) -> Picture:
+    from viewer import ViewerError
+    from viewer.chromium import NoChromium
+    from viewer.snapshot import take
+
+    try:
+        return asyncio.run(take(page, who, shot, kind, patience, say))
+    except NoChromium as error:
+        raise GridError(
+            str(error), "Debian: apt-get install chromium; Ubuntu: chromium-browser; or Google Chrome"
+        ) from error
+    except ViewerError as error:
+        hint = "`mainland status` shows the grid's health; a slow machine may need a longer --patience"
+        if "sandbox" in str(error).lower():
+            hint = "Chromium's sandbox needs user namespaces; in a container run this as root"
+        raise GridError(f"no picture: {error}", hint) from error
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    width, height = facts["size"]
+    return (
+        f"{facts['file']}: {width}x{height}, {facts['bytes'] / 1000:.0f} kB; {facts['objects']} objects, {facts['people']} people, "
+        f"{facts['draws']} draw calls; {facts['seconds']:.1f} s; renderer: {facts['renderer']}"
+    )
+
+
+# -- what was asked
+
+
+def _numbers(text: str, separator: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(separator)]
+    except ValueError:
+        return []
+    return found if all(math.isfinite(value) for value in found) else []
+
+
+def _spot(option: str, text: str) -> Vector:
+    found = _numbers(text, ",")
+    if len(found) != 3 or max(map(abs, found)) > _FAR:
+        raise GridError(f"{option} {text}: not a point", "three numbers in metres, such as 128,128,30")
+    return found[0], found[1], found[2]
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = _numbers(text.lower(), "x")
+    if len(found) != 2 or not all(value.is_integer() and 16 <= value <= _LARGEST for value in found):
+        raise GridError(f"--size {text}: not a size", f"width and height from 16 to {_LARGEST}, such as 1280x720")
+    return int(found[0]), int(found[1])
+
+
+def _kind(output: Path) -> str:
+    from viewer.snapshot import KINDS
+
+    kind = KINDS.get(output.suffix.lower())
+    if kind is None:
+        raise GridError(f"{output}: what kind of picture?", f"end its name with one of {', '.join(KINDS)}")
+    folder = output.parent
+    if output.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise GridError(f"cannot write {output}", "choose a file in a folder that is there and yours")
+    return kind
+
+
+# -- who takes it, where
+
+
+def _elsewhere(url: str) -> tuple[str, dict[str, str]]:
+    if not url.startswith(("http://", "https://")):
+        raise GridError(f"--url {url}: not an address", "such as http://world.example.org:9002/, where people come in")
+    try:
+        grid = (
+            asyncio.run(web.get_json(f"{url.rstrip('/')}/api/grid")) if url.startswith("http://") else {"guests": True}
+        )
+    except web.NoAnswer as error:
+        raise GridError(f"no world at {url}: {error}", "the address that opens the world in a browser") from error
+    if not isinstance(grid, dict) or not grid.get("guests"):
+        raise GridError(f"{url} asks for an account", "pictures from elsewhere need a grid that welcomes guests")
+    return url, {"guest": CAMERA[0]}
+
+
+def _here(layout: Layout, region: str) -> tuple[str, dict[str, str]]:
+    """The page of the grid that runs on this folder, and the camera's account."""
+    found = running(layout)
+    if found is None or not found.get("inner_uri"):
+        raise GridError(
+            f"no grid is running on {layout.root}", "start it with `mainland up`, or name one by --url", NOT_RUNNING
+        )
+    pages = [part["port"] for part in found["processes"] if part["name"] == "web" and part["port"]]
+    if not pages:
+        raise GridError("this grid has no browser viewer", "`mainland status` shows what runs")
+    asyncio.run(_prepare(layout, found["inner_uri"], region))
+    return f"http://{found['inner']}:{pages[0]}/", _account(layout)
+
+
+def _account(layout: Layout) -> dict[str, str]:
+    return {"first": CAMERA[0], "last": CAMERA[1], "password": bots.password(layout)}
+
+
+async def _prepare(layout: Layout, uri: str, region: str) -> None:
+    """Make sure of the region and of the account. Raises GridError."""
+    try:
+        names = [entry["name"] for entry in (await web.get_json(f"{uri}/regions"))["regions"]]
+        if region not in names:
+            raise GridError(f"there is no region {region!r}", f"there are: {', '.join(sorted(names)) or 'none'}")
+        secret = layout.read_secret()
+        if (await web.get_json(f"{uri}/users?name={'%20'.join(CAMERA)}", bearer=secret))["users"]:
+            return
+        status, answer = await accounts.post_user(uri, secret, *CAMERA, bots.password(layout))
+    except web.NoAnswer as error:
+        raise GridError(f"Backbone does not answer: {error}", "`mainland status` shows its health") from error
+    if status not in (201, 409):
+        raise GridError(f"no account made for {' '.join(CAMERA)}: {accounts.reason(status, answer)}")
