@@ -58,6 +58,7 @@ def test_without_chromium_it_says_what_to_install(mainland, tmp_path):
     )  # fmt: skip
     with server:
         try:
+            assert server.stdout is not None
             port = server.stdout.readline().split(" port ")[1].split()[0]
             words = [word for pair in {**GOOD, "-o": str(tmp_path / "a.png")}.items() for word in pair]
             done = mainland(
