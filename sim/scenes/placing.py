@@ -29,13 +29,14 @@ def place(sim: Simulator, scene: Scene) -> int:
     """
     lift = sim.world.terrain.height(scene.origin[0], scene.origin[1]) if scene.from_ground else 0.0
     now = int(sim.clock.unix() * 1e6)
-    singles: list[tuple[Prim, Vector, Quaternion, Vector]] = []
+    singles: list[tuple[Prim, Vector, Quaternion, Vector, Part]] = []
     for thing in scene.things:
         for (x, y, z), rotation in thing.places:
             z += sim.world.terrain.height(x, y) if thing.on_ground else lift
             position = x, y, min(max(z, LOWEST), MAX_HEIGHT)
             if len(thing.parts) == 1:
-                singles.append((_prim(thing, thing.parts[0], now), position, rotation, thing.parts[0].size))
+                part = thing.parts[0]
+                singles.append((_prim(thing, part, now), position, rotation, part.size, part))
             else:
                 _place_linkset(sim, thing, position, rotation, now)
     if singles:
@@ -56,7 +57,7 @@ def _prim(thing: Thing, part: Part, now: int) -> Prim:
     return prim
 
 
-def _place_singles(sim: Simulator, singles: list[tuple[Prim, Vector, Quaternion, Vector]]) -> None:
+def _place_singles(sim: Simulator, singles: list[tuple[Prim, Vector, Quaternion, Vector, Part]]) -> None:
     prims = [prim for prim, *_ in singles]
     columns = (np.array([single[n] for single in singles], np.float32) for n in (1, 2, 3))
     sim.world.objects.add_all(prims, [sim.world.new_local_id() for _ in prims], *columns)
@@ -64,6 +65,13 @@ def _place_singles(sim: Simulator, singles: list[tuple[Prim, Vector, Quaternion,
     for prim in prims:
         if prim.temporary:
             make_temporary(sim, prim, True)
+    for prim, *_, part in singles:
+        _start_script(sim, prim, part)
+
+
+def _start_script(sim: Simulator, prim: Prim, part: Part) -> None:
+    if part.script is not None:
+        sim.scripts.start(prim, part.script.program, part.script.source, part.script.name)
 
 
 def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Quaternion, now: int) -> None:
@@ -78,3 +86,5 @@ def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Qua
     if thing.temporary:
         make_temporary(sim, prims[0], True)
     sim.bodies.rebuild(prims[0])
+    for prim, part in zip(prims, thing.parts, strict=True):
+        _start_script(sim, prim, part)

@@ -20,6 +20,8 @@ from protocol.wellknown import Permission
 from sim.scenes import forms, patterns
 from sim.scenes.checking import Entry, SceneError, shown
 from sim.scenes.patterns import REACH, Place, turned
+from sim.scripts.language.errors import CompileError
+from sim.scripts.language.program import Program, compile_script
 from sim.world.objects import (
     DESCRIPTION_BYTES,
     MAX_LINKS,
@@ -37,19 +39,30 @@ NO_SCENE = "none"
 BUILT_IN = Path(__file__).parent  # a scene without a suffix is one of ours: "welcome" is welcome.toml here
 MOST_BYTES = 64 << 20
 MOST_PRIMS = 100_000
+MOST_SCRIPT_BYTES = 65_535
+MOST_SCRIPTS = 10_000  # copies and all
 LINK_REACH = 64.0  # metres from the root to another prim of its linkset
 EVERYONE = {"modify": Permission.MODIFY, "copy": Permission.COPY, "move": Permission.MOVE}
 
 _SCENE_FIELDS = {"name", "origin", "prim", "linkset", "heap"}
 _PLACE_FIELDS = {"position", "rotation", "on_ground"}
 _PART_FIELDS = (
-    {"name", "description", "size", "position", "rotation"}
+    {"name", "description", "size", "position", "rotation", "script"}
     | forms.SHAPE_FIELDS | forms.STRAIGHT_FIELDS | forms.ROUND_FIELDS | forms.LOOK_FIELDS | forms.MATERIAL_FIELDS
 )  # fmt: skip
 _FLAGS = {"physical", "phantom", "temporary", "everyone"}
 _PRIM_FIELDS = _PART_FIELDS | _FLAGS | _PLACE_FIELDS | patterns.PATTERNS
 _LINKSET_FIELDS = _FLAGS | _PLACE_FIELDS | patterns.PATTERNS | {"name", "prim"}
 _HEAP_FIELDS = _FLAGS | _PLACE_FIELDS | patterns.HEAP_FIELDS | {"name", "prim"}
+
+
+@dataclass(frozen=True, slots=True)
+class SceneScript:
+    """A script that runs in every copy of a prim."""
+
+    name: str
+    source: str
+    program: Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class Part:
     text_color: bytes
     material: int
     features: Material
+    script: SceneScript | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,7 @@ def load(setting: str) -> Scene | None:
         raise SceneError(f"{path}: {reason}; a scene is a path to a file, {NO_SCENE}, or one of ours: {ours}") from error
     if len(raw) > MOST_BYTES:
         raise SceneError(f"{path}: larger than {MOST_BYTES >> 20} MB; patterns (grid, ring, heap) say the same in less")
-    return parse(raw, path.name, as_json=path.suffix == ".json")
+    return parse(raw, path.name, as_json=path.suffix == ".json", folder=path.parent)
 
 
 def path_of(setting: str) -> Path:
@@ -121,8 +135,8 @@ def path_of(setting: str) -> Path:
     return BUILT_IN / f"{setting}.toml" if given.name == setting and not given.suffix else given.expanduser()
 
 
-def parse(raw: bytes, name: str, as_json: bool = False) -> Scene:
-    """A scene from the bytes of a file called `name`. SceneError says what is wrong."""
+def parse(raw: bytes, name: str, as_json: bool = False, folder: Path | None = None) -> Scene:
+    """A scene from the bytes of a file called `name`, its scripts out of that folder. SceneError says what is wrong."""
     try:
         text = raw.decode("utf-8")
         values = json.loads(text) if as_json else tomllib.loads(text)
@@ -132,7 +146,7 @@ def parse(raw: bytes, name: str, as_json: bool = False) -> Scene:
         raise SceneError(f"{name}: cannot be read: {error}") from error
     top = Entry(name, values, _SCENE_FIELDS)
     origin, from_ground = _origin(top)
-    reader = _Reader(name, origin)
+    reader = _Reader(name, origin, folder)
     for number, each in enumerate(top.tables("prim"), 1):
         reader.prim(_entry(f"{name}: prim {number}", each, _PRIM_FIELDS))
     for number, each in enumerate(top.tables("linkset"), 1):
@@ -163,14 +177,16 @@ def _entry(where: str, values: Any, known: Collection[str]) -> Entry:
 class _Reader:
     """Collects the things of one file."""
 
-    def __init__(self, file: str, origin: Vector) -> None:
+    def __init__(self, file: str, origin: Vector, folder: Path | None) -> None:
         self.file = file
         self.origin = origin
         self.things: list[Thing] = []
-        self._prims = 0
+        self._prims = self._scripted = 0
+        self._folder = folder
+        self._scripts: dict[str, SceneScript] = {}  # by file name
 
     def prim(self, entry: Entry) -> None:
-        part = _part(entry, "Primitive")
+        part = self._part(entry)
         alone = replace(part, position=(0.0, 0.0, 0.0), rotation=patterns.NO_TURN)
         self._add(entry, (alone,), self._spread(entry))
 
@@ -198,7 +214,33 @@ class _Reader:
         if not 1 <= len(tables) <= most:
             raise SceneError(f"{entry.where}: needs 1 to {most} prims, each begun with [[...prim]]; it has {len(tables)}")
         parts = (_entry(f"{entry.where}: prim {n}", each, _PART_FIELDS) for n, each in enumerate(tables, 1))
-        return [_part(each, "Primitive") for each in parts]
+        return [self._part(each) for each in parts]
+
+    def _part(self, entry: Entry) -> Part:
+        part = _part(entry, "Primitive")
+        return replace(part, script=self._script(entry)) if "script" in entry else part
+
+    def _script(self, entry: Entry) -> SceneScript:
+        """The script of that file name, in the scene's own folder and nowhere else; compiled, so that it is known to."""
+        file = entry.text("script", "", 200)
+        if file in self._scripts:
+            return self._scripts[file]
+        if self._folder is None or Path(file).name != file or not file.endswith(".lsl"):
+            raise entry.error("script", "the name of a .lsl file in the scene's folder")
+        try:
+            with open(self._folder / file, "rb") as opened:
+                raw = opened.read(MOST_SCRIPT_BYTES + 1)
+            source = raw.decode("utf-8")
+        except (OSError, ValueError) as error:
+            raise SceneError(f"{entry.where}: script {file}: {getattr(error, 'strerror', None) or error}") from error
+        if len(raw) > MOST_SCRIPT_BYTES:
+            raise SceneError(f"{entry.where}: script {file} is longer than {MOST_SCRIPT_BYTES} bytes")
+        try:
+            made = SceneScript(file.removesuffix(".lsl"), source, compile_script(source))
+        except CompileError as error:
+            raise SceneError(f"{entry.where}: script {file}: {error}") from error
+        self._scripts[file] = made
+        return made
 
     def _place(self, entry: Entry) -> Place:
         position = entry.vector("position", (0.0, 0.0, 0.0), -REACH, REACH)
@@ -217,6 +259,9 @@ class _Reader:
         self._prims += len(thing.parts) * len(thing.places)
         if self._prims > MOST_PRIMS:
             raise SceneError(f"{entry.where}: with this the scene has over {MOST_PRIMS} prims, the most there can be")
+        self._scripted += sum(part.script is not None for part in thing.parts) * len(thing.places)
+        if self._scripted > MOST_SCRIPTS:
+            raise SceneError(f"{entry.where}: with this the scene has over {MOST_SCRIPTS} scripts, the most there can be")
         for (x, y, z), _ in thing.places:
             if not (0 <= x < 256 and 0 <= y < 256 and -REACH <= z <= REACH):
                 raise SceneError(

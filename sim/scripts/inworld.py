@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from protocol.message import Message, clip
 from protocol.wellknown import NULL
 from sim.scripts.language.errors import CompileError
-from sim.scripts.language.program import compile_script
+from sim.scripts.language.program import Program, compile_script
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
@@ -70,6 +70,10 @@ class Scripts:
         program = await asyncio.to_thread(compile_script, source)
         if prim.row < 0:
             raise CompileError([])
+        return self.start(prim, program, source, name)
+
+    def start(self, prim: Prim, program: Program, source: str, name: str = "New Script") -> Script:
+        """Run a compiled source in the prim."""
         script = Script(
             self.engine, program, self, name=name, item_id=Key(str(uuid4())), owner=Key(str(prim.owner_id)),
             object_id=Key(str(prim.full_id)), source=source, now=self.sim.world.time,
