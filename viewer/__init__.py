@@ -26,11 +26,12 @@ from .habits import Habits
 from .map import MapBlock, MapItem
 from .model import Entity
 from .regions import Region
+from .scripts import Dialog, Question, WebPage
 from .social import Chat, Friend, InstantMessage, Profile
 from .travel import Crossing
 
 __all__ = [
-    "CapError", "Chat", "Client", "ConnectionLost", "Crossing", "Entity", "Friend", "Habits", "InstantMessage",
-    "LoginFailed", "LoginRefused", "MapBlock", "MapItem", "Profile", "Region", "SitRefused", "TeleportRefused",
-    "ViewerError", "WaitTimeout", "WalkBlocked", "login", "new_http",
+    "CapError", "Chat", "Client", "ConnectionLost", "Crossing", "Dialog", "Entity", "Friend", "Habits", "InstantMessage",
+    "LoginFailed", "LoginRefused", "MapBlock", "MapItem", "Profile", "Question", "Region", "SitRefused", "TeleportRefused",
+    "ViewerError", "WaitTimeout", "WalkBlocked", "WebPage", "login", "new_http",
 ]  # fmt: skip

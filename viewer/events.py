@@ -6,6 +6,7 @@ Two kinds of names share one hub. A name of the message table (``ChatFromSimulat
 =================  ==========================================================
 ``chat``           ``Chat``: somebody (or something) spoke, or began to type
 ``im``             ``InstantMessage``, all dialogs
+``dialog``, ``question``, ``web-page``   ``Dialog``, ``Question``, ``WebPage``: a script asks something
 ``friend-offer``   ``InstantMessage`` of dialog 38
 ``friend-online``, ``friend-offline``, ``friend-changed``   ``Friend``
 ``friend-ended``   ``UUID`` of who ended it

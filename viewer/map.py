@@ -11,7 +11,7 @@ from protocol.message import Message, text
 from .core import Heard
 from .errors import TeleportRefused, WaitTimeout
 from .events import answered
-from .social import Social
+from .scripts import Scripts
 
 _FLAGS = 2  # what a full viewer asks with, and the only reply it accepts
 _NO_REGION = 255
@@ -49,7 +49,7 @@ class MapItem:
     name: str
 
 
-class WorldMap(Social):
+class WorldMap(Scripts):
     """Questions to the map."""
 
     @property

@@ -18,6 +18,7 @@ from .movement import Movement
 NULL = UUID(int=0)
 WHISPER, SAY, SHOUT, TYPING, STOPPED_TYPING = 0, 1, 2, 4, 5
 IM_PLAIN, IM_FRIEND_OFFERED, IM_FRIEND_ACCEPTED, IM_FRIEND_DECLINED = 0, 38, 39, 40
+IM_FROM_OBJECT = 19  # what a script's llInstantMessage says
 IM_TYPING, IM_STOPPED_TYPING = 41, 42
 SEES_ONLINE, SEES_ON_MAP, MAY_EDIT = 1, 2, 4
 _NAMES_A_REQUEST = 60  # ids of 16 bytes: under 1200 bytes

@@ -55,7 +55,9 @@ class Grid:
         self.data = data
         self._numbers = itertools.count(1)
         self.run("up", "--regions", "2x2", "--http-port", "0", "--scene", "none", "--detach", timeout=300)
-        self.login_uri: str = json.loads(self.run("status", "--json"))["login_uri"]
+        status = json.loads(self.run("status", "--json"))
+        self.login_uri: str = status["login_uri"]
+        self.assets_uri: str = f"http://127.0.0.1:{next(p['port'] for p in status['processes'] if p['name'] == 'assets')}/"
         self.secret = (data / "secret").read_text().strip()
         found = [
             Region(entry["region_id"], entry["name"], entry["grid_x"], entry["grid_y"], (entry["ip"], entry["port"]))

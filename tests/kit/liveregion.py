@@ -24,10 +24,12 @@ T = TypeVar("T")
 
 
 class LiveRegion:
-    def __init__(self, login_uri: str, secret: str, name: str, grid_x: int, grid_y: int) -> None:
+    def __init__(
+        self, login_uri: str, secret: str, name: str, grid_x: int, grid_y: int, assets_url: str = "http://127.0.0.1:1"
+    ) -> None:
         self.region_id = uuid4()
         self.settings = Settings(
-            self.region_id, name, grid_x, grid_y, 0, backbone_url=login_uri.rstrip("/"), assets_url="http://127.0.0.1:1",
+            self.region_id, name, grid_x, grid_y, 0, backbone_url=login_uri.rstrip("/"), assets_url=assets_url,
             secret=secret,
         )  # fmt: skip
         self.sim: Simulator

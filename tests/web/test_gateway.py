@@ -110,6 +110,7 @@ async def test_leaving_ends_the_session(grid: Grid, http: aiohttp.ClientSession)
                 pass
         assert ws.close_code == 4000
     assert await refused(http, hello["token"]) == 403
+    await asyncio.to_thread(grid.settled, hello["agent"], None)  # said goodbye: nobody waits for a ghost to time out
 
 
 @pytest.mark.parametrize(

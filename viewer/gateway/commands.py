@@ -7,6 +7,8 @@
     sit       n                   on a thing; without n on the ground
     stand
     touch     n
+    answer    q, button | text | grant; see ``asked``
+    block     q
     im        to, text
     teleport  region, position    name of a region, metres in it
     map                           every region, answered as "map"
@@ -25,9 +27,9 @@ from uuid import UUID
 import aiohttp
 from aiohttp import web
 
-from protocol.message import Message
 from viewer import ViewerError
 from viewer import movement as keys
+from viewer.scripts import LONGEST_ANSWER
 
 from .limits import Bucket
 
@@ -142,11 +144,18 @@ class Commands:
         thing, client = self._link.thing(command.get("n")), self._link.client
         if thing is None or thing.is_avatar:
             raise BadCommand("touch what?")
-        if not self._talk.take(client.clock()):
-            return
-        block = {"LocalID": thing.local_id}
-        thing.region.send(Message("ObjectGrab", AgentData=client.agent_block, ObjectData=block))
-        thing.region.send(Message("ObjectDeGrab", AgentData=client.agent_block, ObjectData=block))
+        if self._talk.take(client.clock()):
+            client.touch(thing)
+
+    def _answer(self, command: dict[str, Any]) -> None:
+        words = _text(command, "text", LONGEST_ANSWER) if "text" in command else None
+        try:
+            self._link.asked.answer(command.get("q"), command.get("button"), words, command.get("grant"))
+        except ValueError as error:
+            raise BadCommand(str(error)) from None
+
+    def _block(self, command: dict[str, Any]) -> None:
+        self._link.asked.block(command.get("q"))
 
     def _say(self, command: dict[str, Any]) -> None:
         words, kind, client = _text(command, "text", LONGEST_CHAT), command.get("type", 1), self._link.client
@@ -177,7 +186,7 @@ class Commands:
         self._link.tell("pong", at=_number(command, "at"))
 
     def _leave(self, command: dict[str, Any]) -> None:
-        self._link.client.shut(None)
+        self._link.leave()
 
     def _later(self, work: Any) -> None:
         """Do what takes a while, beside reading on; tell of a failure."""
@@ -197,7 +206,8 @@ class Commands:
 
 
 _KINDS = frozenset(
-    {"keys", "fly", "run", "sit", "stand", "teleport", "map", "touch", "say", "typing", "im", "ping", "leave"}
+    {"keys", "fly", "run", "sit", "stand", "teleport", "map", "touch", "answer", "block", "say", "typing", "im", "ping",
+     "leave"}
 )
 
 

@@ -12,7 +12,7 @@ import json
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +20,10 @@ from aiohttp import web
 
 from viewer import Chat, Client, Entity, InstantMessage, Region, ViewerError
 from viewer import movement as keys
+from viewer.social import IM_FROM_OBJECT, IM_PLAIN
 
 from . import frames
+from .asked import Asked
 from .commands import Commands
 
 log = logging.getLogger("gateway")
@@ -43,7 +45,7 @@ class Link:
         self.socket: web.WebSocketResponse | None = None
         self._waiting: deque[bytes | str] = deque()
         self._waiting_bytes = 0
-        self._goodbyes: set[asyncio.Task[bool]] = set()
+        self._goodbyes: set[asyncio.Task[Any]] = set()
         self._moved: dict[Entity, None] = {}
         self._described: dict[Entity, None] = {}
         self._land: dict[Region, None] = {}
@@ -60,11 +62,12 @@ class Link:
             "region-changed": self._on_here, "time-of-day": self._on_sun, "chat": self._on_chat, "im": self._on_im,
             "alert": self._on_alert, "kicked": self._on_kicked,
         }  # fmt: skip
-        self._off = [client.on(name, listener) for name, listener in listeners.items()]
+        self.asked = Asked(client, self.tell)
+        self._off = self.asked.off + [client.on(name, listener) for name, listener in listeners.items()]
 
     # -- the browser's side -----------------------------------------------------------------------------------------
 
-    def tell(self, kind: str, **fields: Any) -> None:
+    def tell(self, kind: str, /, **fields: Any) -> None:
         """Send a JSON frame ``{"t": kind, ...}``, in order."""
         self._put(json.dumps({"t": kind, **fields}, ensure_ascii=False, separators=(",", ":")))
 
@@ -80,9 +83,7 @@ class Link:
         before, self.socket = self.socket, socket
         if before is not None:
             # Not awaited: a window that hangs must not keep its successor waiting for its goodbye.
-            goodbye = asyncio.create_task(before.close(code=4001, message=b"another window took over"))
-            self._goodbyes.add(goodbye)
-            goodbye.add_done_callback(self._goodbyes.discard)
+            self._beside(before.close(code=4001, message=b"another window took over"))
         self._waiting.clear()
         self._waiting_bytes = 0
         self._scene(greeting)
@@ -95,6 +96,15 @@ class Link:
                 self.client.hold(self.client.keys & keys.FLY)  # nobody holds the keys now
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
+
+    def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
+
+    def leave(self) -> None:
+        """Say goodbye to the region; with that the session ends, and the socket."""
+        self._beside(self.client.logout())
 
     def _scene(self, greeting: dict[str, Any]) -> None:
         client = self.client
@@ -111,6 +121,7 @@ class Link:
                 self._on_animations((agent_id, playing))
         for line in self._chat:
             self.tell("chat", **line)
+        self.asked.tell_again()
 
     async def _write(self, socket: web.WebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
@@ -263,6 +274,8 @@ class Link:
     # -- people -----------------------------------------------------------------------------------------------------
 
     def _on_chat(self, chat: Chat) -> None:
+        if self.asked.blocks(chat.source_id):
+            return
         line = {"name": chat.name, "id": str(chat.source_id), "source": chat.source_type, "type": chat.type,
                 "audible": chat.audible, "text": chat.text}  # fmt: skip
         if chat.type not in (4, 5):
@@ -270,7 +283,10 @@ class Link:
         self.tell("chat", **line)
 
     def _on_im(self, message: InstantMessage) -> None:
-        if message.dialog == 0:
+        if message.dialog == IM_FROM_OBJECT:
+            line = {"name": message.from_name, "id": str(message.id), "source": 2, "type": 1, "audible": 1}
+            self.tell("chat", **line, text=message.text)
+        elif message.dialog == IM_PLAIN:
             self.tell("im", name=message.from_name, id=str(message.from_id), text=message.text, old=message.offline)
 
     def _on_alert(self, words: str) -> None:

@@ -7,6 +7,7 @@ import { Sky, SUNS } from "./scene/sky";
 import { Stage } from "./scene/stage";
 import { Water } from "./scene/water";
 import { texts } from "./texts";
+import { Asked } from "./ui/asked";
 import { Chat } from "./ui/chat";
 import { Controls } from "./ui/controls";
 import { h } from "./ui/dom";
@@ -23,6 +24,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   const camera = new FollowCamera(stage.camera);
   const state = (window.mainland = new Handle(app, world, stage, sky));
   const began = performance.now();
+  const now = () => performance.now() / 1000;
 
   const banner = new Banner();
   const figures = new Figures();
@@ -37,6 +39,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     },
     () => world.agent,
   );
+  const asked = new Asked((kind, fields) => connection.send(kind, fields), () => canvas.focus());
   const map = new WorldMap((region) => {
     banner.say(texts.status.teleporting(region), 10);
     connection.send("teleport", { region, position: [128, 128, 40] });
@@ -93,18 +96,22 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     },
     click: (at, shift) => {
       const thing = world.pick(at);
-      if (thing) connection.send(shift ? "sit" : "touch", { n: thing.n });
+      if (!thing) return;
+      asked.expect(now());
+      connection.send(shift ? "sit" : "touch", { n: thing.n });
     },
   });
   state.look = (yaw, around, pitch, distance) => {
     controls.yaw = yaw;
     Object.assign(camera, { around, pitch, distance });
+    camera.arrive();
+    state.touched();
   };
   state.leave = () => connection.leave();
   app.append(
     place, minimap.root, figures.root, chat.root,
     h("nav", { class: "bar card", "aria-label": texts.bar.label }, bar.fly, bar.run, bar.sit, bar.map, bar.figures, sun, bar.help, leave),
-    controls.stick, banner.root, map.root, help,
+    controls.stick, asked.root, banner.root, map.root, help,
   );
   canvas.focus();
   banner.say(texts.status.arriving);
@@ -120,6 +127,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     hello: (told) => {
       world.clear();
       chat.clear();
+      asked.clear();
       world.agent = told.agent;
       document.title = `${told.name} · ${told.grid}`;
       controls.again();
@@ -145,6 +153,8 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     },
     chat: (told) => chat.told(told),
     im: (told) => chat.im(told),
+    ask: (told) => asked.told(told, now()),
+    asked: (told) => asked.gone(told.q),
     alert: (told) => {
       banner.say("");
       chat.notice(told.text);
@@ -166,8 +176,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     told: (told) => tellers[told.t]?.(told),
     frame: (data) => {
       const kind = new Uint8Array(data)[0];
-      const now = performance.now() / 1000;
-      if (kind === frames.MOTIONS) for (const record of frames.motions(data)) world.moved(record, now);
+      if (kind === frames.MOTIONS) for (const record of frames.motions(data)) world.moved(record, now());
       else if (kind === frames.OBJECTS) for (const record of frames.objects(data)) world.object(record);
       else if (kind === frames.LAND) {
         void frames.land(data).then((land) => {
@@ -189,7 +198,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
 
   // -- every frame
 
-  let last = performance.now() / 1000;
+  let last = now();
   let fps = 0;
   let nextPanel = 0;
   let lastBytes = 0;
@@ -198,14 +207,14 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
       stage.renderer.setAnimationLoop(null);
       return;
     }
-    const now = performance.now() / 1000;
-    const dt = Math.min(now - last, 0.2);
-    fps += ((dt > 0 ? 1 / (now - last) : 0) - fps) * 0.1;
-    last = now;
-    controls.step(now, dt);
+    const time = now();
+    const dt = Math.min(time - last, 0.2);
+    fps += ((dt > 0 ? 1 / (time - last) : 0) - fps) * 0.1;
+    last = time;
+    controls.step(time, dt);
     world.yaw = controls.yaw;
-    const shown = state.stopped ?? now;
-    world.step(now, shown, dt);
+    const shown = state.stopped ?? time;
+    world.step(time, shown, dt);
     const home = world.regions.get(world.here);
     const me = world.me?.figure?.root.position;
     if (!state.place() && me) camera.step(me, controls.yaw, (controls.flags & 0xf) !== 0, world.ground, dt);
@@ -219,11 +228,11 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
         banner.say(texts.status.arrived(regionName), 3);
       }
     }
-    minimap.draw(world, stats.map ?? [], controls.yaw, now);
-    if (now > nextPanel) {
+    minimap.draw(world, stats.map ?? [], controls.yaw, time);
+    if (time > nextPanel) {
       const rate = (connection.bytes - lastBytes) / 1024 / 0.5;
       lastBytes = connection.bytes;
-      nextPanel = now + 0.5;
+      nextPanel = time + 0.5;
       panel(rate);
     }
   };

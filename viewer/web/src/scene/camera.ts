@@ -22,6 +22,12 @@ export class FollowCamera {
     this.distance = Math.min(60, Math.max(0.6, this.distance * Math.exp(amount)));
   }
 
+  /** Be there at once at the next step, instead of easing. */
+  arrive(): void {
+    this.first = true;
+    this.shownDistance = this.distance;
+  }
+
   /** `yaw` is where the avatar faces; `ground` tells the land's height at scene coordinates. */
   step(target: Vector3, yaw: number, walking: boolean, ground: (x: number, y: number) => number, dt: number): void {
     if (walking) this.around *= Math.exp(-2.5 * dt); // back behind the walker
