@@ -30,7 +30,7 @@ def collect(layout: Layout) -> dict[str, Any]:
 
     {running, data, state, name, login_uri, since,
      processes: [{name, role, pid, port, state, health, restarts, pss_bytes, cpu_percent}],
-     regions: [{name, port, state, health, agents, fps, dilation}]}
+     regions: [{name, port, state, health, agents, fps, dilation, prims, scripts}]}
 
     cpu_percent is of one core; pss_bytes counts memory shared between processes in equal parts, so the sum is what the
     grid costs. Figures that can't be had are null.
@@ -101,7 +101,7 @@ async def _ask_regions(regions: list[dict[str, Any]], host: str, secret: str) ->
             said = await web.get_json(f"http://{host}:{region['port']}/services/status", bearer=secret, timeout=3.0)
         except web.NoAnswer:
             said = {}
-        return {key: said.get(key) for key in ("agents", "fps", "dilation")}
+        return {key: said.get(key) for key in ("agents", "fps", "dilation", "prims", "scripts")}
 
     return list(await asyncio.gather(*(ask(region) for region in regions)))
 
@@ -120,12 +120,13 @@ def show(facts: dict[str, Any], console: Console) -> None:
     total = sum(part["pss_bytes"] or 0 for part in facts["processes"])
     table.add_row("all", "", "", "", "", f"{total / 1e6:.1f} MB", "", "")
     console.print(table)
-    table = Table("region", "agents", "frames/s", "dilation", box=None)
+    table = Table("region", "agents", "frames/s", "dilation", "prims", "scripts", box=None)
     for region in facts["regions"]:
         agents = region["agents"]
         table.add_row(
             region["name"], "-" if agents is None else str(len(agents) if isinstance(agents, list) else agents),
             _figure(region["fps"], 1, ""), "-" if region["dilation"] is None else f"{region['dilation']:.2f}",
+            *("-" if region[key] is None else str(region[key]) for key in ("prims", "scripts")),
         )  # fmt: skip
     console.print(table)
 

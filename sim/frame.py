@@ -56,6 +56,8 @@ class Frame:
         self._history: deque[tuple[float, int, int]] = deque()  # (real time, frames, steps) once a frame, last seconds
         self._steps = 0
         self._last = 0.0
+        self._tell_at = 0.0  # real time from which another slow frame is logged
+        self._untold = 0
 
     async def run(self) -> None:
         """Frames until `stop`."""
@@ -105,6 +107,7 @@ class Frame:
         """One frame. Also what tests call, with a manual clock."""
         sim = self.sim
         self._last = now
+        self.stages.clear()
         self._stage("receive", sim.circuits.receive)
         self._stage("timers", sim.run_timers)
         self._stage("step", lambda: self._run_steps(now))
@@ -123,8 +126,19 @@ class Frame:
         self.sim.metrics.plain["frames"] += 1
         total = self._last - now
         if total > SLOW_FRAME:
-            slowest = max(self.stages, key=self.stages.__getitem__)
-            log.warning("slow frame: %.0f ms, %.0f of them in %s", total * 1e3, self.stages[slowest] * 1e3, slowest)
+            self._note_slow(total)
+
+    def _note_slow(self, total: float) -> None:
+        """Say which stage a slow frame spent its time in, once a second: in a region in trouble they all are slow."""
+        slowest = max(self.stages, key=self.stages.__getitem__)
+        self.sim.metrics.count("slow_frames", label=slowest)
+        self._untold += 1
+        if self._last < self._tell_at:
+            return
+        more = f"; {self._untold} since the last of these lines" if self._untold > 1 else ""
+        took = self.stages[slowest] * 1e3
+        log.warning("slow frame: %.0f ms, %.0f of them in %s%s", total * 1e3, took, slowest, more)
+        self._tell_at, self._untold = self._last + 1.0, 0
 
     def _stage(self, name: str, run: Callable[[], None]) -> None:
         """Run and time one stage. A bug in it is logged and counted; the region and everyone in it live on."""

@@ -33,6 +33,9 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "frames": ("frames run", None),
     "steps": ("world steps run", None),
     "frames_late": ("frames that began more than a millisecond late", None),
+    "slow_frames": ("frames over 50 ms, by the stage that took most of it", "stage"),
+    "script_events": ("script events begun", None),
+    "script_slices": ("turns scripts were given", None),
     "chat_heard": ("chat messages delivered to viewers", None),
     "object_updates": ("object update blocks sent", "kind"),
     "bodies_refused": ("objects whose shape physics cannot have", None),
@@ -49,6 +52,15 @@ GAUGES: dict[str, str] = {
     "child_agents": "agents looking in from neighbours",
     "circuits": "open circuits",
     "unacked_bytes": "bytes of reliable packets not acknowledged yet",
+    "prims": "prims in the region",
+    "prims_active": "prims that move by physics or hold a script",
+    "prims_physical": "prims that are physical, moving or at rest",
+    "bodies": "bodies of the physics engine",
+    "bodies_awake": "bodies that physics has not put to sleep",
+    "contacts": "contacts between bodies in the last step",
+    "scripts": "scripts in the region",
+    "scripts_running": "scripts that run, or would if there were something to do",
+    "scripts_waiting": "scripts that had something to do in the last frame and got no turn",
 }
 
 

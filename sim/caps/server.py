@@ -20,6 +20,7 @@ from protocol import llsd
 from protocol.errors import ProtocolError
 from sim import caps
 from sim.caps import Capability, CapRequest, Refused
+from sim.gauges import measure
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -171,13 +172,7 @@ class CapServer:
         return web.json_response({"ok": True, "region": self.sim.world.facts.name})
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        gauges = self.sim.metrics.gauges
-        gauges["frames_per_second"], gauges["steps_per_second"] = self.sim.frame.rates()
-        gauges["dilation"] = self.sim.world.dilation
-        gauges["root_agents"] = sum(1 for _ in self.sim.world.roots())
-        gauges["child_agents"] = sum(1 for _ in self.sim.world.children())
-        gauges["circuits"] = len(self.sim.circuits.by_key)
-        gauges["unacked_bytes"] = sum(circuit.unacked_bytes for circuit in self.sim.circuits.by_key.values())
+        measure(self.sim)
         return web.Response(body=self.sim.metrics.exposition(), content_type="text/plain", charset="utf-8")
 
 

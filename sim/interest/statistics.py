@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from protocol.message import Message, encode
+from sim.gauges import measure
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -113,7 +114,7 @@ class Statistics:
 
     def _stats_message(self, now: float) -> Message:
         sim = self.sim
-        world, metrics, frame = sim.world, sim.metrics, sim.frame
+        metrics, now_is = sim.metrics, measure(sim)
         span = max(now - self._last_at, 1e-6)
         self._last_at = now
 
@@ -122,41 +123,40 @@ class Statistics:
             self._last[name] = value
             return (value - before) / span
 
-        fps, steps = frame.rates()
         stages = {name: seconds for name, seconds in metrics.stage_seconds.items()}
         frames = max(rate("frames", metrics.plain["frames"]) * span, 1.0)
         milliseconds = {name: rate(f"stage {name}", seconds) * span / frames * 1e3 for name, seconds in stages.items()}
         net = sum(milliseconds.get(name, 0.0) for name in ("receive", "keep", "flush"))
         busy = sum(milliseconds.values())
-        updates = rate("agent updates", metrics.plain["agent_updates"])
+        steps = rate("steps", metrics.plain["steps"]) * span
         figures = {
-            0: world.dilation,
-            1: fps,
-            2: steps,
-            3: updates,
+            0: now_is["dilation"],
+            1: now_is["frames_per_second"],
+            2: now_is["steps_per_second"],
+            3: rate("agent updates", metrics.plain["agent_updates"]),
             4: busy,
             5: net,
             6: milliseconds.get("timers", 0.0) + milliseconds.get("interest", 0.0),
             7: milliseconds.get("step", 0.0),
             8: 0.0,  # agents move in the physics step
             9: 0.0,  # textures come from the asset store
-            10: 0.0,
-            11: 0.0,
-            12: 0.0,
-            13: sum(1 for _ in world.roots()),
-            14: sum(1 for _ in world.children()),
-            15: 0.0,
-            16: 0.0,
-            17: rate("in", metrics.plain["packets_in"]),
+            10: milliseconds.get("scripts", 0.0),
+            11: now_is["prims"],
+            12: now_is["prims_active"],
+            13: now_is["root_agents"],
+            14: now_is["child_agents"],
+            15: now_is["scripts_running"],
+            17: rate("in", metrics.plain["packets_in"]),  # no 16: compiled scripts do not count instructions
             18: rate("out", metrics.plain["packets_out"]),
-            19: 0.0,
+            19: 0.0,  # nor do up- and downloads pass through here
             20: 0.0,
-            24: sum(circuit.unacked_bytes for circuit in sim.circuits.by_key.values()),
-            31: 0.0,
+            24: now_is["unacked_bytes"],
+            27: milliseconds.get("step", 0.0) * frames / max(steps, 1.0),  # a world step, where 7 is a frame
+            31: rate("script events", metrics.plain["script_events"]),
             32: max(1e3 / 45 - busy, 0.0),
             33: max(1e3 / 45 - busy, 0.0),
         }
-        facts = world.facts
+        facts = sim.world.facts
         return Message(
             "SimStats",
             Region={

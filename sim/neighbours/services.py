@@ -172,6 +172,8 @@ class Services:
                 "fps": round(fps, 2),
                 "steps": round(steps, 2),
                 "dilation": round(sim.world.dilation, 4),
+                "prims": len(sim.world.objects),
+                "scripts": sim.scripts.counts()[0],
                 "frame_ms": {"p50": percentile(durations, 0.5), "p99": percentile(durations, 0.99), "max": percentile(durations, 1.0)},
                 "late_ms": {"p50": percentile(lateness, 0.5), "p99": percentile(lateness, 0.99), "max": percentile(lateness, 1.0)},
                 "neighbours": [region["name"] for region in sim.neighbours.directory.adjacent()],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -96,6 +97,15 @@ class Scripts:
     def of(self, prim: Prim) -> list[Script]:
         return self._of_prim.get(prim, [])
 
+    def prims(self) -> Collection[Prim]:
+        """Those that hold a script."""
+        return self._of_prim.keys()
+
+    def counts(self) -> tuple[int, int, int]:
+        """Scripts here, those of them that are not stopped, and those that the last frame had no time for."""
+        running = sum(script.is_running for script in self._prim_of)
+        return len(self._prim_of), running, self._engine.scheduler.deferred if self._engine is not None else 0
+
     def _flags(self, prim: Prim) -> None:
         """Viewers show a hand over what can be touched."""
         scripts = self.of(prim)
@@ -111,7 +121,9 @@ class Scripts:
         """One slice of the frame for all scripts."""
         if not self._prim_of:
             return
-        self.engine.scheduler.run(self.sim.world.time, BUDGET)
+        scheduler, counted = self.engine.scheduler, self.sim.metrics.plain
+        scheduler.run(self.sim.world.time, BUDGET)
+        counted["script_events"], counted["script_slices"] = scheduler.events, scheduler.slices
         for name, problem in self.engine.defects:
             self.sim.metrics.count("handler_errors", label="script library")
             log.error("script %s met a defect of ours", name, exc_info=problem)

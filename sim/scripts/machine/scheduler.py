@@ -111,6 +111,7 @@ class Scheduler:
         self._timers = Agenda()
         self._sleepers = Agenda()
         self.slices = 0
+        self.events = 0  # begun
         self.deferred = 0  # scripts that were ready and got no turn in the last run
 
     # --- who wants to run
@@ -187,6 +188,8 @@ class Scheduler:
                 continue
             script = scripts.popleft()
             script.ready = False
+            if script.queue and not script.paused:
+                self.events += 1
             more = script.status in (IDLE, RUNNING) and script.slice(now, script.budget) and not script.ready
             if scripts:
                 turns.append(turn)

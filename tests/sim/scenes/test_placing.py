@@ -16,7 +16,7 @@ from sim.scenes.reading import parse
 from sim.simulator import Settings, Simulator
 from sim.world.avatars import AVATAR_DTYPE
 from sim.world.objects import Objects, Prim
-from tests.kit.world import add_root, close_sim, region
+from tests.kit.world import add_root, close_sim, region, settle
 
 
 def put(sim, text):
@@ -86,6 +86,7 @@ async def test_a_viewer_is_shown_the_scene():
     with region() as sim:
         put(sim, "origin = [128, 128, 30]\n[[prim]]\ngrid = { count = [10, 10], step = [1, 1, 1] }")
         anna = add_root(sim, "Anna Tester", (120, 120, 30))
+        await settle(sim)
         run(sim, 5)
         told = {block["ID"] for message in anna.heard("ObjectUpdate") for block in message["ObjectData"]}
         assert set(sim.world.objects.by_local_id) <= told
