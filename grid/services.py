@@ -46,10 +46,11 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
     write_json(layout.sims, sims_config(grid, layout), durable=False)
     database = ("--database", grid.database) if grid.database else ()
     guests = ("--guests", str(layout.secret)) if grid.welcomes_guests else ()
+    watching = ("--watching", str(layout.secret), "--spectators", str(grid.spectators)) if grid.spectators else ()
     return {
         "web": Command(
             (*_PYTHON, "viewer.gateway", "--bind", grid.bind, "--port", str(grid.web_port), "--grid",
-             f"{grid.inner_uri}/", "--grid-name", grid.name, *guests),
+             f"{grid.inner_uri}/", "--grid-name", grid.name, *guests, *watching),
             grid.web_port,
         ),
         "sims": Command((*_PYTHON, "sim", "--config", str(layout.sims)), hosts_regions=True),

@@ -76,6 +76,7 @@ SETTINGS = (
     Setting("database", str, None, "SQLAlchemy URL of Backbone's database; default: SQLite under DIR/backbone", 1, 500),
     Setting("guests", str, "local", "who may come by browser without an account: nobody, everybody, or everybody while "
             "the grid is for this machine only (local)", 1, 9),
+    Setting("spectators", int, 10, "how many may look in by browser at a time without coming in; 0: nobody", 0, 1000),
     Setting("scene", str, None, "what the first region shows: a scene file, welcome, or none; default: welcome in a fresh "
             "grid (docs/scenes.md)", 1, 4096),
     Setting("physics", str, "numba", "the regions' physics engine: numba (our own) or bullet (needs mainland[bullet])", 1, 20),

@@ -41,8 +41,9 @@ def grid() -> Iterator[Grid]:
 def gateway(grid: Grid) -> Iterator[str]:
     """The address of a gateway that lets guests in."""
     argv = [sys.executable, "-m", "viewer.gateway", "--grid", grid.login_uri, "--port", "0", "--linger", "20"]
+    secret = str(grid.data / "secret")
     with subprocess.Popen(
-        [*argv, "--guests", str(grid.data / "secret")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [*argv, "--guests", secret, "--watching", secret, "--spectators", "2"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())

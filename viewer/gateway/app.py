@@ -1,8 +1,9 @@
 """The gateway's HTTP face.
 
     GET  /                       the page, and its files
-    GET  /api/grid               name of the grid, whether guests may come
+    GET  /api/grid               name of the grid, whether guests may come, whether it may be watched
     POST /api/login              {first, last, password, start?} or {guest: name} -> {token}
+    POST /api/watch              {place?} -> {token}: to look, without an account or an avatar
     GET  /api/socket             WebSocket, subprotocols "mainland.1" and the token
     GET  /texture/{id}/{size}    WebP
     GET  /health, /metrics
@@ -15,6 +16,7 @@ import logging
 import math
 import mimetypes
 import re
+from collections.abc import Awaitable
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -28,7 +30,8 @@ from viewer import LoginRefused, ViewerError
 from .commands import MOST_BYTES
 from .limits import ByAddress
 from .pictures import SIZES, Pictures
-from .sessions import Full, GuestsUnwelcome, Sessions
+from .sessions import Full, GuestsUnwelcome, Session, Sessions, SpectatorsUnwelcome
+from .watching import Vector
 
 log = logging.getLogger("gateway")
 PROTOCOL = "mainland.1"
@@ -62,11 +65,13 @@ class App:
         # A class of thirty comes from one address, all in the same minute.
         self._logins = ByAddress(1.0, 100)
         self._guests = ByAddress(0.2, 100)
+        self._watchers = ByAddress(0.5, 100)
         self.web = web.Application(client_max_size=MOST_BYTES)
         self.web.on_response_prepare.append(self._guard)
         self.web.add_routes([
             web.get("/api/grid", self.grid),
             web.post("/api/login", self.login),
+            web.post("/api/watch", self.watch),
             web.get("/api/socket", self.socket),
             web.get("/texture/{id}/{size}", self.texture),
             web.get("/health", self.health),
@@ -95,7 +100,8 @@ class App:
         return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": lasting})
 
     async def grid(self, request: web.Request) -> web.Response:
-        return web.json_response({"name": self.grid_name, "guests": self.sessions.guests})
+        about = {"name": self.grid_name, "guests": self.sessions.guests, "spectators": self.sessions.spectators}
+        return web.json_response(about)
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
@@ -107,10 +113,22 @@ class App:
             raise _problem(web.HTTPForbidden, "origin", "this page is not ours")
 
     async def login(self, request: web.Request) -> web.Response:
+        form = await self._form(request, self._logins)
+
+        async def begin() -> Session:
+            return await self.sessions.login(*(await self._who(request, form)), _start(form))
+
+        return await self._begin(begin())
+
+    async def watch(self, request: web.Request) -> web.Response:
+        form = await self._form(request, self._watchers)
+        return await self._begin(self.sessions.watch(_place(form)))
+
+    async def _form(self, request: web.Request, limit: ByAddress) -> dict[str, Any]:
         self._same_origin(request)
         if request.content_type != "application/json":
             raise _problem(web.HTTPUnsupportedMediaType, "form", "JSON, please")
-        if not self._logins.take(request.remote or "", monotonic()):
+        if not limit.take(request.remote or "", monotonic()):
             raise _problem(web.HTTPTooManyRequests, "busy", "too many logins; try again in a moment")
         try:
             form = await request.json()
@@ -118,8 +136,13 @@ class App:
             form = None
         if not isinstance(form, dict):
             raise _problem(web.HTTPBadRequest, "form", "not a login")
+        return form
+
+    async def _begin(self, beginning: Awaitable[Session]) -> web.Response:
         try:
-            session = await self.sessions.login(*(await self._who(request, form)), _start(form))
+            session = await beginning
+        except SpectatorsUnwelcome:
+            raise _problem(web.HTTPForbidden, "spectators", "this grid is not shown to spectators") from None
         except GuestsUnwelcome:
             raise _problem(web.HTTPForbidden, "guests", "this grid asks for an account") from None
         except Full:
@@ -194,13 +217,19 @@ def _problem(kind: type[web.HTTPException], title: str, words: str) -> web.HTTPE
 
 
 def _start(form: dict[str, Any]) -> str:
-    """Where to begin: ``last``, or ``{region, position}`` as the address of a place tells."""
+    """Where to begin: ``last``, or a place."""
+    place = _place(form)
+    return "last" if place is None else f"uri:{place[0]}&{place[1][0]:g}&{place[1][1]:g}&{place[1][2]:g}"
+
+
+def _place(form: dict[str, Any]) -> tuple[str, Vector] | None:
+    """``{region, position}`` as the address of a place tells; None for wherever one was."""
     place = form.get("place")
     if place is None:
-        return "last"
+        return None
     region = place.get("region") if isinstance(place, dict) else None
     at = place.get("position") if isinstance(place, dict) else None
     spot = [v for v in at if isinstance(v, int | float) and math.isfinite(v) and abs(v) < 5000] if isinstance(at, list) else []
     if not isinstance(region, str) or not 0 < len(region) < 64 or "&" in region or len(spot) != 3:
         raise _problem(web.HTTPBadRequest, "place", "no such place")
-    return f"uri:{region}&{spot[0]:g}&{spot[1]:g}&{spot[2]:g}"
+    return region, (spot[0], spot[1], spot[2])

@@ -9,6 +9,7 @@
     touch     n
     answer    q, button | text | grant; see ``asked``
     block     q
+    look      at, towards         a spectator's camera: metres in the region it looks into first, and a direction
     im        to, text
     teleport  region, position    name of a region, metres in it
     map                           every region, answered as "map"
@@ -32,6 +33,7 @@ from viewer import movement as keys
 from viewer.scripts import LONGEST_ANSWER
 
 from .limits import Bucket
+from .watching import Watcher
 
 if TYPE_CHECKING:
     from .link import Link
@@ -86,7 +88,8 @@ class Commands:
         if not isinstance(command, dict):
             raise BadCommand("not an object")
         kind = command.get("t")
-        act = getattr(self, f"_{kind}", None) if isinstance(kind, str) and kind in _KINDS else None
+        kinds = _OF_SPECTATORS if isinstance(self._link.client, Watcher) else _KINDS
+        act = getattr(self, f"_{kind}", None) if isinstance(kind, str) and kind in kinds else None
         if act is None:
             raise BadCommand(f"no command {str(kind)[:40]!r}")
         act(command)
@@ -101,6 +104,14 @@ class Commands:
         else:
             client.yaw = yaw  # goes out with the keys
             client.hold(held)
+
+    def _look(self, command: dict[str, Any]) -> None:
+        watcher = self._link.client
+        assert isinstance(watcher, Watcher)
+        try:
+            watcher.look(_vector(command, "at"), _vector(command, "towards"))
+        except ValueError as error:
+            raise BadCommand(str(error)) from None
 
     def _fly(self, command: dict[str, Any]) -> None:
         self._link.client.fly(command.get("on") is True)
@@ -122,10 +133,7 @@ class Commands:
         self._later(self._link.client.stand())
 
     def _teleport(self, command: dict[str, Any]) -> None:
-        name, position = _text(command, "region", 63), command.get("position", [128, 128, 30])
-        if not isinstance(position, list) or len(position) != 3:
-            raise BadCommand("a position is three numbers")
-        x, y, z = (_number({"v": part}, "v") for part in position)
+        name, (x, y, z) = _text(command, "region", 63), _vector({"position": [128, 128, 30], **command}, "position")
         self._later(self._link.client.teleport(name, (min(max(x, 0.0), 255.9), min(max(y, 0.0), 255.9), z)))
 
     def _map(self, command: dict[str, Any]) -> None:
@@ -209,6 +217,17 @@ _KINDS = frozenset(
     {"keys", "fly", "run", "sit", "stand", "teleport", "map", "touch", "answer", "block", "say", "typing", "im", "ping",
      "leave"}
 )
+
+
+_OF_SPECTATORS = frozenset({"look", "ping", "leave"})
+
+
+def _vector(command: dict[str, Any], name: str) -> tuple[float, float, float]:
+    value = command.get(name)
+    if not isinstance(value, list) or len(value) != 3:
+        raise BadCommand(f"{name} is not three numbers")
+    x, y, z = (_number({name: part}, name) for part in value)
+    return x, y, z
 
 
 def _number(command: dict[str, Any], name: str) -> float:

@@ -25,6 +25,7 @@ from viewer.social import IM_FROM_OBJECT, IM_PLAIN
 from . import frames
 from .asked import Asked
 from .commands import Commands
+from .watching import Watcher
 
 log = logging.getLogger("gateway")
 MOST_WAITING = 32 * 1024 * 1024
@@ -108,7 +109,7 @@ class Link:
 
     def _scene(self, greeting: dict[str, Any]) -> None:
         client = self.client
-        self.tell("hello", **greeting, agent=str(client.agent_id), name=client.name)
+        self.tell("hello", **greeting, agent=str(client.agent_id), name=client.name, watching=isinstance(client, Watcher))
         for region in client.regions.values():
             if region.handshaken:
                 self._on_region(region)

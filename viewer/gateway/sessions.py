@@ -21,11 +21,13 @@ import aiohttp
 from aiohttp import web
 
 import viewer
-from viewer import Habits, LoginRefused
+from viewer import Client, Habits, LoginRefused
 
 from .link import Link
+from .watching import Vector, watch
 
 log = logging.getLogger("gateway")
+WATCHER_LINGER = 10.0
 LINGER = 60.0  # seconds a session outlives its browser's connection
 
 
@@ -37,11 +39,16 @@ class GuestsUnwelcome(Exception):
     """This grid has no guest accounts."""
 
 
-class Session:
-    """One login: its link, the token that opens the next socket, and the timer that ends it."""
+class SpectatorsUnwelcome(Exception):
+    """This grid is not shown to who does not come in."""
 
-    def __init__(self, sessions: Sessions, link: Link) -> None:
+
+class Session:
+    """One login (or one spectator): its link, the token that opens the next socket, and the timer that ends it."""
+
+    def __init__(self, sessions: Sessions, link: Link, watches: bool) -> None:
         self.link = link
+        self.watches = watches
         self.token = ""
         self._sessions = sessions
         self._timer: asyncio.TimerHandle | None = None
@@ -49,7 +56,9 @@ class Session:
     def linger(self) -> None:
         """Nobody is connected: end after a while."""
         self.hold()
-        self._timer = asyncio.get_running_loop().call_later(self._sessions.linger, self._sessions.end, self)
+        # A spectator who comes back has lost nothing; the place is for the next.
+        patience = min(self._sessions.linger, WATCHER_LINGER) if self.watches else self._sessions.linger
+        self._timer = asyncio.get_running_loop().call_later(patience, self._sessions.end, self)
 
     def hold(self) -> None:
         """Somebody is connected."""
@@ -62,14 +71,23 @@ class Sessions:
     """All sessions, by token."""
 
     def __init__(
-        self, grid: str, http: aiohttp.ClientSession, secret: str | None, most: int, linger: float = LINGER
+        self,
+        grid: str,
+        http: aiohttp.ClientSession,
+        secret: str | None,
+        most: int,
+        linger: float = LINGER,
+        watching: tuple[str, int] = ("", 0),
     ) -> None:
+        """``secret`` makes accounts for guests; ``watching``: the secret that opens views for so many spectators."""
         self.grid = grid
         self.count: Counter[str] = Counter()
         self.linger = linger
         self._http = http
         self._secret = secret
         self._most = most
+        self._watching, self._most_watching = watching
+        self._starting = 0
         self._entering = 0
         self._by_token: dict[str, Session] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -93,12 +111,35 @@ class Sessions:
             )
         finally:
             self._entering -= 1
-        session = Session(self, Link(client, self.count))
+        self.count["logins"] += 1
+        return self._begin(client)
+
+    def _begin(self, client: Client, watches: bool = False) -> Session:
+        session = Session(self, Link(client, self.count), watches)
         self._renew(session)
         client.on("closed", lambda reason: self.end(session))
         session.linger()
-        self.count["logins"] += 1
         return session
+
+    @property
+    def spectators(self) -> bool:
+        """Whether people may watch without coming in."""
+        return bool(self._watching) and self._most_watching > 0
+
+    async def watch(self, place: tuple[str, Vector] | None) -> Session:
+        """Begin to watch. Raises ``SpectatorsUnwelcome``, ``Full``, and what ``watching.watch`` raises."""
+        if not self.spectators:
+            raise SpectatorsUnwelcome
+        watching = sum(session.watches for session in self._by_token.values()) + self._starting
+        if watching >= self._most_watching:
+            raise Full
+        self._starting += 1
+        try:
+            client = await watch(self.grid, self._http, self._watching, place, Habits(draw_distance=256.0))
+        finally:
+            self._starting -= 1
+        self.count["spectators"] += 1
+        return self._begin(client, watches=True)
 
     async def guest(self, name: str) -> tuple[str, str, str]:
         """Make an account for a guest; its first name, last name and password, which nobody else ever learns.

@@ -10,13 +10,13 @@ const app = document.getElementById("app")!;
 
 async function begin(grid: Grid): Promise<void> {
   app.classList.add("outside");
-  const token = await askLogin(app, grid);
+  const ticket = await askLogin(app, grid);
   app.classList.remove("outside");
   const canvas = h("canvas", { id: "view", tabindex: "0", role: "application", "aria-label": texts.world });
   app.replaceChildren(canvas);
   let end: string;
   try {
-    end = await enter(app, canvas, token);
+    end = await enter(app, canvas, ticket, grid);
   } catch (error) {
     console.error(error);
     end = texts.login.noWebGL;
@@ -29,5 +29,5 @@ async function begin(grid: Grid): Promise<void> {
 }
 
 askGrid()
-  .catch(() => ({ name: texts.title, guests: false }))
+  .catch(() => ({ name: texts.title, guests: false, spectators: false }))
   .then(begin);

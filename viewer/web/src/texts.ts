@@ -11,6 +11,7 @@ export const texts = {
     entering: "Entering…",
     asGuest: "Come as a guest",
     withAccount: "Use an account",
+    watch: "Just look around",
     place: (place: string) => `You will arrive in ${place}.`,
     problems: {
       refused: "The grid said no.",
@@ -18,6 +19,7 @@ export const texts = {
       full: "Too many people are here just now. Try again in a moment.",
       busy: "Too many tries. Wait a moment.",
       guests: "This grid asks for an account.",
+      spectators: "This grid is not shown to spectators.",
       name: "Please choose another name: letters, digits and spaces, 31 at most.",
       form: "Please fill in every field.",
       network: "No connection to the grid's page.",
@@ -32,6 +34,7 @@ export const texts = {
     again: "Enter again",
     tooFast: "Slower, please.",
     teleporting: (place: string) => `Teleporting to ${place}…`,
+    watching: (place: string) => `You are looking at ${place}. Nobody sees you here.`,
     arrived: (place: string) => `Welcome to ${place}.`,
   },
   chat: {
@@ -89,8 +92,18 @@ export const texts = {
     figures: "Figures",
     help: "Help",
     leave: "Leave",
+    comeIn: "Come in",
+    fast: "Fast",
     sun: "Sun",
     suns: { region: "Region's time", morning: "Morning", noon: "Noon", evening: "Evening", night: "Night" },
+  },
+  share: {
+    button: "Share",
+    heading: "The address of this place",
+    copied: "Copied: the address of this place",
+    address: "Address",
+    watchers: "Whoever opens it sees this place at once, without an account.",
+    visitors: "Whoever opens it and logs in arrives here.",
   },
   map: {
     heading: "World map: where to?",

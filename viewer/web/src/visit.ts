@@ -1,5 +1,7 @@
 /** One visit: the connection, the world it tells of, and what the person does in it. */
+import { Vector3 } from "three";
 import { Handle } from "./handle";
+import type { Grid, Ticket } from "./net/api";
 import * as frames from "./net/frames";
 import { Connection, type Told } from "./net/socket";
 import { FollowCamera } from "./scene/camera";
@@ -13,16 +15,19 @@ import { Controls } from "./ui/controls";
 import { h } from "./ui/dom";
 import { MiniMap, WorldMap } from "./ui/map";
 import { Banner, Figures, helpPanel } from "./ui/panels";
-import { World } from "./world/world";
+import { shareButton } from "./ui/share";
+import { Ghost } from "./world/ghost";
+import { World, type Region } from "./world/world";
 
 /** Run a visit until it ends; resolves with the words that say how. Throws when nothing can be drawn. */
-export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string): Promise<string> {
+export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watching }: Ticket, grid: Grid): Promise<string> {
   const stage = new Stage(canvas);
   const sky = new Sky(stage.scene, !stage.software);
   const water = new Water(stage.scene, sky);
   const world = new World(stage);
   const camera = new FollowCamera(stage.camera);
   const state = (window.mainland = new Handle(app, world, stage, sky));
+  const ghost = watching ? new Ghost() : null;
   const began = performance.now();
   const now = () => performance.now() / 1000;
 
@@ -60,7 +65,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   const toggle = (what: "fly" | "run") => {
     pressed[what] = !pressed[what];
     bar[what].setAttribute("aria-pressed", String(pressed[what]));
-    connection.send(what, { on: pressed[what] });
+    if (!ghost) connection.send(what, { on: pressed[what] });
   };
   const sits = () => {
     const playing = world.me?.figure?.playing;
@@ -68,7 +73,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   };
   const bar = {
     fly: button(texts.bar.fly, () => toggle("fly"), true),
-    run: button(texts.bar.run, () => toggle("run"), true),
+    run: button(ghost ? texts.bar.fast : texts.bar.run, () => toggle("run"), true),
     sit: button(texts.bar.sit, () => connection.send(sits() ? "stand" : "sit")),
     map: button(texts.bar.map, () => connection.send("map")),
     figures: button(texts.bar.figures, () => figures.toggle()),
@@ -76,6 +81,14 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   };
   const leave = h("button", { type: "button" }, texts.bar.leave);
   leave.onclick = () => connection.leave();
+  const comeIn = h("button", { type: "button", class: "main" }, texts.bar.comeIn);
+  comeIn.onclick = () => {
+    connection.leave();
+    const address = location.pathname + location.hash;
+    if (location.search) location.assign(address);
+    else location.reload();
+  };
+  const share = shareButton(grid.spectators, () => canvas.focus());
   const sun = h("select", { "aria-label": texts.bar.sun }, ...Object.entries(texts.bar.suns).map(([value, label]) => h("option", { value }, label)));
   let regionSun: [number, number, number] = [0.5, 0, 0.87];
   const setSun = () => {
@@ -86,16 +99,18 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   sun.onchange = setSun;
 
   const controls = new Controls(canvas, camera, {
-    keys: (flags, yaw) => connection.send("keys", { flags, yaw }),
+    keys: (flags, yaw) => ghost || connection.send("keys", { flags, yaw }),
     act: (what) => {
-      if (what === "chat") chat.input.focus();
-      else if (what === "map") connection.send("map");
-      else if (what === "figures") figures.toggle();
+      if (what === "figures") figures.toggle();
       else if (what === "help") help.showModal();
+      else if (what === "run") toggle(what);
+      else if (ghost) return;
+      else if (what === "chat") chat.input.focus();
+      else if (what === "map") connection.send("map");
       else toggle(what);
     },
     click: (at, shift) => {
-      const thing = world.pick(at);
+      const thing = ghost ? null : world.pick(at);
       if (!thing) return;
       asked.expect(now());
       connection.send(shift ? "sit" : "touch", { n: thing.n });
@@ -108,11 +123,12 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     state.touched();
   };
   state.leave = () => connection.leave();
-  app.append(
-    place, minimap.root, figures.root, chat.root,
-    h("nav", { class: "bar card", "aria-label": texts.bar.label }, bar.fly, bar.run, bar.sit, bar.map, bar.figures, sun, bar.help, leave),
-    controls.stick, asked.root, banner.root, map.root, help,
-  );
+  const actions = ghost
+    ? [bar.run, bar.figures, sun, share.button, bar.help, comeIn, leave]
+    : [bar.fly, bar.run, bar.sit, bar.map, bar.figures, sun, share.button, bar.help, leave];
+  app.append(place, minimap.root, figures.root, h("nav", { class: "bar card", "aria-label": texts.bar.label }, ...actions));
+  if (!ghost) app.append(chat.root, asked.root, map.root);
+  app.append(controls.stick, banner.root, share.dialog, help);
   canvas.focus();
   banner.say(texts.status.arriving);
   const wanted = new URLSearchParams(location.search).get("sun");
@@ -129,7 +145,8 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
       chat.clear();
       asked.clear();
       world.agent = told.agent;
-      document.title = `${told.name} · ${told.grid}`;
+      document.title = ghost ? told.grid : `${told.name} · ${told.grid}`;
+      lastCamera = "";
       controls.again();
     },
     region: (told) => {
@@ -139,6 +156,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     "region-gone": (told) => world.regionGone(told.at),
     here: (told) => {
       world.hereIs(told);
+      ghost?.begin(told.position);
       if (state.standing === null) controls.yaw = told.yaw;
       if (told.name !== regionName && state.standing !== null) banner.say(texts.status.arrived(told.name), 3);
       regionName = told.name;
@@ -202,6 +220,11 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
   let fps = 0;
   let nextPanel = 0;
   let lastBytes = 0;
+  let nextLook = 0;
+  let lastCamera = "";
+  const spot = new Vector3();
+  const towards = new Vector3();
+  const local = new Vector3(); // where one is, in the region
   const frame = () => {
     if (over) {
       stage.renderer.setAnimationLoop(null);
@@ -216,7 +239,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     const shown = state.stopped ?? time;
     world.step(time, shown, dt);
     const home = world.regions.get(world.here);
-    const me = world.me?.figure?.root.position;
+    const me = whereabouts(home, dt);
     if (!state.place() && me) camera.step(me, controls.yaw, (controls.flags & 0xf) !== 0, world.ground, dt);
     water.step(stage.camera.position, home?.water ?? 20, shown);
     sky.step(stage.camera.position, state.fixed ? stage.camera.position : (me ?? stage.camera.position), shown, dt);
@@ -225,10 +248,14 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
       state.frames++;
       if (state.standing === null) {
         state.standing = performance.now() - began;
-        banner.say(texts.status.arrived(regionName), 3);
+        banner.say(ghost ? texts.status.watching(regionName) : texts.status.arrived(regionName), ghost ? 8 : 3);
       }
     }
-    minimap.draw(world, stats.map ?? [], controls.yaw, time);
+    if (ghost && time > nextLook) {
+      nextLook = time + 0.25;
+      tellCamera(home);
+    }
+    minimap.draw(world, home, local.copy(me ?? local).sub(home?.group.position ?? local), stats.map ?? [], controls.yaw, time);
     if (time > nextPanel) {
       const rate = (connection.bytes - lastBytes) / 1024 / 0.5;
       lastBytes = connection.bytes;
@@ -237,13 +264,33 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
     }
   };
 
+  /** Where one is, in the scene: the own figure, or what a spectator's camera turns around. */
+  const whereabouts = (home: Region | undefined, dt: number): Vector3 | undefined => {
+    if (!ghost) return world.me?.figure?.root.position;
+    if (!home?.heights) return undefined;
+    spot.copy(ghost.position).add(home.group.position);
+    ghost.step(controls.flags, controls.yaw, pressed.run, world.ground(spot.x, spot.y), dt);
+    return spot.copy(ghost.position).add(home.group.position);
+  };
+
+  /** A region chooses by the camera what to show first. */
+  const tellCamera = (home: Region | undefined) => {
+    if (!home || state.standing === null) return;
+    stage.camera.getWorldDirection(towards);
+    const at = stage.camera.position.clone().sub(home.group.position).toArray();
+    const told = [...at, ...towards.toArray()].map((value) => Math.round(value * 20) / 20);
+    if (told.join() === lastCamera) return;
+    lastCamera = told.join();
+    connection.send("look", { at: told.slice(0, 3), towards: told.slice(3) });
+  };
+
   const panel = (rate: number) => {
     bar.sit.textContent = sits() ? texts.bar.stand : texts.bar.sit;
-    const p = world.me?.motion.position;
-    const spot = p ? `${Math.round(p.x)}, ${Math.round(p.y)}, ${Math.round(p.z)}` : "–";
-    place.textContent = `${regionName} ${spot}`;
-    if (p && state.standing !== null) {
-      const address = `#${encodeURIComponent(regionName)}/${spot.split(", ").join("/")}`;
+    const p = state.standing === null ? null : local;
+    const written = p ? `${Math.round(p.x)}, ${Math.round(p.y)}, ${Math.round(p.z)}` : "–";
+    place.textContent = `${regionName} ${written}`;
+    if (p) {
+      const address = `#${encodeURIComponent(regionName)}/${written.split(", ").join("/")}`;
       if (location.hash !== address) history.replaceState(null, "", address);
     }
     const info = stage.renderer.info.render;
@@ -253,7 +300,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, token: string
       draws: String(info.calls),
       triangles: info.triangles.toLocaleString(),
       region: regionName,
-      position: spot,
+      position: written,
       dilation: number(stats.dilation, 2),
       frames: number(stats.frames, 1),
       ping: `${number(stats.ping, 1)} ms`,

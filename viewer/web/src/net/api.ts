@@ -2,6 +2,13 @@
 export interface Grid {
   name: string;
   guests: boolean;
+  spectators: boolean;
+}
+
+/** What opens the socket, and whether it is for looking only. */
+export interface Ticket {
+  token: string;
+  watching: boolean;
 }
 
 export interface Place {
@@ -25,14 +32,23 @@ export async function grid(): Promise<Grid> {
   return (await fetch("api/grid")).json();
 }
 
-/** Log in; the token that opens the socket. Throws LoginProblem. */
-export async function login(who: Who, place: Place | null): Promise<string> {
+/** Log in. Throws LoginProblem. */
+export async function login(who: Who, place: Place | null): Promise<Ticket> {
+  return { token: await ask("api/login", { ...who, place }), watching: false };
+}
+
+/** Look, without an account. Throws LoginProblem. */
+export async function watch(place: Place | null): Promise<Ticket> {
+  return { token: await ask("api/watch", { place }), watching: true };
+}
+
+async function ask(path: string, form: unknown): Promise<string> {
   let reply: Response;
   try {
-    reply = await fetch("api/login", {
+    reply = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ ...who, place }),
+      body: JSON.stringify(form),
     });
   } catch {
     throw new LoginProblem("network", "");

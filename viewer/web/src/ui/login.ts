@@ -1,11 +1,11 @@
-import { type Grid, login, LoginProblem, placeInAddress, type Who } from "../net/api";
+import { type Grid, login, LoginProblem, placeInAddress, type Ticket, watch, type Who } from "../net/api";
 import { texts } from "../texts";
 import { h } from "./dom";
 
 const KEPT = "mainland.name";
 
-/** Ask who comes, and log in; resolves with the token that opens the socket. */
-export function askLogin(app: HTMLElement, grid: Grid): Promise<string> {
+/** Ask who comes, and log in. An address with `?watch` asks nothing: whoever opens it looks at the place in it. */
+export function askLogin(app: HTMLElement, grid: Grid): Promise<Ticket> {
   const t = texts.login;
   return new Promise((resolve) => {
     let asGuest = grid.guests;
@@ -25,6 +25,7 @@ export function askLogin(app: HTMLElement, grid: Grid): Promise<string> {
     );
     const other = h("button", { type: "button", class: "link" });
     const enter = h("button", { type: "submit", class: "main" }, t.enter);
+    const look = h("button", { type: "button", class: "link", hidden: !grid.spectators }, t.watch);
     const problem = h("p", { role: "alert", class: "problem" });
     const place = placeInAddress();
     const form = h(
@@ -37,6 +38,7 @@ export function askLogin(app: HTMLElement, grid: Grid): Promise<string> {
       problem,
       enter,
       other,
+      look,
     );
     const show = () => {
       for (const [part, on] of [[guest, asGuest], [account, !asGuest]] as const) {
@@ -51,29 +53,37 @@ export function askLogin(app: HTMLElement, grid: Grid): Promise<string> {
       asGuest = !asGuest;
       show();
     };
-    form.onsubmit = async (event) => {
-      event.preventDefault();
-      const data = Object.fromEntries(new FormData(form)) as Record<string, string>;
-      const who: Who = asGuest ? { guest: data.guest } : { first: data.first, last: data.last, password: data.password };
-      enter.disabled = true;
+    const attempt = async (begin: () => Promise<Ticket>) => {
+      enter.disabled = look.disabled = true;
       enter.textContent = t.entering;
       problem.textContent = "";
       try {
-        const token = await login(who, place);
-        localStorage.setItem(KEPT, JSON.stringify({ ...kept, ...data, password: "" }));
+        const ticket = await begin();
         form.remove();
-        resolve(token);
+        resolve(ticket);
       } catch (error) {
         if (!(error instanceof LoginProblem)) throw error;
         // A refusal brings the grid's own words.
         problem.textContent = (error.title === "refused" && error.message) || (t.problems[error.title] ?? t.problems.grid);
         form.querySelector<HTMLInputElement>(asGuest ? "[name=guest]" : "[name=password]")!.focus();
       } finally {
-        enter.disabled = false;
+        enter.disabled = look.disabled = false;
         enter.textContent = t.enter;
       }
     };
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const data = Object.fromEntries(new FormData(form)) as Record<string, string>;
+      const who: Who = asGuest ? { guest: data.guest } : { first: data.first, last: data.last, password: data.password };
+      void attempt(async () => {
+        const ticket = await login(who, place);
+        localStorage.setItem(KEPT, JSON.stringify({ ...kept, ...data, password: "" }));
+        return ticket;
+      });
+    };
+    look.onclick = () => void attempt(() => watch(place));
     app.append(form);
     show();
+    if (grid.spectators && new URLSearchParams(location.search).has("watch")) look.click();
   });
 }

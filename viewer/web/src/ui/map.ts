@@ -1,4 +1,5 @@
-import type { World } from "../world/world";
+import type { Vector3 } from "three";
+import type { Region, World } from "../world/world";
 import { texts } from "../texts";
 import { h } from "./dom";
 
@@ -28,13 +29,11 @@ export class MiniMap {
   private pictures = new Map<Float32Array, HTMLCanvasElement>();
   private next = 0;
 
-  draw(world: World, dots: [string, number, number][], yaw: number, now: number): void {
-    if (now < this.next || !world.me) return;
+  /** `p` is the middle, in metres of the region whose corner is `home`. */
+  draw(world: World, home: Region | undefined, p: Vector3 | undefined, dots: [string, number, number][], yaw: number, now: number): void {
+    if (now < this.next || !p || !home) return;
     this.next = now + 0.15;
-    const home = world.regions.get(world.me.region);
-    if (!home) return;
     const scale = SIZE / SPAN;
-    const p = world.me.motion.position;
     const [x, y] = [home.at[0] + p.x, home.at[1] + p.y];
     const pen = this.pen;
     const place = (gx: number, gy: number): [number, number] => [SIZE / 2 + (gx - x) * scale, SIZE / 2 - (gy - y) * scale];
