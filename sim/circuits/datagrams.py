@@ -9,6 +9,11 @@ kernel's structures are laid out by hand:
 
 An address is one integer everywhere in the sim: its *key*, `address << 16 | port`.
 
+    struct cmsghdr (24 bytes, 3 u64)   u64 length 18; i32 level 17, type 103 (UDP_SEGMENT); u16 bytes of a segment
+
+Datagrams of one length to one address, one behind the other in the buffer (the last may be shorter), are handed over as
+one that the kernel cuts up: the way down its layers is what a datagram costs. Where it cannot, they go one by one.
+
 Outgoing datagrams are appended to one buffer (`Outgoing`), by Python through `queue` or by kernels that pack straight
 into its arrays, and leave together in `flush`.
 """
@@ -33,6 +38,9 @@ _recvmmsg: Any = types.ExternalFunction(
 )
 _sendmmsg: Any = types.ExternalFunction("sendmmsg", types.int32(types.int32, types.uint64, types.uint32, types.int32))
 _DONTWAIT = 0x40
+SEGMENTS, SEGMENTS_BYTES = 40, 60_000  # handed over as one at most
+_UDP_SEGMENT = 103
+_SEGMENT = np.uint64(17 | _UDP_SEGMENT << 32)
 TAKEN = -2  # the length of a datagram that was dealt with already
 Sift = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
 _TRUNCATED = 0x20
@@ -80,17 +88,41 @@ def _receive(fd, buffer, names, headers, vectors, keys, lengths):  # pragma: no 
 
 
 @njit(cache=True, nogil=True)
-def _send(fd, count, buffer, offsets, lengths, keys, names, headers, vectors):  # pragma: no cover - compiled
-    """Send `count` datagrams; returns how many the kernel refused."""
+def _together(first, count, offsets, lengths, keys):  # pragma: no cover - compiled
+    """How many datagrams from `first` on can be handed over as one."""
+    size = lengths[first]
+    end = offsets[first] + size
+    n = 1
+    while first + n < count and n < SEGMENTS:
+        j = first + n
+        if keys[j] != keys[first] or offsets[j] != end or lengths[j] > size:
+            break
+        end += lengths[j]
+        if end - offsets[first] > SEGMENTS_BYTES:
+            break
+        n += 1
+        if lengths[j] < size:
+            break
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _send(
+    fd, count, segment, buffer, offsets, lengths, keys, names, headers, vectors, controls, starts
+):  # pragma: no cover - compiled
+    """Send `count` datagrams; returns how many the kernel refused. `segment`: whether it can cut one up."""
     base, name_base = np.uint64(buffer.ctypes.data), np.uint64(names.ctypes.data)
     vector_base, header_base = np.uint64(vectors.ctypes.data), np.uint64(headers.ctypes.data)
+    control_base = np.uint64(controls.ctypes.data)
     batch = len(headers)
     start = 0
     refused = 0
     while start < count:
-        n = min(batch, count - start)
-        for i in range(n):
-            j = start + i
+        n = 0
+        j = start
+        while n < batch and j < count:
+            i = n
+            several = _together(j, count, offsets, lengths, keys) if segment else 1
             key = keys[j]
             name = names[i]
             name[0] = 2  # AF_INET, little endian as the machine's
@@ -102,7 +134,7 @@ def _send(fd, count, buffer, offsets, lengths, keys, names, headers, vectors):  
             name[6] = np.uint8((key >> np.uint64(24)) & np.uint64(255))
             name[7] = np.uint8((key >> np.uint64(16)) & np.uint64(255))
             vectors[i, 0] = base + np.uint64(offsets[j])
-            vectors[i, 1] = np.uint64(lengths[j])
+            vectors[i, 1] = np.uint64(offsets[j + several - 1] + lengths[j + several - 1] - offsets[j])
             headers[i, 0] = name_base + np.uint64(16 * i)
             headers[i, 1] = 16
             headers[i, 2] = vector_base + np.uint64(16 * i)
@@ -111,14 +143,32 @@ def _send(fd, count, buffer, offsets, lengths, keys, names, headers, vectors):  
             headers[i, 5] = 0
             headers[i, 6] = 0
             headers[i, 7] = 0
+            if several > 1:
+                headers[i, 4] = control_base + np.uint64(24 * i)
+                headers[i, 5] = 24
+                controls[i, 0] = 18
+                controls[i, 1] = _SEGMENT
+                controls[i, 2] = np.uint64(lengths[j])
+            starts[i] = j
+            n += 1
+            j += several
+        starts[n] = j
         done = 0
         while done < n:
             sent = _sendmmsg(fd, header_base + np.uint64(64 * done), np.uint32(n - done), np.int32(_DONTWAIT))
-            if sent <= 0:  # the first of the rest was refused (full buffer, unreachable): lost, as UDP may lose
-                refused += 1
+            if sent <= 0:
+                # The first of the rest was refused: full buffer, unreachable, or a device that cannot cut. One by one,
+                # then; what is refused again is lost, as UDP may lose.
+                headers[done, 4] = 0
+                headers[done, 5] = 0
+                for k in range(starts[done], starts[done + 1]):
+                    vectors[done, 0] = base + np.uint64(offsets[k])
+                    vectors[done, 1] = np.uint64(lengths[k])
+                    if _sendmmsg(fd, header_base + np.uint64(64 * done), np.uint32(1), np.int32(_DONTWAIT)) <= 0:
+                        refused += 1
                 sent = 1
             done += sent
-        start += n
+        start = j
     return refused
 
 
@@ -173,6 +223,15 @@ class Outgoing:
         self.count, self.used = end, self.used + size
 
 
+def _can_segment(udp: socket.socket) -> bool:
+    """Whether the kernel cuts datagrams up: Linux since 4.18. Asking for segments of no length changes nothing."""
+    try:
+        udp.setsockopt(socket.SOL_UDP, _UDP_SEGMENT, 0)
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
 class DatagramSocket:
     """One bound UDP socket. `OSError` when the address is taken."""
 
@@ -196,6 +255,9 @@ class DatagramSocket:
         self._out_names = np.zeros((BATCH, 16), np.uint8)
         self._out_headers = np.zeros((BATCH, 8), np.uint64)
         self._out_vectors = np.zeros((BATCH, 2), np.uint64)
+        self._out_controls = np.zeros((BATCH, 3), np.uint64)
+        self._out_starts = np.zeros(BATCH + 1, np.int64)
+        self._segment = _can_segment(self._socket)
 
     def receive(self, sift: Sift | None = None, limit: int = 8192) -> Iterator[tuple[int, memoryview | None]]:
         """What has arrived, as (key, bytes); None for one too large. The bytes are valid until the next is taken.
@@ -227,8 +289,8 @@ class DatagramSocket:
         if count == 0:
             return 0, 0, 0
         refused = _send(
-            self._socket.fileno(), count, out.buffer, out.offsets, out.lengths, out.keys,
-            self._out_names, self._out_headers, self._out_vectors,
+            self._socket.fileno(), count, self._segment, out.buffer, out.offsets, out.lengths, out.keys,
+            self._out_names, self._out_headers, self._out_vectors, self._out_controls, self._out_starts,
         )  # fmt: skip
         out.count = 0
         out.used = 0

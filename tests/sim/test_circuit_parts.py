@@ -92,3 +92,38 @@ def test_a_flood_does_not_hold_the_frame() -> None:
     finally:
         one.close()
         two.close()
+
+
+@pytest.mark.parametrize("segment", [True, False])
+def test_datagrams_handed_over_as_one_arrive_as_they_were(segment: bool) -> None:
+    """Runs of one length, a shorter last one, a longer one, another address in between, and more than one call takes."""
+    here, there, elsewhere = (DatagramSocket("127.0.0.1", 0) for _ in range(3))
+    here._segment = here._segment and segment
+    sizes = [300] * 5 + [120] + [120] * 3 + [1150] * 60 + [40, 41, 41, 7]
+    sent: dict[int, list[bytes]] = {there.port: [], elsewhere.port: []}
+    try:
+        for n, size in enumerate(sizes):
+            to = elsewhere if n in (3, 30, 31) else there
+            data = bytes((n * 7 + k) & 255 for k in range(size))
+            here.outgoing.queue(key_of("127.0.0.1", to.port), data)
+            sent[to.port].append(data)
+        assert here.flush() == (len(sizes), sum(sizes), 0)
+        for to in (there, elsewhere):
+            assert [bytes(data) for _, data in to.receive() if data is not None] == sent[to.port]
+    finally:
+        for end in (here, there, elsewhere):
+            end.close()
+
+
+def test_what_the_kernel_will_not_cut_goes_one_by_one() -> None:
+    """Port 0 is nowhere: all are refused, counted, and the ones behind them still leave."""
+    here, there = DatagramSocket("127.0.0.1", 0), DatagramSocket("127.0.0.1", 0)
+    try:
+        for _ in range(4):
+            here.outgoing.queue(key_of("127.0.0.1", 0), b"x" * 50)
+        here.outgoing.queue(key_of("127.0.0.1", there.port), b"still here")
+        assert here.flush() == (5, 210, 4)
+        assert [bytes(data) for _, data in there.receive() if data is not None] == [b"still here"]
+    finally:
+        here.close()
+        there.close()
