@@ -144,6 +144,7 @@ async def run_region(settings: Settings) -> None:
     opening.result()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 1_000_000)  # `frame.py` says when everything is looked through
     say(event="ready", region=settings.name, pid=os.getpid(), port=sim.port)
     await sim.run()
     await sim.close()
