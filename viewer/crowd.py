@@ -39,6 +39,7 @@ from .errors import ViewerError
 from .login import Session, request_session
 
 TICK = 0.02  # seconds
+ACQUAINTED = 0.99
 NEAR = 24.0  # metres within which the stopwatch has its own column
 LOCAL_IDS = 1 << 20  # ids of avatars told apart a region
 TIMES = 5000  # milliseconds the stopwatch runs at most
@@ -228,6 +229,13 @@ class Crowd:
         """How many are in."""
         return int((self.bots["state"] == kernels.LIVE).sum())
 
+    @property
+    def acquainted(self) -> float:
+        """The share of pairs of who is in that one has heard of the other's movements."""
+        live = np.flatnonzero(self.bots["state"] == kernels.LIVE)
+        pairs = len(live) * (len(live) - 1)
+        return int(np.count_nonzero(self._met[np.ix_(live, live)])) / pairs if pairs else 1.0
+
     def begin(self) -> None:
         """Count and time from now on."""
         names = (
@@ -339,13 +347,15 @@ async def run(
     chat_every: float = 30.0,
     logins_at_once: int = 8,
     settle: float = 5.0,
+    acquaint: float = 0.0,
     on_ready: Callable[[Crowd], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> dict[str, Any]:
     """Log `count` in, let them live `seconds`, log them out; what they saw.
 
     `accounts` must exist (default: `bots.numbered`). With `region`, each starts at a random spot of it; else where it
-    was last. `settle` seconds after the last login are not counted. `on_ready(crowd)` is called when counting begins.
+    was last. `settle` seconds after the last login are not counted, nor those, `acquaint` at most, until nearly all have
+    heard of nearly all others, as they do in one region. `on_ready(crowd)` is called when counting begins.
     """
     open_files(count)
     people = list(accounts if accounts is not None else numbered(count))[:count]
@@ -368,6 +378,10 @@ async def run(
                 await asyncio.sleep(0.1)
         arriving = monotonic() - began
         await _until(end, settle)
+        latest = monotonic() + acquaint
+        while crowd.acquainted < ACQUAINTED and monotonic() < latest and not end.is_set():
+            await _until(end, 0.5)
+        acquainting, acquainted = monotonic() - began, crowd.acquainted
         crowd.begin()
         if on_ready is not None:
             on_ready(crowd)
@@ -378,7 +392,12 @@ async def run(
         done.set()
         await ticking
         await crowd.leave()
-    return {**report, "arriving_seconds": round(arriving, 2)}
+    return {
+        **report,
+        "arriving_seconds": round(arriving, 2),
+        "acquainted": round(acquainted, 4),
+        "acquainting_seconds": round(acquainting, 2),
+    }
 
 
 async def _until(end: asyncio.Event, seconds: float) -> None:
@@ -407,6 +426,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--chat-every", type=float, default=30.0, help="seconds between lines of one; 0: silence")
     parser.add_argument("--logins-at-once", type=int, default=8)
     parser.add_argument("--settle", type=float, default=5.0, help="seconds after the last login that are not counted")
+    parser.add_argument("--acquaint", type=float, default=0.0, help="seconds at most to wait until nearly all know all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--announce", action="store_true", help="say on stderr when all are in and counting begins")
     given = parser.parse_args(arguments)
@@ -419,7 +439,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run(
             given.login_uri, given.count, given.seconds, accounts=numbered(given.count, given.first, given.password),
             region=given.region, seed=given.seed, per_second=given.per_second, rate=given.rate,
-            chat_every=given.chat_every, logins_at_once=given.logins_at_once, settle=given.settle, on_ready=announce,
+            chat_every=given.chat_every, logins_at_once=given.logins_at_once, settle=given.settle,
+            acquaint=given.acquaint, on_ready=announce,
         )
     )  # fmt: skip
     print(json.dumps(report))
