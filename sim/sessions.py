@@ -21,7 +21,7 @@ from uuid import UUID
 from protocol.appearance import DEFAULT_VISUAL_PARAMS, default_texture_entry
 from protocol.message import Message
 from sim.caps.event_queue import EventQueue
-from sim.world.agent import Agent, Vector
+from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Vector
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -99,8 +99,10 @@ class Sessions:
         if not isinstance(look, dict):
             return
         try:
-            agent.appearance.texture_entry = base64.b64decode(look.get("texture_entry", ""), validate=True)
-            agent.appearance.visual_params = base64.b64decode(look.get("visual_params", ""), validate=True)
+            texture_entry = base64.b64decode(look.get("texture_entry", ""), validate=True)
+            visual_params = base64.b64decode(look.get("visual_params", ""), validate=True)
+            agent.appearance.texture_entry = texture_entry if len(texture_entry) <= TEXTURE_ENTRY_LIMIT else b""
+            agent.appearance.visual_params = visual_params[:255]
         except (binascii.Error, TypeError):
             log.warning("unreadable appearance handed over for %s", agent.name)
         size = look.get("size")

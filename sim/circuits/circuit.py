@@ -27,6 +27,7 @@ SEEN_LIMIT = 4096
 UNACKED_LIMIT = 8 << 20
 # A viewer may collect acks for up to two seconds, a library sends them at once: the round trip decides within these.
 MIN_RESEND, MAX_RESEND = 0.6, 4.0
+FIRST_RESEND = 1.0  # until a round trip has been measured
 
 
 @dataclass(slots=True)
@@ -137,6 +138,7 @@ class Circuit:
     def acknowledged(self, sequence: int, now: float) -> None:
         pending = self.unacked.pop(sequence, None)
         if pending is None:
+            self.circuits.flights.acknowledged(self.slot, sequence)
             return
         self.unacked_bytes -= len(pending.body)
         if pending.tries == 1:  # Karn: the ack of a resent packet says nothing about the round trip
@@ -151,11 +153,12 @@ class Circuit:
         else:
             self.round_trip_deviation += 0.25 * (abs(self.round_trip - sample) - self.round_trip_deviation)
             self.round_trip += 0.125 * (sample - self.round_trip)
+        self.circuits.patience[self.slot] = self.resend_after
 
     @property
     def resend_after(self) -> float:
         if self.round_trip == 0.0:
-            return 1.0
+            return FIRST_RESEND
         return min(max(self.round_trip + 4 * self.round_trip_deviation, MIN_RESEND), MAX_RESEND)
 
     # --- keeping

@@ -19,9 +19,10 @@ from protocol import packet
 from protocol.errors import ProtocolError
 from protocol.message import Message, decode, encode
 from sim import handlers
-from sim.circuits.circuit import UNACKED_LIMIT, Circuit
+from sim.circuits.circuit import FIRST_RESEND, UNACKED_LIMIT, Circuit
 from sim.circuits.datagrams import DatagramSocket, address_of
 from sim.circuits.fastpath import FastPath
+from sim.circuits.flights import Flights
 from sim.circuits.throttle import CATEGORIES, DEFAULT
 from sim.world.agent import Agent
 
@@ -48,8 +49,10 @@ class Circuits:
         self.sequences = np.zeros(64, np.uint32)
         self.keys = np.zeros(64, np.uint64)
         self.rates = np.zeros(64, np.float64)  # bytes a second of updates a viewer takes
+        self.patience = np.zeros(64, np.float64)  # seconds after which what is not acknowledged counts as lost
         self._free = list(range(63, -1, -1))
         self.fast = FastPath()
+        self.flights = Flights()
         self._ack_due: set[Circuit] = set()
         self._outbox: list[tuple[int, bytes]] = []
         self._coded: dict[bytes, bytes] = {}  # of this frame
@@ -78,15 +81,15 @@ class Circuits:
                 self.metrics.count("packets_dropped", label="malformed")
 
     def _sift(self, count: int, buffer: np.ndarray, keys: np.ndarray, lengths: np.ndarray) -> None:
-        """Plain AgentUpdates, which are nearly everything a crowd sends, never become messages."""
+        """Plain AgentUpdates and PacketAcks, nearly everything a crowd sends, never become messages."""
         world = self.sim.world
-        taken, size, over = self.fast.take(
-            count, buffer, keys, lengths, world.avatars.rows, self.clock.now(), world.time
+        taken, size, updates, over = self.fast.take(
+            count, buffer, keys, lengths, world.avatars.rows, self.flights.table, self.clock.now(), world.time
         )
         if taken:
             self.metrics.plain["packets_in"] += taken
             self.metrics.plain["bytes_in"] += size
-            self.metrics.plain["agent_updates"] += taken - over
+            self.metrics.plain["agent_updates"] += updates - over
             if over:
                 self.metrics.count("messages_dropped", over, label=f"rate {handlers.CONTROL.name}")
 
@@ -261,11 +264,14 @@ class Circuits:
             self.sequences = np.resize(self.sequences, 2 * old)
             self.keys = np.resize(self.keys, 2 * old)
             self.rates = np.resize(self.rates, 2 * old)
+            self.patience = np.resize(self.patience, 2 * old)
+            self.flights.grow(2 * old)
             self._free = list(range(2 * old - 1, old - 1, -1))
         slot = self._free.pop()
         self.sequences[slot] = 0
         self.keys[slot] = key
         self.rates[slot] = DEFAULT[CATEGORIES.index("task")] / 8
+        self.patience[slot] = FIRST_RESEND
         circuit = Circuit(self, key, slot, agent, opened_at=now, heard_at=now, next_ping=now + PING_INTERVAL)
         agent.circuit = circuit
         self.by_key[key] = circuit
@@ -317,6 +323,7 @@ class Circuits:
         self.throttled.discard(circuit)
         self._ack_due.discard(circuit)
         self.fast.forget(circuit)
+        self.flights.forget(circuit.slot)
         self._free.append(circuit.slot)
         if circuit.agent.circuit is circuit:
             circuit.agent.circuit = None

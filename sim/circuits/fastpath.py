@@ -1,7 +1,8 @@
-"""AgentUpdate without Python: a thousand people move and look around ten times a second each.
+"""AgentUpdate and PacketAck without Python: a thousand people move and look around ten times a second each.
 
 Of every batch of datagrams the socket reads, a kernel takes out the plain AgentUpdates and writes what they say into
-columns; all else is left where it lies for `Circuits`. Plain means: unreliable, without acks, of a client whose avatar
+columns; all else is left where it lies for `Circuits`. So it does with a PacketAck if all it acknowledges was sent by
+kernels (`flights`). Plain means: unreliable, without acks, of a client whose avatar
 is here and whose first AgentUpdate went the ordinary way, with the right ids, finite numbers, and in its right order: once
 a datagram of a client is left lying, so are its others in that batch. `handlers/movement.py` says what an AgentUpdate
 means; this must do the same, and tests compare the two.
@@ -21,6 +22,7 @@ from numba import njit
 
 from protocol.packet import zero_decode_into
 from sim.circuits.datagrams import SLOT, TAKEN
+from sim.circuits.flights import Flights, land
 from sim.handlers import CONTROL
 from sim.world.agent import CAMERA_LIMIT, MAXIMUM_DRAW_DISTANCE, MINIMUM_DRAW_DISTANCE
 from sim.world.avatars import AVATAR_DTYPE, FLY, PRESSES, SIT_ON_GROUND, STAND_UP
@@ -142,6 +144,27 @@ def _apply(slot, row, body, world_time):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
+def _acknowledge(data, size, flights):  # pragma: no cover - compiled
+    """Whether this is a PacketAck, as clients send it, and of flights only. Those it names have landed in any case."""
+    if size < 11 or data[0] & 0x80 or data[5] or data[6] != 0xFF or data[7] != 0xFF or data[8] != 0xFF or data[9] != 0xFB:
+        return False
+    count = np.int64(data[10])
+    if count == 0 or size != 11 + 4 * count:
+        return False
+    landed = 0
+    for k in range(count):
+        at = 11 + 4 * k
+        sequence = (
+            np.uint32(data[at])
+            | (np.uint32(data[at + 1]) << np.uint32(8))
+            | (np.uint32(data[at + 2]) << np.uint32(16))
+            | (np.uint32(data[at + 3]) << np.uint32(24))
+        )
+        landed += land(flights, np.uint32(sequence))
+    return landed == count
+
+
+@njit(cache=True, nogil=True)
 def _take(
     count,
     buffer,
@@ -151,6 +174,7 @@ def _take(
     table_slots,
     slots,
     rows,
+    flights,
     now,
     world_time,
     per_second,
@@ -159,7 +183,7 @@ def _take(
     scratch,
     tally,
 ):  # pragma: no cover - compiled
-    """Deal with the plain AgentUpdates of a batch: their length becomes TAKEN. tally += taken, bytes, over the rate."""
+    """Deal with the plain ones of a batch: their length becomes TAKEN. tally += taken, bytes, AgentUpdates, over the rate."""
     for i in range(count):
         number = _find(table_keys, table_slots, keys[i])
         if number < 0:
@@ -171,6 +195,13 @@ def _take(
         size = lengths[i]
         data = buffer[SLOT * i : SLOT * i + max(size, 0)]
         if size < 8 or data[0] & 0x50:  # reliable, or with acks: both need Python
+            continue
+        if _acknowledge(data, size, flights[number]):
+            slot.blocked = -1
+            lengths[i] = TAKEN
+            tally[0] += 1
+            tally[1] += size
+            slot.heard = now
             continue
         begin = 6 + np.int64(data[5])
         if begin >= size:
@@ -202,12 +233,13 @@ def _take(
         lengths[i] = TAKEN
         tally[0] += 1
         tally[1] += size
+        tally[2] += 1
         slot.heard = now
         tokens = min(slot.bucket[0] + (now - slot.bucket[1]) * per_second, burst)
         slot.bucket[1] = now
         if tokens < 1:
             slot.bucket[0] = tokens
-            tally[2] += 1
+            tally[3] += 1
             continue
         slot.bucket[0] = tokens - 1
         _apply(slot, rows[slot.row], body, world_time)
@@ -225,7 +257,7 @@ class FastPath:
         self._batch = 0
         self._learned: dict[int, Circuit] = {}
         self._scratch = np.zeros(256, np.uint8)
-        self._tally = np.zeros(3, np.int64)
+        self._tally = np.zeros(4, np.int64)
 
     def grow(self, size: int) -> None:
         """Make room for circuit slots below `size`."""
@@ -294,20 +326,24 @@ class FastPath:
         keys: np.ndarray,
         lengths: np.ndarray,
         rows: np.ndarray,
+        flights: np.ndarray,
         now: float,
         world_time: float,
-    ) -> tuple[int, int, int]:
-        """Deal with a batch as the socket read it: how many were taken, their bytes, how many of them over the rate."""
+    ) -> tuple[int, int, int, int]:
+        """Deal with a batch as the socket read it.
+
+        Returns how many were taken, their bytes, how many of them were AgentUpdates, and how many of these over the rate.
+        """
         if not self._learned:
-            return 0, 0, 0
+            return 0, 0, 0, 0
         self._batch += 1
         self._tally[:] = 0
         _take(
-            count, buffer, keys, lengths, self._table_keys, self._table_slots, self.slots, rows, now, world_time,
-            CONTROL.per_second, CONTROL.burst, self._batch, self._scratch, self._tally,
+            count, buffer, keys, lengths, self._table_keys, self._table_slots, self.slots, rows, flights, now,
+            world_time,            CONTROL.per_second, CONTROL.burst, self._batch, self._scratch, self._tally,
         )  # fmt: skip
-        taken, size, over = self._tally.tolist()
-        return taken, size, over
+        taken, size, updates, over = self._tally.tolist()
+        return taken, size, updates, over
 
 
 def warm() -> None:
@@ -315,6 +351,6 @@ def warm() -> None:
     table, numbers = np.zeros(8, np.uint64), np.full(8, -1, np.int64)
     _insert(table, numbers, np.uint64(1), 0)
     _take(
-        0, np.zeros(SLOT, np.uint8), table, numbers, table, numbers, np.zeros(1, SLOT_DTYPE), np.zeros(1, AVATAR_DTYPE), 0.0,
-        0.0, CONTROL.per_second, CONTROL.burst, 1, np.zeros(256, np.uint8), np.zeros(3, np.int64),
+        0, np.zeros(SLOT, np.uint8), table, numbers, table, numbers, np.zeros(1, SLOT_DTYPE), np.zeros(1, AVATAR_DTYPE),
+        Flights().table, 0.0, 0.0, CONTROL.per_second, CONTROL.burst, 1, np.zeros(256, np.uint8), np.zeros(4, np.int64),
     )  # fmt: skip

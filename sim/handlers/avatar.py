@@ -13,6 +13,7 @@ from protocol.wellknown import NULL, Animation
 from sim.handlers import CHAT, OPEN, QUERY, ROOT, Rate, handles
 from sim.handlers.replies import send, start
 from sim.handlers.wearables import DEFAULTS, load_wearables, remember_worn
+from sim.world.agent import TEXTURE_ENTRY_LIMIT
 from sim.world.avatars import Motion
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sim.world.agent import Agent
 
 ANIMATION_LIMIT = 32  # playing at once; a viewer plays a handful
-TEXTURE_ENTRY_LIMIT = 2048  # bytes; 45 faces with every attribute of their own are about 900
 VISUAL_PARAM_LIMIT = 255
 EFFECT_LIMIT = 8
 EFFECT_RANGE = 64.0  # metres in which a hint of where somebody looks means anything

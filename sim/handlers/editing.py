@@ -12,14 +12,13 @@ from protocol.wellknown import Permission
 from sim.handlers import ROOT, handles
 from sim.handlers.building import BUILD, chosen, clean_position, clean_scale, make_temporary, may
 from sim.handlers.replies import alert
-from sim.world.agent import Agent
+from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Material, Prim, conjugate, multiply, rotate
 from sim.world.shapes import clean_shape
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
 
-TEXTURE_ENTRY_LIMIT = 2048
 EXTRA_PARAM_LIMIT = 256
 # Types of ObjectExtraParams: flexi, light, sculpt, light image, mesh, extended mesh, material, probe.
 EXTRA_PARAMS = (0x10, 0x20, 0x30, 0x40, 0x60, 0x70, 0x80, 0x90)

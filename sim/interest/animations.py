@@ -102,12 +102,6 @@ class Animations:
         lengths[:old_rows] = self._lengths
         self._bodies, self._lengths = bodies, lengths
 
-    def owe(self, slot: int, agent: Agent) -> None:
-        """A viewer was told of an avatar: what it does comes next."""
-        self.pending[slot, agent.row] = CHANGED
-        if not self._lengths[agent.row]:
-            self._remember(agent)
-
     def changed(self, agents: Iterable[Agent], slots: np.ndarray, known: np.ndarray) -> None:
         """These do something else now; circuit slots of viewers, and who knows whom."""
         for agent in agents:
@@ -132,13 +126,14 @@ class Animations:
             AnimationSourceList=[{"ObjectID": agent.agent_id} for _ in playing],
         )
 
-    def forget_row(self, row: int) -> None:
-        self.pending[:, row] = 0
-        self._lengths[row] = 0
+    def forget_rows(self, rows: np.ndarray) -> None:
+        """Other avatars, or none, are in these rows now."""
+        self.pending[:, rows] = 0
+        self._lengths[rows] = 0
 
     def update(self, viewers: dict[Agent, int], slots: np.ndarray, rings: Rings) -> None:
         """Tell what is to be told. viewers -> slots as in `slots` (V,); `rings` knows who is near whom."""
-        changes = int((self.pending >= CHANGED).sum())
+        changes = np.count_nonzero(self.pending >= CHANGED)
         if 0 < changes <= RELIABLE_A_FRAME:
             self._reliably(viewers)
         elif changes or self.sim.frame.number % AGAIN_FRAMES == 0:

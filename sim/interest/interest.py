@@ -14,15 +14,17 @@ import numpy as np
 from protocol import objects
 from protocol.message import Message, encode
 from sim.circuits.datagrams import Outgoing
+from sim.circuits.flights import warm as warm_flights
 from sim.clock import STEP
 from sim.interest.animations import Animations
 from sim.interest.animations import warm as warm_animations
 from sim.interest.chat import deliver_chat
 from sim.interest.dead_reckoning import warm as warm_dead_reckoning
 from sim.interest.introductions import FULL, LOOKS, Introductions
+from sim.interest.introductions import warm as warm_introductions
 from sim.interest.land import send_dirty_patches, send_land, send_overlay
 from sim.interest.objects import ObjectInterest
-from sim.interest.packing import Rings, pack_terse
+from sim.interest.packing import TURNS, Rings, pack_terse
 from sim.interest.statistics import Statistics
 from sim.world.agent import Agent
 from sim.world.avatars import AVATAR_DTYPE
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
 # Objects and land wait for the first AgentUpdate, since it says where the camera is; but some clients never send one.
 FIRST_UPDATE_WAIT = 0.7
-BUSY = 0.75 * STEP  # seconds a frame, on average, above which viewers are told less
+ARRIVING = 0.2 * STEP  # seconds of a frame after which no more new viewers are greeted in it
+BUSY, EASY = 0.6 * STEP, 0.5 * STEP  # seconds a frame, on average, above which viewers are told less, below which more
 LEAST_SHARE = 0.2
 
 
@@ -42,14 +45,18 @@ class Interest:
         self.sim = sim
         self.known = np.zeros((64, 128), np.uint8)
         self.rings = Rings()
-        self.introductions = Introductions(sim, self._shown, self._seat_first)
+        self.introductions = Introductions(sim)
         self.animations = Animations(sim)
         self._owed = False  # somebody has not been told of a movement yet
+        self._turns_left = 0  # frames until everybody has had a turn since the last movement
+        self._busy = 0.0  # seconds a frame lately
+        self._row_ids = np.zeros(128, np.uint32)  # local ids of the avatars that `known` is about
         self._records = np.zeros((64, objects.RECORD_SIZE), np.uint8)
         self._lengths = np.zeros(64, np.int64)
         self._viewers: dict[Agent, int] = {}  # being fed -> circuit slot
         self._waiting: dict[Agent, float] = {}  # handshake answered, not fed yet -> real time to start at the latest
         self.objects = ObjectInterest(sim)
+        self.land_kept: dict[tuple[int, int], tuple[int, list[bytes]]] = {}  # of `land.send_land`
         self._statistics = Statistics(sim)
 
     # --- viewers come and go
@@ -65,7 +72,7 @@ class Interest:
             self.known[slot] = 0
             self.rings.forget(slot)
             self.animations.pending[slot] = 0
-            self.introductions.forget(agent)
+            self.introductions.forget(slot)
 
     def viewers(self) -> list[Agent]:
         return list(self._viewers)
@@ -86,6 +93,8 @@ class Interest:
     def update(self) -> None:
         world = self.sim.world
         marks = world.marks
+        self._shed()
+        self._follow_rows()
         if marks.outside:
             rows, marks.outside = marks.outside, []
             self.sim.neighbours.over_the_border([world.agent_of_row[row] for row in rows if row in world.agent_of_row])
@@ -103,8 +112,10 @@ class Interest:
             self._send_full()
         if marks.appearance:
             self._send_appearances()
-        self.introductions.update()
-        self._send_animations()
+        slots, own = self._eyes()
+        self._seat_first()
+        self.introductions.update(slots, own, self.rings, self.known, self.animations.pending, self._busy)
+        self._send_animations(slots)
         self.objects.update(STEP)
         if marks.chat:
             said, marks.chat = marks.chat, []
@@ -119,14 +130,16 @@ class Interest:
         self._statistics.update(self._viewers)
 
     def _start_viewers(self) -> None:
-        now = self.sim.clock.now()
+        began = self.sim.clock.now()
         for agent, latest in list(self._waiting.items()):
             circuit = agent.circuit
             if circuit is None:
                 del self._waiting[agent]
-            elif agent.updates_seen or now >= latest:
+            elif agent.updates_seen or began >= latest:
                 del self._waiting[agent]
                 self._start(agent, circuit)
+                if self.sim.clock.now() - began > ARRIVING:
+                    break
 
     def _start(self, agent: Agent, circuit: Circuit) -> None:
         """A new viewer: people first, beginning with itself, then the land."""
@@ -134,7 +147,7 @@ class Interest:
         self._grow(slot)
         self.known[slot] = 0
         self._viewers[agent] = slot
-        self.introductions.begin(agent)
+        self.introductions.begin(agent, slot)
         send_overlay(self.sim, agent)
         send_land(self.sim, agent)
         self.objects.begin_viewer(agent, slot)
@@ -151,26 +164,37 @@ class Interest:
         self.known = grown
         self.rings.grow(*shape)
         self.animations.grow(*shape)
+        self.introductions.grow(*shape)
+        self._row_ids = np.concatenate([self._row_ids, np.zeros(shape[1] - len(self._row_ids), np.uint32)])
+
+    def _follow_rows(self) -> None:
+        """Rows are used again: what was noted of one that has another avatar now, or none, is forgotten."""
+        if len(self.sim.world.avatars.rows) > len(self._row_ids):
+            self._grow(0)
+        ids = self.sim.world.avatars.rows["local_id"]
+        others = np.flatnonzero(self._row_ids[: len(ids)] != ids)
+        if len(others):
+            self._row_ids[others] = ids[others]
+            self.known[:, others] = 0
+            self.rings.pending[:, others] = 0
+            self.animations.forget_rows(others)
+            self.introductions.forget_rows(others)
 
     # --- people
 
-    def _shown(self, viewer: Agent, other: Agent) -> None:
-        """A full update is on its way: from now on it hears of movements, the first time within this frame's next."""
-        slot = self._viewers[viewer]
-        if not self.known[slot, other.row]:
-            self.known[slot, other.row] = 1
-            self.animations.owe(slot, other)
-
-    def _seat_first(self, viewer: Agent, other: Agent) -> None:
-        """Before a seated avatar, a viewer is shown what it sits on."""
-        seat = self.sim.world.seats.of.get(other)
-        if seat is not None:
-            self.objects.show_now(viewer, seat.prim)
+    def _seat_first(self) -> None:
+        """A viewer is shown what somebody sits on before it is shown the person, who waits for the next frame if need be."""
+        for agent, seat in self.sim.world.seats.of.items():
+            unseen = self.objects.unseen(self.introductions.owed_to(agent), seat.prim)
+            if len(unseen):
+                viewers = {slot: viewer for viewer, slot in self._viewers.items()}
+                for slot in unseen.tolist():
+                    self.objects.show_now(viewers[slot], seat.prim)
+                self.introductions.hold(unseen, agent)
 
     def _forget_places(self) -> None:
         """Who sat down or stood up has another parent: nobody may hear of its movements before it was told so."""
         marks = self.sim.world.marks
-        self._grow(0)
         for agent_id in marks.seats:
             agent = self.sim.world.agents.get(agent_id)
             if agent is not None and agent.root:
@@ -182,17 +206,14 @@ class Interest:
         world = self.sim.world
         marked = [agent for agent_id in world.marks.full if (agent := world.agents.get(agent_id)) and agent.root]
         world.marks.full.clear()
-        self._grow(0)
         for agent in marked:
             self.introductions.changed(agent, FULL)
-            self.introductions.owe(self._viewers, [agent], FULL)
+        self.introductions.owe(self._viewers, marked, FULL)
 
     def _send_removed(self) -> None:
-        """KillObject to every viewer. Rows are reused, so what was known of them is forgotten here."""
+        """KillObject to every viewer."""
         world = self.sim.world
         removed, world.marks.removed = world.marks.removed, []
-        for local_id, _ in removed:
-            self.introductions.left(local_id)
         for start in range(0, len(removed), 200):
             part = removed[start : start + 200]
             body = encode(Message("KillObject", ObjectData=[{"ID": local_id} for local_id, _ in part]))
@@ -207,11 +228,6 @@ class Interest:
                 others = [{"ID": local_id} for local_id, agent_id in part if agent_id != viewer.agent_id]
                 if others:
                     viewer.circuit.send(Message("KillObject", ObjectData=others))
-        for row in range(self.known.shape[1]):
-            if row not in world.agent_of_row:
-                self.known[:, row] = 0
-                self.rings.pending[:, row] = 0
-                self.animations.forget_row(row)
 
     def _send_terse(self) -> None:
         world = self.sim.world
@@ -225,50 +241,60 @@ class Interest:
             self._lengths = np.zeros(2 * len(rows), np.int64)
         encode_rows(rows, everyone, self._records, self._lengths)
         if self._viewers:
-            self._shed()
             circuits = self.sim.circuits
-            viewers, own, eyes = self._eyes(rows)
+            viewers, own = self._eyes()
+            eyes = self._places(rows, own)
             written = self.rings.update(
                 circuits.socket.outgoing, rows, self._records, self._lengths, viewers, own, eyes, self.known,
                 circuits.rates, STEP, self.sim.frame.number, circuits.sequences, circuits.keys, world.facts.handle,
                 world.dilation,
             )  # fmt: skip
             self.sim.metrics.count("object_updates", written, "terse")
-            self._owed = bool(written) or len(movers) > 0 or bool(self.rings.pending[viewers].any())
+            if len(movers):
+                self._turns_left = TURNS
+            self._turns_left = max(self._turns_left - 1, 0)
+            self._owed = bool(written or self._turns_left or self.rings.pending[viewers].any())
         else:
             self._owed = False
         mark_sent(rows, movers)
 
     def _shed(self) -> None:
         """A region whose frames grow long tells everybody less often rather than be late for all."""
-        frame = self.sim.frame
-        if frame.number % 15 or len(frame.durations) < 15:
+        frame, rings = self.sim.frame, self.rings
+        if frame.durations:
+            self._busy += (frame.durations[-1] - self._busy) / 16
+        if frame.number % 16:
             return
-        busy = sum(list(frame.durations)[-15:]) / 15
-        if busy > BUSY:
-            self.rings.share = max(self.rings.share * 0.85, LEAST_SHARE)
-        elif busy < 0.75 * BUSY:
-            self.rings.share = min(self.rings.share * 1.1, 1.0)
+        if self._busy > BUSY:
+            if rings.turns < TURNS:
+                rings.turns += 1
+            else:
+                rings.share = max(rings.share * 0.85, LEAST_SHARE)
+        elif rings.share < 1.0:
+            rings.share = min(rings.share * 1.1, 1.0)
+        elif rings.turns > 1 and self._busy * rings.turns / (rings.turns - 1) < EASY:
+            rings.turns -= 1
 
-    def _eyes(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Viewers' slots (V,), own rows or -1 (V,), and where they are (V, 3)."""
-        viewers = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
-        own = np.fromiter((viewer.row for viewer in self._viewers), np.int64, len(self._viewers))
+    def _eyes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Viewers' slots (V,), and their own rows or -1 (V,)."""
+        slots = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
+        return slots, np.fromiter((viewer.row for viewer in self._viewers), np.int64, len(self._viewers))
+
+    def _places(self, rows: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Where viewers are (V, 3)."""
         if not len(rows):
-            return viewers, own, np.zeros((len(viewers), 3), np.float32)
-        eyes = rows["position"][np.maximum(own, 0)]
+            return np.zeros((len(own), 3), np.float32)
+        eyes: np.ndarray = rows["position"][np.maximum(own, 0)]
         outside = np.flatnonzero(own < 0).tolist()
         if outside:
             people = list(self._viewers)
             for index in outside:
                 eyes[index] = people[index].camera.center
-        return viewers, own, eyes
+        return eyes
 
-    def _send_animations(self) -> None:
+    def _send_animations(self, viewers: np.ndarray) -> None:
         world = self.sim.world
         marked, world.marks.animations = world.marks.animations, set()
-        self._grow(0)
-        viewers = np.fromiter(self._viewers.values(), np.int64, len(self._viewers))
         agents = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
         self.animations.changed(agents, viewers, self.known)
         self.animations.update(self._viewers, viewers, self.rings)
@@ -276,11 +302,10 @@ class Interest:
     def _send_appearances(self) -> None:
         world = self.sim.world
         marked, world.marks.appearance = world.marks.appearance, set()
-        for agent_id in marked:
-            agent = world.agents.get(agent_id)
-            if agent is not None and agent.root:
-                self.introductions.changed(agent, LOOKS | FULL)
-                self.introductions.owe(self._viewers, [agent], LOOKS)
+        looks = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
+        for agent in looks:
+            self.introductions.changed(agent, LOOKS | FULL)
+        self.introductions.owe(self._viewers, looks, LOOKS)
 
 
 def mark_sent(rows: np.ndarray, movers: np.ndarray) -> None:
@@ -309,6 +334,8 @@ def warm() -> None:
     sequences, keys = np.zeros(1, np.uint32), np.zeros(1, np.uint64)
     known = np.ones((1, 1), np.uint8)
     rings = Rings()
+    warm_flights()
+    warm_introductions()
     rings.update(
         Outgoing(4), rows, records, lengths, one, one, rows["position"][one], known, np.ones(1), STEP, 1, sequences, keys, 0,
         1.0,

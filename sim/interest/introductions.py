@@ -1,222 +1,332 @@
 """Who must be shown to whom: full updates and appearances, a little in every frame.
 
 When a thousand people are in a region and another arrives, a thousand clients must hear of it, and it of a thousand
-people; twenty arrivals at once are forty thousand introductions. Each viewer therefore has a line of people it was not
-shown yet, and a frame takes only so many datagrams from all lines together: from each viewer's in turn, within what its
-throttle allows, so that no frame is late because of it. An arriving viewer's line begins with itself and those near.
+people; twenty arrivals at once are forty thousand introductions. So every (viewer, avatar) has marks of what is owed,
+and a kernel pays from all viewers' marks in turn: so many datagrams a frame as leave it time for the rest, each viewer
+within what its throttle allows, itself first and then who is near.
 
-A person's block is encoded once and kept until its looks change; what it does at the moment is written into a copy:
+A person's block is encoded once and kept until its looks change; what it does at the moment is written into the copy:
 
     40  length of ObjectData (76)       41  foot plane (16)    57  position, velocity, acceleration (3 F32 each)
     93  rotation x y z (F32)           105  angular velocity (12)
+
+One packet of several (reliable, zero coded): flags, sequence U32 BE, extra 0, then ObjectUpdate: 12, region handle U64,
+dilation U16, count U8, blocks. It is a flight (`circuits/flights.py`): lost, it makes its people owed again.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from protocol import objects
+import numpy as np
+from numba import njit
+
+from protocol import objects, packet
 from protocol.message import Message, encode
+from protocol.packet import zero_encode_into
+from sim.circuits.datagrams import MTU, Outgoing
+from sim.circuits.flights import ROWS, WINDOW, Flights
+from sim.clock import STEP
+from sim.interest.animations import CHANGED
+from sim.interest.packing import NEEDS, Rings
 from sim.world.agent import Agent
+from sim.world.avatars import AVATAR_DTYPE
+from sim.world.seats import ON_OBJECT
 
 if TYPE_CHECKING:
-    from sim.circuits.circuit import Circuit
     from sim.simulator import Simulator
 
 FULL, LOOKS = 1, 2  # what is owed: where it is and who it is; how it looks
-PACKETS_A_FRAME = 240
+LEAST_PACKETS, MOST_PACKETS = 150, 1500  # in one frame, all viewers together
 PACKETS_A_VIEWER = 6  # in one frame; a viewer alone in its line gets this much at most
 BLOCKS_BYTES = 1000
 BURST_SECONDS = 0.25
-_HEAD = struct.Struct("<BQHB")  # ObjectUpdate: its number, region handle, dilation, count
+BUSY = 0.7 * STEP  # a frame as long as this takes fewer introductions
+LONGEST_BLOCK = 3400  # bytes: a texture entry at its limit, 255 visual params, the longest names
+TITLE_LIMIT = 64  # characters
+PACKET_ROOM = -(-(LONGEST_BLOCK + 32) // MTU)  # of the room that other datagrams take
+_OBJECT_UPDATE = struct.Struct("<BQHB")  # its number, region handle, dilation, count
+_HEAD = _OBJECT_UPDATE.size
 _OBJECT_DATA = 40
+_PLANE = 17  # with the length of ObjectData
+_RELIABLE, _ZEROCODED = packet.RELIABLE, packet.ZEROCODED
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put_floats(target, at, values, count):  # pragma: no cover - compiled
+    for k in range(count):
+        word = np.float32(values[k]).view(np.uint32)
+        target[at + 4 * k] = word & np.uint32(255)
+        target[at + 4 * k + 1] = (word >> np.uint32(8)) & np.uint32(255)
+        target[at + 4 * k + 2] = (word >> np.uint32(16)) & np.uint32(255)
+        target[at + 4 * k + 3] = word >> np.uint32(24)
+
+
+@njit(cache=True, nogil=True)
+def _copy_block(plain, at, block, length, row):  # pragma: no cover - compiled
+    """The kept block with what the avatar does now; one on a seat stays in its place there, which the block has."""
+    for b in range(length):
+        plain[at + b] = block[b]
+    if row.sitting == ON_OBJECT:
+        return
+    moment = at + _OBJECT_DATA + _PLANE
+    _put_floats(plain, moment, row.position, 3)
+    _put_floats(plain, moment + 12, row.velocity, 3)
+    _put_floats(plain, moment + 24, row.acceleration, 3)
+    sign = np.float32(-1.0) if row.rotation[3] < 0 else np.float32(1.0)  # w is not sent, and is taken as positive
+    for k in range(3):
+        word = np.float32(row.rotation[k] * sign).view(np.uint32)
+        for b in range(4):
+            plain[moment + 36 + 4 * k + b] = (word >> np.uint32(8 * b)) & np.uint32(255)
+    _put_floats(plain, moment + 48, row.angular_velocity, 3)
+
+
+@njit(cache=True, nogil=True)
+def _post(body, length, zerocode, sequence, buffer, used):  # pragma: no cover - compiled
+    """Write a reliable datagram at `used`; its length."""
+    start = used + 6
+    coded = -2
+    if zerocode:
+        coded = zero_encode_into(body, 0, length, buffer[start : start + length])
+    flags = _RELIABLE | _ZEROCODED
+    if coded < 0:  # not asked for, or no shorter
+        flags = _RELIABLE
+        coded = length
+        for b in range(length):
+            buffer[start + b] = body[b]
+    buffer[used] = flags
+    buffer[used + 1] = (sequence >> np.uint32(24)) & np.uint32(255)
+    buffer[used + 2] = (sequence >> np.uint32(16)) & np.uint32(255)
+    buffer[used + 3] = (sequence >> np.uint32(8)) & np.uint32(255)
+    buffer[used + 4] = sequence & np.uint32(255)
+    buffer[used + 5] = 0
+    return coded + 6
+
+
+@njit(cache=True, nogil=True)
+def _pick(words, owed, need, own, picked, enough):  # pragma: no cover - compiled
+    """Rows owed anything, nearest ring first, until there are enough; returns how many."""
+    total = 0
+    if own >= 0 and owed[own]:
+        picked[0] = own
+        total = 1
+    for ring in range(len(NEEDS) + 1):
+        for w in range(len(words)):
+            if words[w] == 0:
+                continue
+            for r in range(8 * w, 8 * w + 8):
+                if owed[r] == 0 or r == own:
+                    continue
+                wanted = need[r] == NEEDS[ring] if ring < len(NEEDS) else need[r] < NEEDS[0]  # or not reckoned yet
+                if wanted:
+                    picked[total] = r
+                    total += 1
+                    if total == enough:
+                        return total
+        if total >= enough:
+            return total
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _introduce(
+    viewers, own, first, left, rows, owed, words, needs, known, acting, blocks, lengths, looks, look_lengths, look_coded,
+    tokens, rates, dt, now, patience, flights, plain, picked, chosen, sequences, keys, buffer, offsets, sizes, out_keys,
+    count, used, tally
+):  # pragma: no cover - compiled
+    """Pay what is owed, to viewers[first:] and on round the list, until `left` packets are spent.
+
+    `plain` begins with ObjectUpdate's head. tally += blocks, appearances, viewers that were owed something. Returns the
+    outgoing count and used, and the viewer to begin with next time.
+    """
+    for n in range(len(viewers)):
+        v = (first + n) % len(viewers)
+        slot = viewers[v]
+        marks = owed[slot]
+        total = _pick(words[slot], marks, needs[slot], own[v], picked, PACKETS_A_VIEWER * ROWS)
+        if total == 0:
+            tokens[slot] = rates[slot] * BURST_SECONDS
+            continue
+        tally[2] += 1
+        if left <= 0:
+            return count, used, v
+        tokens[slot] = min(tokens[slot] + rates[slot] * dt, rates[slot] * BURST_SECONDS)
+        most = min(left, PACKETS_A_VIEWER)
+        sent = 0
+        done = 0
+        full = True  # first people, then how they look
+        while sent < most and tokens[slot] > 0:
+            sequence = (sequences[slot] + np.uint32(1)) & np.uint32(0xFFFFFF)
+            flight = flights[slot, sequence & np.uint32(WINDOW - 1)]
+            if flight.count:  # it has not acknowledged what was sent a window ago
+                break
+            people = 0
+            at = _HEAD
+            while full and done < total and people < ROWS:
+                r = picked[done]
+                if not rows[r].active:
+                    marks[r] = 0
+                if marks[r] & LOOKS and not known[slot, r]:
+                    marks[r] |= FULL
+                if marks[r] & FULL and lengths[r]:
+                    if people and at + lengths[r] > BLOCKS_BYTES:
+                        break
+                    _copy_block(plain, at, blocks[r], lengths[r], rows[r])
+                    at += lengths[r]
+                    chosen[people] = r
+                    people += 1
+                done += 1
+            if people:
+                kind = FULL
+                plain[_HEAD - 1] = people
+                size = _post(plain, at, True, sequence, buffer, used)
+                tally[0] += people
+            else:
+                if full:
+                    full = False
+                    total = done
+                    done = 0
+                while done < total and (marks[picked[done]] != LOOKS or look_lengths[picked[done]] == 0):
+                    if marks[picked[done]] == LOOKS:  # nothing is known of its looks
+                        marks[picked[done]] = 0
+                    done += 1
+                if done == total:
+                    break
+                kind = LOOKS
+                chosen[0] = picked[done]
+                people = 1
+                size = _post(looks[chosen[0]], look_lengths[chosen[0]], look_coded[chosen[0]], sequence, buffer, used)
+                tally[1] += 1
+            sequences[slot] = sequence
+            offsets[count], sizes[count], out_keys[count] = used, size, keys[slot]
+            count += 1
+            used += size
+            sent += 1
+            tokens[slot] -= size
+            flight.sequence, flight.due, flight.kind, flight.count = sequence, now + patience[slot], kind, people
+            for k in range(people):
+                r = chosen[k]
+                flight.rows[k] = r
+                marks[r] &= ~np.uint8(kind)
+                if not known[slot, r]:
+                    known[slot, r] = 1
+                    acting[slot, r] = CHANGED
+        left -= sent
+    return count, used, first
 
 
 class Introductions:
-    def __init__(
-        self, sim: Simulator, shown: Callable[[Agent, Agent], None], before: Callable[[Agent, Agent], None]
-    ) -> None:
-        """`before(viewer, other)` is called ahead of a full update of `other` to `viewer`, `shown` when it is on its way."""
+    """What viewers have still to be shown, by circuit slot and avatar row."""
+
+    def __init__(self, sim: Simulator) -> None:
         self.sim = sim
-        self._shown = shown
-        self._before = before
-        self._lines: dict[Agent, deque[tuple[Agent, int]]] = {}
-        self._budget: dict[Agent, tuple[float, float]] = {}  # bytes it may be sent, and when that was reckoned
-        # By local id, which is never given twice.
-        self._kept: dict[int, bytes] = {}  # blocks
-        self._looks: dict[int, tuple[bytes, bool]] = {}  # AvatarAppearance, and whether it is zero coded
+        self.owed = np.zeros((64, 128), np.uint8)
+        self._tokens = np.zeros(64, np.float64)  # bytes a viewer may be sent now
+        # By avatar row: blocks of ObjectUpdate, and whole AvatarAppearances. Length 0: to be encoded when it is owed.
+        self._blocks, self._lengths = np.zeros((128, 512), np.uint8), np.zeros(128, np.int64)
+        self._looks, self._look_lengths = np.zeros((128, 512), np.uint8), np.zeros(128, np.int64)
+        self._look_coded = np.zeros(128, np.bool_)
+        self._plain = np.zeros(LONGEST_BLOCK + _HEAD, np.uint8)
+        self._chosen, self._picked = np.zeros(ROWS, np.int64), np.zeros(PACKETS_A_VIEWER * ROWS, np.int64)
+        self._tally = np.zeros(3, np.int64)
+        self._owing = False
+        self._held: list[tuple[np.ndarray, int, np.ndarray]] = []  # slots, a row, what they are owed of it
+        self._first = 0
+        self._paid_at = 0.0
 
-    def begin(self, viewer: Agent) -> None:
-        """A new viewer: everybody who is here, itself first, then by distance."""
+    def grow(self, slots: int, rows: int) -> None:
+        """Room for that many of both."""
+        old_slots, old_rows = self.owed.shape
+        owed, tokens = np.zeros((slots, rows), np.uint8), np.zeros(slots, np.float64)
+        owed[:old_slots, :old_rows], tokens[:old_slots] = self.owed, self._tokens
+        self.owed, self._tokens = owed, tokens
+        for name in ("_blocks", "_looks", "_lengths", "_look_lengths", "_look_coded"):
+            old = getattr(self, name)
+            grown = np.zeros((rows, *old.shape[1:]), old.dtype)
+            grown[:old_rows] = old
+            setattr(self, name, grown)
+
+    # --- what is owed
+
+    def begin(self, viewer: Agent, slot: int) -> None:
+        """A new viewer: everybody who is here."""
         world = self.sim.world
-        x, y, z = world.position(viewer)
+        self._tokens[slot] = self.sim.circuits.rates[slot] * BURST_SECONDS
+        here = np.flatnonzero(world.avatars.rows["active"])
+        for row in here[self._lengths[here] == 0].tolist():
+            self._prepare(world.agent_of_row[row])
+        self.owed[slot] = 0
+        self.owed[slot, here] = FULL | LOOKS
+        self._spare_own_looks(viewer)
+        self._owing = True
 
-        def away(other: Agent) -> float:
-            if other is viewer:
-                return -1.0
-            px, py, pz = world.avatars.rows[other.row]["position"].tolist()
-            return float((px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2)
-
-        line: deque[tuple[Agent, int]] = deque()
-        for other in sorted(world.roots(), key=away):
-            line.append((other, FULL if other is viewer else FULL | LOOKS))
-        if line:
-            self._lines[viewer] = line
-
-    def owe(self, viewers: Iterable[Agent], others: Iterable[Agent], what: int, *, first: bool = False) -> None:
-        """Put people in these viewers' lines."""
-        others = list(others)
-        for viewer in viewers:
-            line = self._lines.setdefault(viewer, deque())
+    def owe(self, viewers: Collection[Agent], others: Collection[Agent], what: int) -> None:
+        """These viewers have to be shown these people, or how they look, once more."""
+        slots = np.fromiter((v.circuit.slot for v in viewers if v.circuit is not None), np.int64)
+        if not len(slots):
+            return
+        rows = np.fromiter((self._prepare(other) for other in others), np.int64)
+        self.owed[slots[:, None], rows] |= what
+        self._owing = True
+        if what & LOOKS:
             for other in others:
-                if first or other is viewer:
-                    line.appendleft((other, what))
-                else:
-                    line.append((other, what))
+                if other in viewers:
+                    self._spare_own_looks(other)
 
-    def forget(self, agent: Agent) -> None:
-        """It is no viewer any more."""
-        self._lines.pop(agent, None)
-        self._budget.pop(agent, None)
+    def _spare_own_looks(self, viewer: Agent) -> None:
+        """They are the viewer's own doing, and not told to it unless it has asked for that."""
+        if viewer.circuit is not None and viewer.row >= 0 and not viewer.handshake_flags & 4:
+            self.owed[viewer.circuit.slot, viewer.row] &= ~np.uint8(LOOKS)
+
+    def owed_to(self, agent: Agent) -> np.ndarray:
+        """Circuit slots of those who have yet to be shown it."""
+        return np.flatnonzero(self.owed[:, agent.row] & FULL)
+
+    def hold(self, slots: np.ndarray, agent: Agent) -> None:
+        """What these are owed of it waits until the next frame."""
+        self._held.append((slots, agent.row, self.owed[slots, agent.row]))
+        self.owed[slots, agent.row] = 0
+
+    def forget(self, slot: int) -> None:
+        """Nobody looks from there any more."""
+        self.owed[slot] = 0
+
+    def forget_rows(self, rows: np.ndarray) -> None:
+        """Other avatars, or none, are in these rows now."""
+        self.owed[:, rows] = 0
+        self._lengths[rows] = self._look_lengths[rows] = 0
 
     def changed(self, agent: Agent, what: int) -> None:
         """What was kept of it is not true any more."""
         if what & FULL:
-            self._kept.pop(agent.local_id, None)
+            self._lengths[agent.row] = 0
         if what & LOOKS:
-            self._looks.pop(agent.local_id, None)
-
-    # --- a frame's share
-
-    def update(self) -> None:
-        """Send what this frame may."""
-        left = PACKETS_A_FRAME
-        now = self.sim.clock.now()
-        blocks: dict[Agent, bytes] = {}  # as of this frame
-        bodies: dict[tuple[Agent, ...], bytes] = {}
-        for viewer in list(self._lines):
-            if left <= 0:
-                break
-            line = self._lines.pop(viewer)
-            if viewer.circuit is None:
-                continue
-            left -= self._serve(viewer, viewer.circuit, line, min(left, PACKETS_A_VIEWER), now, blocks, bodies)
-            if line:
-                self._lines[viewer] = line  # at the end: the others have their turn first
-
-    def _serve(
-        self,
-        viewer: Agent,
-        circuit: Circuit,
-        line: deque[tuple[Agent, int]],
-        most: int,
-        now: float,
-        blocks: dict[Agent, bytes],
-        bodies: dict[tuple[Agent, ...], bytes],
-    ) -> int:
-        """Datagrams sent to one viewer."""
-        rate = float(self.sim.circuits.rates[circuit.slot])
-        tokens, since = self._budget.get(viewer, (rate * BURST_SECONDS, now))
-        tokens = min(tokens + (now - since) * rate, rate * BURST_SECONDS)
-        sent = 0
-        people: list[Agent] = []
-        looks: list[Agent] = []
-        size = 0
-        while line and sent < most and tokens > 0:
-            other, what = line[0]
-            if other.child or other.row < 0 or self.sim.world.agents.get(other.agent_id) is not other:
-                line.popleft()
-                continue
-            if what & FULL:
-                block = blocks.get(other)
-                if block is None:
-                    block = blocks[other] = self._block(other)
-                if people and (size + len(block) > BLOCKS_BYTES or len(people) == 255):
-                    tokens -= self._send_full(viewer, circuit, people, blocks, bodies)
-                    sent += 1
-                    people, size = [], 0
-                    continue
-                self._before(viewer, other)
-                people.append(other)
-                size += len(block)
-            line.popleft()
-            if what & LOOKS and (other is not viewer or viewer.handshake_flags & 4):
-                looks.append(other)
-                sent += 1  # counted now, sent behind the full update it belongs to
-                tokens -= 600
-        if people:
-            tokens -= self._send_full(viewer, circuit, people, blocks, bodies)
-            sent += 1
-        for other in looks:
-            body, zerocoded = self._appearance(other)
-            if body:
-                circuit.send_body(body, zerocode=zerocoded)
-        self._budget[viewer] = tokens, now
-        return sent
-
-    def _send_full(
-        self,
-        viewer: Agent,
-        circuit: Circuit,
-        people: list[Agent],
-        blocks: dict[Agent, bytes],
-        bodies: dict[tuple[Agent, ...], bytes],
-    ) -> int:
-        key = tuple(people)
-        body = bodies.get(key)
-        if body is None:
-            world = self.sim.world
-            head = _HEAD.pack(12, world.facts.handle, objects.dilation(world.dilation), len(people))
-            body = bodies[key] = head + b"".join(blocks[other] for other in people)
-        circuit.send_body(body, zerocode=True)
-        for other in people:
-            self._shown(viewer, other)
-        self.sim.metrics.count("object_updates", len(people), "full")
-        return len(body)
+            self._look_lengths[agent.row] = 0
 
     # --- what is sent
 
-    def _block(self, agent: Agent) -> bytes:
-        """The agent's block of an ObjectUpdate, with what it does now."""
-        row = self.sim.world.row(agent)
+    def _prepare(self, agent: Agent) -> int:
+        """Encode its block and its looks, where they are not kept; returns its row."""
+        row, look = agent.row, agent.appearance
         seat = self.sim.world.seats.of.get(agent)
-        block = self._kept.get(agent.local_id)
-        if block is None:
+        if not self._lengths[row]:
             fields = objects.avatar_block(
                 agent.local_id,
                 agent.agent_id,
                 agent.first,
                 agent.last,
-                title=agent.group_title,
+                objects.Motion(position=seat.offset, rotation=seat.turn) if seat is not None else objects.Motion(),
                 parent_id=seat.prim.local_id if seat is not None else 0,
-                height=agent.appearance.size[2],
-                texture_entry=agent.appearance.texture_entry,
+                title=agent.group_title[:TITLE_LIMIT],
+                height=look.size[2],
+                texture_entry=look.texture_entry,
             )
-            block = self._kept[agent.local_id] = encode(Message("ObjectUpdate", ObjectData=[fields]))[_HEAD.size :]
-        moment = objects.encode_object_data(
-            objects.Motion(position=seat.offset, rotation=seat.turn)
-            if seat is not None
-            else objects.Motion(
-                position=tuple(row["position"].tolist()),
-                velocity=tuple(row["velocity"].tolist()),
-                acceleration=tuple(row["acceleration"].tolist()),
-                rotation=tuple(row["rotation"].tolist()),
-                angular_velocity=tuple(row["angular_velocity"].tolist()),
-            )
-        )
-        start = _OBJECT_DATA + 17
-        return block[:start] + moment + block[start + len(moment) :]
-
-    def _appearance(self, agent: Agent) -> tuple[bytes, bool]:
-        """AvatarAppearance; empty when nothing is known of its looks."""
-        kept = self._looks.get(agent.local_id)
-        if kept is None:
-            look = agent.appearance
-            if not (look.texture_entry or look.visual_params):
-                return b"", False
+            body = encode(Message("ObjectUpdate", ObjectData=[fields]))[_HEAD:]
+            self._blocks = _kept(self._blocks, row, body)
+            self._lengths[row] = len(body)
+        if not self._look_lengths[row] and (look.texture_entry or look.visual_params):
             message = Message(
                 "AvatarAppearance",
                 Sender={"ID": agent.agent_id, "IsTrial": False},
@@ -225,10 +335,67 @@ class Introductions:
                 AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial & 0x7FFFFFFF, "Flags": 0}],
                 AppearanceHover=[{"HoverHeight": (0.0, 0.0, look.hover)}],
             )
-            kept = self._looks[agent.local_id] = encode(message), message.spec.zerocoded
-        return kept
+            body = encode(message)
+            self._looks = _kept(self._looks, row, body)
+            self._look_lengths[row] = len(body)
+            self._look_coded[row] = message.spec.zerocoded
+        return row
 
-    def left(self, local_id: int) -> None:
-        """That avatar is gone from here."""
-        self._kept.pop(local_id, None)
-        self._looks.pop(local_id, None)
+    def update(
+        self, viewers: np.ndarray, own: np.ndarray, rings: Rings, known: np.ndarray, acting: np.ndarray, busy: float
+    ) -> None:
+        """Send what this frame may. viewers (V,): circuit slots, own (V,): their own rows or -1; `rings` knows who is near.
+
+        known (slots, rows): who was shown to whom; acting: what is owed of animations. busy: seconds the last frames
+        took.
+        """
+        sim, now = self.sim, self.sim.clock.now()
+        lost = sim.circuits.flights.lost(self.owed, now)
+        if lost:
+            sim.metrics.count("resends", lost)
+            self._owing = True
+        dt, self._paid_at = now - self._paid_at, now
+        if not self._owing or not len(viewers):
+            return
+        left = round(MOST_PACKETS + (LEAST_PACKETS - MOST_PACKETS) * min(busy / BUSY, 1.0))
+        outgoing: Outgoing = sim.circuits.socket.outgoing
+        outgoing.reserve(min(left, PACKETS_A_VIEWER * len(viewers)) * PACKET_ROOM)
+        head = _OBJECT_UPDATE.pack(12, sim.world.facts.handle, objects.dilation(sim.world.dilation), 0)
+        self._plain[:_HEAD] = np.frombuffer(head, np.uint8)
+        self._tally[:] = 0
+        outgoing.count, outgoing.used, self._first = _introduce(
+            viewers, own, self._first % len(viewers), left, sim.world.avatars.rows, self.owed, self.owed.view(np.uint64),
+            rings.needs, known, acting, self._blocks, self._lengths, self._looks, self._look_lengths, self._look_coded,
+            self._tokens, sim.circuits.rates, dt, now, sim.circuits.patience, sim.circuits.flights.table, self._plain,
+            self._picked, self._chosen, sim.circuits.sequences, sim.circuits.keys, outgoing.buffer, outgoing.offsets,
+            outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used, self._tally,
+        )  # fmt: skip
+        shown, _, waiting = self._tally.tolist()
+        sim.metrics.count("object_updates", shown, "full")
+        self._owing = waiting > 0 or bool(self._held)
+        for slots, row, what in self._held:
+            self.owed[slots, row] |= what
+        self._held.clear()
+
+
+def _kept(table: np.ndarray, row: int, body: bytes) -> np.ndarray:
+    """`table` (rows, width) with `body` in its row; a wider one where needed."""
+    if len(body) > table.shape[1]:
+        wider = np.zeros((len(table), LONGEST_BLOCK), np.uint8)
+        wider[:, : table.shape[1]] = table
+        table = wider
+    table[row, : len(body)] = np.frombuffer(body, np.uint8)
+    return table
+
+
+def warm() -> None:
+    """Compile, or load from the cache, before the region opens."""
+    outgoing, flights, rings = Outgoing(2), Flights(), Rings()
+    one, marks = np.zeros(1, np.int64), np.zeros((1, 8), np.uint8)
+    many = np.zeros((1, 512), np.uint8)
+    _introduce(
+        one, one, 0, 1, np.zeros(1, AVATAR_DTYPE), marks, marks.view(np.uint64), rings.needs, marks, marks, many, one, many,
+        one, np.zeros(1, np.bool_), np.zeros(1), np.zeros(1), STEP, 0.0, np.zeros(1), flights.table,
+        np.zeros(64, np.uint8), one, one, np.zeros(1, np.uint32), np.zeros(1, np.uint64), outgoing.buffer,
+        outgoing.offsets, outgoing.lengths, outgoing.keys, 0, 0, np.zeros(3, np.int64),
+    )  # fmt: skip

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LAND = 76  # 'L'
 
 
+_BLOCK = 64  # metres; who arrives in the same one is sent the land in the same order
+
+
 def _bodies(sim: Simulator, patches: list[tuple[int, int]]) -> list[bytes]:
     payloads = terrain.encode_patches(sim.world.terrain.patches(), patches)
     return [encode(Message("LayerData", LayerID={"Type": LAND}, LayerData={"Data": data})) for data in payloads]
@@ -27,12 +30,21 @@ def send_land(sim: Simulator, agent: Agent) -> None:
     if agent.circuit is None:
         return
     x, y, _ = sim.world.position(agent)
-    near_x, near_y = x / 16 - 0.5, y / 16 - 0.5
-    patches = [(px, py) for py in range(PATCHES) for px in range(PATCHES)]
-    # Rings of whole patches, so that every viewer at about the same place shares one encoding order.
-    patches.sort(key=lambda patch: max(abs(patch[0] - near_x), abs(patch[1] - near_y)))
-    for body in _bodies(sim, patches):
+    block_x, block_y = (min(max(int(part // _BLOCK), 0), 256 // _BLOCK - 1) for part in (x, y))
+    for body in _whole(sim, block_x, block_y):
         agent.circuit.send_body(body, category="land")
+
+
+def _whole(sim: Simulator, block_x: int, block_y: int) -> list[bytes]:
+    """All patches in rings about the middle of a block, kept while the land is as it is: crowds arrive together."""
+    kept = sim.interest.land_kept
+    revision = sim.world.terrain.revision
+    if (block_x, block_y) not in kept or kept[block_x, block_y][0] != revision:
+        near_x, near_y = ((block + 0.5) * _BLOCK / 16 - 0.5 for block in (block_x, block_y))
+        patches = [(px, py) for py in range(PATCHES) for px in range(PATCHES)]
+        patches.sort(key=lambda patch: max(abs(patch[0] - near_x), abs(patch[1] - near_y)))
+        kept[block_x, block_y] = revision, _bodies(sim, patches)
+    return kept[block_x, block_y][1]
 
 
 def send_dirty_patches(sim: Simulator, viewers: Iterable[Agent]) -> None:

@@ -92,6 +92,11 @@ class ObjectInterest:
             self.known[slot, prim.row] = CHANGED
             self._busy.add(agent)
 
+    def unseen(self, slots: np.ndarray, prim: Prim) -> np.ndarray:
+        """Those of these circuit slots whose viewers have not been told of a prim, or of its root."""
+        self._grow(int(slots.max(initial=0)))
+        return slots[(self.known[slots, prim.row] == 0) | (self.known[slots, prim.linkset_root.row] == 0)]
+
     def show_now(self, viewer: Agent, prim: Prim) -> None:
         """Full updates of a prim and its root to a viewer that knows them not, ahead of what waits in its line."""
         slot = self._viewers.get(viewer)

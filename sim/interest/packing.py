@@ -91,7 +91,11 @@ def _pack(
 
 # What a movement must wait for a viewer, by distance. A pending update gains `STEPS[level]` a frame and goes once it has
 # what its ring asks: at level 0 at once, at level 2 after 1, 4, 10 or 20 frames. The level rises when a viewer's line is
-# full. When frames become long, all lines are given less.
+# full.
+#
+# A packet costs the same whatever is in it. So when frames become long, viewers are told in turns, every second frame or
+# every third, and packets are fuller; if that is not enough, all lines are given less. For each row is kept in which
+# frame it last moved on, and last did something new, and for each viewer in which frame it was told last.
 NEAR, MIDDLE, FAR = 24.0, 64.0, 128.0  # metres
 NEEDS = (4, 32, 80, 160)
 STEPS = np.array([255, 16, 8, 4, 2], np.uint8)
@@ -104,24 +108,26 @@ NEWS_VELOCITY, NEWS_ROTATION = (
     0.15,
     0.9998,
 )  # metres a second, cosine of half an angle: a change of path, not its course
-LINE_DTYPE = np.dtype([("tokens", np.float64), ("level", np.int64)])  # a viewer's line, by circuit slot
+LINE_DTYPE = np.dtype([("tokens", np.float64), ("level", np.int64), ("told", np.int64)])  # of a viewer, by circuit slot
+TURNS = 3  # at most
 
 
 @njit(cache=True, nogil=True)
-def _news(rows, due):  # pragma: no cover - compiled
-    """due: 0 nothing, 1 goes on as viewers think or nearly so, 2 does something else now."""
+def _news(rows, turn, moved_at, news_at):  # pragma: no cover - compiled
+    """Note who moves, as viewers think or nearly so, and who does something else now."""
     for r in range(len(rows)):
         row = rows[r]
-        due[r] = 0
         if not row.dirty:
             continue
+        moved_at[r] = turn
         change = 0.0
-        turn = 0.0
+        turned = 0.0
         for k in range(3):
             change += (row.velocity[k] - row.sent_velocity[k]) ** 2
         for k in range(4):
-            turn += row.rotation[k] * row.sent_rotation[k]
-        due[r] = 2 if change > NEWS_VELOCITY**2 or abs(turn) < NEWS_ROTATION else 1
+            turned += row.rotation[k] * row.sent_rotation[k]
+        if change > NEWS_VELOCITY**2 or abs(turned) < NEWS_ROTATION:
+            news_at[r] = turn
 
 
 @njit(cache=True, nogil=True)
@@ -142,26 +148,31 @@ def _rings(rows, ex, ey, ez, own, need):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _mark(rows, viewers, own, eyes, known, pending, needs, turn, due, moved):  # pragma: no cover - compiled
-    """Note for every viewer what moved, and draw the rings of some of them anew."""
-    _news(rows, due)
+def _mark(
+    rows, viewers, own, eyes, known, pending, needs, lines, turn, turns, moved_at, news_at, moved
+):  # pragma: no cover - compiled
+    """Note for every one of these viewers what moved since it was told last, and draw the rings of some of them anew."""
+    oldest = turn
+    for v in range(len(viewers)):
+        oldest = min(oldest, lines[viewers[v]].told)
     count = 0
     for r in range(len(rows)):
-        if due[r]:
+        if moved_at[r] > oldest:
             moved[count] = r
             count += 1
     for v in range(len(viewers)):
         slot = viewers[v]
+        last = lines[slot].told
         need = needs[slot, : len(rows)]
-        if (turn + v) % RING_FRAMES == 0 or need[0] == 0:
+        if (turn // turns + v) % RING_FRAMES == 0 or need[0] == 0:
             _rings(rows, eyes[v, 0], eyes[v, 1], eyes[v, 2], own[v], need)
         told, waiting = known[slot], pending[slot]
         for n in range(count):
             r = moved[n]
-            if told[r]:
+            if told[r] and moved_at[r] > last:
                 if need[r] == 0:  # its avatar has just come
                     need[r] = NEEDS[0]
-                gain = need[r] - (need[r] >> 2) if due[r] == 2 else 1
+                gain = need[r] - (need[r] >> 2) if news_at[r] > last else 1
                 waiting[r] = max(waiting[r], gain)
 
 
@@ -191,7 +202,7 @@ def _collect(words, ready, need, picked):  # pragma: no cover - compiled
 
 @njit(cache=True, nogil=True)
 def _pack_rings(
-    records, lengths, viewers, own, pending, needs, ready, words, lines, rates, share, dt, turn, picked, sequences, keys,
+    records, lengths, viewers, own, pending, needs, ready, words, lines, rates, share, dt, turn, turns, picked, sequences, keys,
     handle, dilation, buffer, offsets, sizes, out_keys, count, used
 ):  # pragma: no cover - compiled
     written = 0
@@ -200,7 +211,10 @@ def _pack_rings(
         line = lines[slot]
         rate = rates[slot] * share
         burst = rate * BURST_SECONDS
-        line.tokens = min(line.tokens + rate * dt, burst)
+        if line.told == 0:  # a new viewer's line is empty
+            line.tokens = burst
+        line.tokens = min(line.tokens + rate * dt * min(turn - line.told, TURNS), burst)
+        line.told = turn
         near, total = _collect(words[slot], ready[slot], needs[slot], picked)
         waiting = pending[slot]
         if line.level > 0 and total > near:  # a full line carries full packets; what is over waits for the next frame
@@ -249,7 +263,7 @@ def _pack_rings(
             sizes[count] = at
             count += 1
             used = start + at
-        if (turn + v) % LEVEL_FRAMES == 0:
+        if (turn // turns + v) % LEVEL_FRAMES == 0:
             if line.tokens < 0.25 * burst:
                 line.level = min(line.level + 1, LEVELS - 1)
             elif line.tokens > 0.75 * burst:
@@ -264,7 +278,9 @@ class Rings:
         self.pending = np.zeros((64, 128), np.uint8)  # what an update has gained while it waits; 0: nothing to tell
         self.needs = np.zeros((64, 128), np.uint8)  # what it needs to go; 0: not reckoned yet
         self.lines = np.zeros(64, LINE_DTYPE)
+        self.turns = 1  # viewers are told every so many frames
         self.share = 1.0  # of their lines, that viewers are given: less when the region cannot keep up
+        self._moved_at, self._news_at = np.zeros(128, np.int64), np.zeros(128, np.int64)  # frame numbers, by row
         self._allot(64, 128)
 
     def grow(self, slots: int, rows: int) -> None:
@@ -273,6 +289,10 @@ class Rings:
         slots, rows = max(slots, old_slots), max(rows, old_rows)
         if (slots, rows) == (old_slots, old_rows):
             return
+        for name in ("_moved_at", "_news_at"):
+            longer = np.zeros(rows, np.int64)
+            longer[:old_rows] = getattr(self, name)
+            setattr(self, name, longer)
         for name in ("pending", "needs"):
             grown = np.zeros((slots, rows), np.uint8)
             grown[:old_slots, :old_rows] = getattr(self, name)
@@ -284,7 +304,7 @@ class Rings:
 
     def _allot(self, slots: int, rows: int) -> None:
         """Scratch space. Rows are a multiple of eight, so that eight marks can be read at once."""
-        self._due, self._picked = np.zeros(rows, np.uint8), np.zeros(rows, np.int64)
+        self._picked = np.zeros(rows, np.int64)
         self._ready, self._gain = np.zeros((slots, rows), np.bool_), np.zeros((slots, rows), np.uint8)
         self._words = self._ready.view(np.uint64)
 
@@ -315,20 +335,30 @@ class Rings:
 
         rows: avatar rows, whose `dirty` marks what changed; records (R, RECORD_SIZE), lengths (R,): their blocks as they
         are now. viewers (V,): circuit slots, own (V,): the viewer's own row or -1, eyes (V, 3). known (slots, rows)
-        uint8; rates (slots,) bytes a second. turn: frame number. Returns the number of blocks queued.
+        uint8; rates (slots,) bytes a second. turn: frame number, from 1. Returns the number of blocks queued.
         """
+        _news(rows, turn, self._moved_at, self._news_at)
+        mine = np.flatnonzero(viewers % self.turns == turn % self.turns)
+        viewers, own, eyes = viewers[mine], own[mine], eyes[mine]
         outgoing.reserve(len(viewers) * (len(rows) // FULL_PACKET + 1))
-        _mark(rows, viewers, own, eyes, known, self.pending, self.needs, turn, self._due, self._picked)
-        # One frame of waiting for all at once: bytes, which numpy adds 32 at a time.
-        step = STEPS[self.lines["level"]][:, None]
-        gain = np.minimum(self.pending, 255 - step, out=self._gain)
+        _mark(
+            rows, viewers, own, eyes, known, self.pending, self.needs, self.lines, turn, self.turns, self._moved_at,
+            self._news_at, self._picked,
+        )  # fmt: skip
+        # One round of waiting for all whose turn it is: bytes, which numpy adds 32 at a time.
+        whose = slice(turn % self.turns, None, self.turns)
+        pending, ready, gain = self.pending[whose], self._ready[whose], self._gain[whose]
+        step = STEPS[self.lines["level"][whose]][:, None]
+        if self.turns > 1:
+            step = np.minimum(step.astype(np.uint16) * self.turns, 255).astype(np.uint8)
+        np.minimum(pending, 255 - step, out=gain)
         gain += step
-        np.greater(self.pending, 0, out=self._ready)
-        np.multiply(gain, self._ready, out=self.pending)
-        np.greater_equal(self.pending, np.maximum(self.needs, 1, out=gain), out=self._ready)
+        np.greater(pending, 0, out=ready)
+        np.multiply(gain, ready, out=pending)
+        np.greater_equal(pending, np.maximum(self.needs[whose], 1, out=gain), out=ready)
         outgoing.count, outgoing.used, written = _pack_rings(
             records, lengths, viewers, own, self.pending, self.needs, self._ready, self._words, self.lines,
-            rates, self.share, dt, turn, self._picked, sequences, keys, np.uint64(handle), round(dilation * 65535),
+            rates, self.share, dt, turn, self.turns, self._picked, sequences, keys, np.uint64(handle), round(dilation * 65535),
             outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used,
         )  # fmt: skip
         return int(written)

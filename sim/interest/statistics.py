@@ -39,6 +39,8 @@ class Statistics:
         self._next_coarse = now + 5.0
         self._last: dict[str, float] = {}
         self._last_at = now
+        self._coarse: tuple[bytes, bytes, dict[Agent, int]] | None = None  # the map, in front of and behind You
+        self._coarse_until = 0.0
         self._leaving: deque[tuple[Agent, bytes, bool]] = deque()
 
     def update(self, viewers: Iterable[Agent]) -> None:
@@ -94,7 +96,16 @@ class Statistics:
     # --- map dots
 
     def _send_coarse(self, viewers: Iterable[Agent]) -> None:
-        world = self.sim.world
+        # Only You differs between viewers: behind the message number, the count and three bytes a location.
+        before, after, order = self._map()
+        for viewer in viewers:
+            self._leaving.append((viewer, before + _YOU.pack(order.get(viewer, -1)) + after, False))
+
+    def _map(self) -> tuple[bytes, bytes, dict[Agent, int]]:
+        """The message around You, and who is which dot. Arrivals in a crowd share one that is not quite new."""
+        world, now = self.sim.world, self.sim.clock.now()
+        if self._coarse is not None and now < self._coarse_until:
+            return self._coarse
         roots = list(itertools.islice(world.roots(), MAP_DOTS))
         locations = []
         for agent in roots:
@@ -104,11 +115,10 @@ class Statistics:
         order = {agent: number for number, agent in enumerate(roots)}
         index = {"You": -1, "Prey": -1}
         body = encode(Message("CoarseLocationUpdate", Location=locations, Index=index, AgentData=people))
-        # Only You differs between viewers: behind the message number, the count and three bytes a location.
         at = 3 + 3 * len(locations)
-        before, after = body[:at], body[at + 2 :]
-        for viewer in viewers:
-            self._leaving.append((viewer, before + _YOU.pack(order.get(viewer, -1)) + after, False))
+        self._coarse = body[:at], body[at + 2 :], order
+        self._coarse_until = now + len(order) / 200
+        return self._coarse
 
     # --- figures
 

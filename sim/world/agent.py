@@ -25,6 +25,7 @@ MINIMUM_DRAW_DISTANCE = 64.0
 MAXIMUM_DRAW_DISTANCE = 1024.0
 # A camera further out than this from the region is a fault or a lie; viewers tether it to the avatar.
 CAMERA_LIMIT = 8192.0
+TEXTURE_ENTRY_LIMIT = 2048  # bytes; 45 faces with every attribute of their own are about 900
 
 
 @dataclass(slots=True)

@@ -22,11 +22,12 @@ from uuid import UUID, uuid4
 from aiohttp import web
 from multidict import MultiDict
 
-from protocol import llsd
+from protocol import llsd, packet
 from protocol.message import Message, decode, encode
 from sim import caps
 from sim.caps import Capability, CapRequest
-from sim.circuits.circuit import Circuit
+from sim.circuits.circuit import FIRST_RESEND, Circuit
+from sim.circuits.circuits import Circuits
 from sim.clock import ManualClock
 from sim.neighbours.peers import PeerError
 from sim.sessions import Sessions
@@ -61,6 +62,22 @@ class RecordingCircuit(Circuit):
     ) -> None:
         if not self.closed:
             self.sent.append(Sent(decode(body), reliable, on_ack))
+
+
+class TestCircuits(Circuits):
+    """What kernels packed and wait to be acknowledged arrives, and is acknowledged, when it leaves."""
+
+    __test__ = False
+
+    def flush(self) -> None:
+        out = self.socket.outgoing
+        for key, start, size in zip(out.keys.tolist(), out.offsets.tolist(), out.lengths[: out.count].tolist(), strict=False):
+            arrived = packet.parse(out.buffer[start : start + size].tobytes())
+            circuit = self.by_key.get(key)
+            if isinstance(circuit, RecordingCircuit) and arrived.flags & packet.RELIABLE:
+                circuit.sent.append(Sent(decode(arrived.body), True, None))
+                self.flights.acknowledged(circuit.slot, arrived.sequence)
+        super().flush()
 
 
 class TestSimulator(Simulator):
@@ -155,6 +172,7 @@ def make_sim(name: str = "Here", grid_x: int = 1000, grid_y: int = 1000) -> Test
     """A region that serves nobody yet. Call it inside a running event loop; `close_sim` gives its port back."""
     settings = Settings(uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret")
     sim = TestSimulator(settings, ManualClock())
+    sim.circuits = TestCircuits(sim, sim.circuits.socket)
     sim.backbone = FakeBackbone()
     sim.assets = FakeAssets()
     sim.neighbours.peers._call = _unreachable  # type: ignore[method-assign]
@@ -227,6 +245,7 @@ def add_child(sim: TestSimulator, name: str = "", reason: str = "child", positio
     slot = circuits._free.pop()
     key = (127 << 24 | number) << 16 | 9  # the discard port of 127.x.x.x: nobody
     circuits.sequences[slot], circuits.keys[slot], circuits.rates[slot] = 0, key, 125_000.0
+    circuits.patience[slot] = FIRST_RESEND
     circuit = RecordingCircuit(circuits, key, slot, agent, opened_at=now, heard_at=now, next_ping=now + 5.0)
     agent.circuit = circuit
     circuits.by_key[key] = circuit

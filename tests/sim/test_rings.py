@@ -109,3 +109,30 @@ def test_a_narrow_line_is_kept_to_and_nobody_starves() -> None:
     for _ in range(150):
         told = scene.frame(*range(61))
     assert len(told) == 61  # a wide line, and it is all told at once again
+
+
+def test_told_in_turns_every_viewer_hears_of_every_movement() -> None:
+    """Three viewers in the same place, told every third frame: each hears of a movement once, within three frames."""
+    scene = Scene([10, 20, 30])
+    scene.rings.turns = 3
+    viewers, own = np.arange(3), np.zeros(3, np.int64)
+    records = np.zeros((4, objects.RECORD_SIZE), np.uint8)
+    lengths = np.zeros(4, np.int64)
+    encode_rows(scene.rows, np.arange(4), records, lengths)
+    told: dict[int, list[tuple[int, int]]] = {0: [], 1: [], 2: []}  # viewer -> frame, blocks
+    for turn in range(1, 40):
+        moved = np.array([1, 2] if turn == 10 else [3] if turn == 11 else [], np.int64)
+        scene.rows["dirty"][moved] = 1
+        out = Outgoing(4)
+        scene.keys[:3] = (1, 2, 3)
+        scene.rings.update(
+            out, scene.rows, records, lengths, viewers, own, scene.rows["position"][own], scene.known, scene.rates, 1 / 45,
+            turn, scene.sequences, scene.keys, 5, 1.0,
+        )  # fmt: skip
+        mark_sent(scene.rows, moved)
+        for n in range(out.count):
+            start = int(out.offsets[n])
+            told[int(out.keys[n]) - 1].append((turn, int(out.buffer[start + 17])))
+    for viewer, heard in told.items():
+        assert sum(blocks for _, blocks in heard) == 3, (viewer, heard)
+        assert all(10 <= turn <= 13 and turn % 3 == viewer for turn, _ in heard), (viewer, heard)
