@@ -27,8 +27,8 @@ def measure(sim: Simulator) -> dict[str, float]:
     scripted = sim.scripts.prims()
     active[[prim.row for prim in scripted]] = True
     gauges["prims"] = len(world.objects)
-    gauges["prims_active"] = np.count_nonzero(active)
-    gauges["prims_physical"] = np.count_nonzero(rows["physical"])
+    gauges["prims_active"] = int(np.count_nonzero(active))
+    gauges["prims_physical"] = int(np.count_nonzero(rows["physical"]))
     bodies = sim.bodies.engine.statistics()
     gauges["bodies"] = bodies["static"] + bodies["dynamic"] + bodies["kinematic"]
     gauges["bodies_awake"] = bodies["awake"]
