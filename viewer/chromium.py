@@ -120,6 +120,11 @@ class Browser:
             raise
         return browser
 
+    @property
+    def pid(self) -> int:
+        """Of its first process; the others are children of that."""
+        return self._process.pid
+
     async def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
         """Send one command; its result. Raises ``BrowserFailed``."""
         self._number += 1

@@ -32,7 +32,8 @@ class PictureFailed(ViewerError):
 class Shot:
     """What to show: the camera in metres of its region, pixels, the time of day (one of ``TIMES``).
 
-    ``clock`` stops waves, clouds and breath in a second of theirs, for pictures that are compared.
+    ``clock`` stops waves, clouds and breath in a second of theirs, for pictures that are compared. ``fine`` has shadows and
+    the finest land, which takes software a few seconds longer.
     """
 
     region: str
@@ -41,10 +42,11 @@ class Shot:
     size: tuple[int, int] = (1280, 720)
     time: str = "region"
     clock: float | None = None
+    fine: bool = True
 
     def address(self, page: str) -> str:
         """The address of this view of a grid's page. The visitor comes in right under the camera."""
-        asked = [f"at={_spot(self.at)}", f"look={_spot(self.look)}", "bare"]
+        asked = [f"at={_spot(self.at)}", f"look={_spot(self.look)}", "bare", *(["fine"] if self.fine else [])]
         if TIMES[self.time]:
             asked.append(f"sun={TIMES[self.time]}")
         if self.clock is not None:

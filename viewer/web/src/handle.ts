@@ -5,6 +5,7 @@
  *     ?at=128,120,30&look=128,140,24    a camera that stays, in metres of the region stood in; nothing moves it
  *     ?bare                             no interface, and the own avatar is not drawn
  *     ?sun=morning|noon|evening|night   instead of the region's own
+ *     ?fine                             shadows and the finest land, even where the processor has to draw them
  *     ?clock=100                        waves, clouds and breath as they are in that second, for pictures that compare
  */
 import { Vector3 } from "three";

@@ -18,9 +18,9 @@ export class Stage {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: "high-performance" });
     const gl = this.renderer.getContext();
     const name = gl.getExtension("WEBGL_debug_renderer_info");
-    this.software = /swiftshader|llvmpipe|software/i.test(
-      String(gl.getParameter(name ? name.UNMASKED_RENDERER_WEBGL : gl.RENDERER)),
-    );
+    this.software =
+      /swiftshader|llvmpipe|software/i.test(String(gl.getParameter(name ? name.UNMASKED_RENDERER_WEBGL : gl.RENDERER))) &&
+      !new URLSearchParams(location.search).has("fine"); // a picture has all the time it needs
     this.renderer.toneMapping = ACESFilmicToneMapping;
     this.renderer.shadowMap.enabled = !this.software;
     this.renderer.shadowMap.type = PCFShadowMap;

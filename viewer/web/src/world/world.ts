@@ -69,7 +69,7 @@ export class World {
   private away = new Vector3();
 
   constructor(private stage: Stage) {
-    this.textures = new Textures(stage.software ? 1 : stage.renderer.capabilities.getMaxAnisotropy());
+    this.textures = new Textures(stage.software ? 1 : Math.min(4, stage.renderer.capabilities.getMaxAnisotropy()));
     this.batches = new Batches(stage.scene, this.textures);
   }
 
