@@ -84,7 +84,7 @@ class Circuits:
         """Plain AgentUpdates and PacketAcks, nearly everything a crowd sends, never become messages."""
         world = self.sim.world
         taken, size, updates, over = self.fast.take(
-            count, buffer, keys, lengths, world.avatars.rows, self.flights.table, self.clock.now(), world.time
+            count, buffer, keys, lengths, world.avatars.rows, self.flights, self.clock.now(), world.time
         )
         if taken:
             self.metrics.plain["packets_in"] += taken

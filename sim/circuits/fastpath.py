@@ -144,7 +144,7 @@ def _apply(slot, row, body, world_time):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _acknowledge(data, size, flights):  # pragma: no cover - compiled
+def _acknowledge(data, size, flights, flying, slot):  # pragma: no cover - compiled
     """Whether this is a PacketAck, as clients send it, and of flights only. Those it names have landed in any case."""
     if size < 11 or data[0] & 0x80 or data[5] or data[6] != 0xFF or data[7] != 0xFF or data[8] != 0xFF or data[9] != 0xFB:
         return False
@@ -160,7 +160,7 @@ def _acknowledge(data, size, flights):  # pragma: no cover - compiled
             | (np.uint32(data[at + 2]) << np.uint32(16))
             | (np.uint32(data[at + 3]) << np.uint32(24))
         )
-        landed += land(flights, np.uint32(sequence))
+        landed += land(flights, flying, slot, np.uint32(sequence))
     return landed == count
 
 
@@ -175,6 +175,7 @@ def _take(
     slots,
     rows,
     flights,
+    flying,
     now,
     world_time,
     per_second,
@@ -196,7 +197,7 @@ def _take(
         data = buffer[SLOT * i : SLOT * i + max(size, 0)]
         if size < 8 or data[0] & 0x50:  # reliable, or with acks: both need Python
             continue
-        if _acknowledge(data, size, flights[number]):
+        if _acknowledge(data, size, flights, flying, number):
             slot.blocked = -1
             lengths[i] = TAKEN
             tally[0] += 1
@@ -326,7 +327,7 @@ class FastPath:
         keys: np.ndarray,
         lengths: np.ndarray,
         rows: np.ndarray,
-        flights: np.ndarray,
+        flights: Flights,
         now: float,
         world_time: float,
     ) -> tuple[int, int, int, int]:
@@ -339,8 +340,8 @@ class FastPath:
         self._batch += 1
         self._tally[:] = 0
         _take(
-            count, buffer, keys, lengths, self._table_keys, self._table_slots, self.slots, rows, flights, now,
-            world_time,            CONTROL.per_second, CONTROL.burst, self._batch, self._scratch, self._tally,
+            count, buffer, keys, lengths, self._table_keys, self._table_slots, self.slots, rows, flights.table,
+            flights.flying, now, world_time,            CONTROL.per_second, CONTROL.burst, self._batch, self._scratch, self._tally,
         )  # fmt: skip
         taken, size, updates, over = self._tally.tolist()
         return taken, size, updates, over
@@ -352,5 +353,5 @@ def warm() -> None:
     _insert(table, numbers, np.uint64(1), 0)
     _take(
         0, np.zeros(SLOT, np.uint8), table, numbers, table, numbers, np.zeros(1, SLOT_DTYPE), np.zeros(1, AVATAR_DTYPE),
-        Flights().table, 0.0, 0.0, CONTROL.per_second, CONTROL.burst, 1, np.zeros(256, np.uint8), np.zeros(4, np.int64),
+        Flights().table, Flights().flying, 0.0, 0.0, CONTROL.per_second, CONTROL.burst, 1, np.zeros(256, np.uint8), np.zeros(4, np.int64),
     )  # fmt: skip

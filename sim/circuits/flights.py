@@ -30,19 +30,22 @@ FLIGHT_DTYPE = np.dtype(
 
 
 @njit(cache=True, nogil=True)
-def land(flights, sequence):  # pragma: no cover - compiled
-    """A viewer acknowledges a packet: 1 when it was a flight of its circuit's row `flights` (WINDOW,)."""
-    flight = flights[sequence & np.uint32(WINDOW - 1)]
+def land(table, flying, slot, sequence):  # pragma: no cover - compiled
+    """A viewer acknowledges a packet: 1 when it was a flight."""
+    flight = table[slot, sequence & np.uint32(WINDOW - 1)]
     if flight.count == 0 or flight.sequence != sequence:
         return 0
     flight.count = 0
+    flying[slot] -= 1
     return 1
 
 
 @njit(cache=True, nogil=True)
-def _overdue(table, owed, first, now):  # pragma: no cover - compiled
+def _overdue(table, flying, owed, first, now):  # pragma: no cover - compiled
     lost = 0
     for slot in range(first, min(len(table), len(owed)), SLICES):
+        if flying[slot] == 0:
+            continue
         for number in range(WINDOW):
             flight = table[slot, number]
             if flight.count == 0 or flight.due > now:
@@ -51,15 +54,17 @@ def _overdue(table, owed, first, now):  # pragma: no cover - compiled
                 if flight.rows[k] < owed.shape[1]:
                     owed[slot, flight.rows[k]] |= flight.kind
             flight.count = 0
+            flying[slot] -= 1
             lost += 1
     return lost
 
 
 class Flights:
-    """What is in flight, by circuit slot. `table` (slots, WINDOW) is replaced when it grows."""
+    """What is in flight, by circuit slot: `table` (slots, WINDOW), and `flying` (slots,) how many. Replaced on growth."""
 
     def __init__(self) -> None:
         self.table = np.zeros((64, WINDOW), FLIGHT_DTYPE)
+        self.flying = np.zeros(64, np.int64)
         self._slice = 0
 
     def grow(self, slots: int) -> None:
@@ -68,6 +73,7 @@ class Flights:
             grown = np.zeros((slots, WINDOW), FLIGHT_DTYPE)
             grown[: len(self.table)] = self.table
             self.table = grown
+            self.flying = np.concatenate([self.flying, np.zeros(slots - len(self.flying), np.int64)])
 
     def acknowledged(self, slot: int, sequence: int) -> bool:
         """An acknowledgement that Python read; whether it was of a flight."""
@@ -75,16 +81,18 @@ class Flights:
         if not flight["count"] or flight["sequence"] != sequence:
             return False
         flight["count"] = 0
+        self.flying[slot] -= 1
         return True
 
     def forget(self, slot: int) -> None:
         """The circuit has ended."""
         self.table[slot]["count"] = 0
+        self.flying[slot] = 0
 
     def lost(self, owed: np.ndarray, now: float) -> int:
         """Mark in `owed` (slots, rows) what overdue flights were about; returns how many those were."""
         self._slice = (self._slice + 1) % SLICES
-        return int(_overdue(self.table, owed, self._slice, now))
+        return int(_overdue(self.table, self.flying, owed, self._slice, now))
 
 
 def warm() -> None:

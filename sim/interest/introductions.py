@@ -133,7 +133,7 @@ def _pick(words, owed, need, own, picked, enough):  # pragma: no cover - compile
 @njit(cache=True, nogil=True)
 def _introduce(
     viewers, own, first, left, rows, owed, words, needs, known, acting, blocks, lengths, looks, look_lengths, look_coded,
-    tokens, rates, dt, now, patience, flights, plain, picked, chosen, sequences, keys, buffer, offsets, sizes, out_keys,
+    tokens, rates, dt, now, patience, flights, flying, plain, picked, chosen, sequences, keys, buffer, offsets, sizes, out_keys,
     count, used, tally
 ):  # pragma: no cover - compiled
     """Pay what is owed, to viewers[first:] and on round the list, until `left` packets are spent.
@@ -206,6 +206,7 @@ def _introduce(
             sent += 1
             tokens[slot] -= size
             flight.sequence, flight.due, flight.kind, flight.count = sequence, now + patience[slot], kind, people
+            flying[slot] += 1
             for k in range(people):
                 r = chosen[k]
                 flight.rows[k] = r
@@ -366,8 +367,8 @@ class Introductions:
         outgoing.count, outgoing.used, self._first = _introduce(
             viewers, own, self._first % len(viewers), left, sim.world.avatars.rows, self.owed, self.owed.view(np.uint64),
             rings.needs, known, acting, self._blocks, self._lengths, self._looks, self._look_lengths, self._look_coded,
-            self._tokens, sim.circuits.rates, dt, now, sim.circuits.patience, sim.circuits.flights.table, self._plain,
-            self._picked, self._chosen, sim.circuits.sequences, sim.circuits.keys, outgoing.buffer, outgoing.offsets,
+            self._tokens, sim.circuits.rates, dt, now, sim.circuits.patience, sim.circuits.flights.table,
+            sim.circuits.flights.flying, self._plain, self._picked, self._chosen, sim.circuits.sequences, sim.circuits.keys, outgoing.buffer, outgoing.offsets,
             outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used, self._tally,
         )  # fmt: skip
         shown, _, waiting = self._tally.tolist()
@@ -395,7 +396,7 @@ def warm() -> None:
     many = np.zeros((1, 512), np.uint8)
     _introduce(
         one, one, 0, 1, np.zeros(1, AVATAR_DTYPE), marks, marks.view(np.uint64), rings.needs, marks, marks, many, one, many,
-        one, np.zeros(1, np.bool_), np.zeros(1), np.zeros(1), STEP, 0.0, np.zeros(1), flights.table,
+        one, np.zeros(1, np.bool_), np.zeros(1), np.zeros(1), STEP, 0.0, np.zeros(1), flights.table, flights.flying,
         np.zeros(64, np.uint8), one, one, np.zeros(1, np.uint32), np.zeros(1, np.uint64), outgoing.buffer,
         outgoing.offsets, outgoing.lengths, outgoing.keys, 0, 0, np.zeros(3, np.int64),
     )  # fmt: skip

@@ -224,9 +224,10 @@ def _pack_rings(
         blocks = 0
         # Another one first each frame, so that a full line starves nobody for long.
         first = (turn * 37 + slot * 11) % (total - near) if total > near else 0
+        first_near = (turn * 37 + slot * 11) % near if near else 0
         for n in range(total):
             if n < near:
-                r = picked[n]
+                r = picked[n + first_near if n + first_near < near else n + first_near - near]
                 if line.tokens <= -burst and r != own[v]:
                     continue
             else:

@@ -163,6 +163,7 @@ def launch(flights: Flights, slot: int, sequence: int, rows: list[int], due: flo
     flight = flights.table[slot, sequence % WINDOW]
     flight["sequence"], flight["due"], flight["kind"], flight["count"] = sequence, due, kind, len(rows)
     flight["rows"][: len(rows)] = rows
+    flights.flying[slot] += 1
 
 
 def test_only_overdue_flights_are_owed_again() -> None:
@@ -180,6 +181,7 @@ def test_only_overdue_flights_are_owed_again() -> None:
     launch(flights, 3, 1002, [1], due=0.0)
     flights.forget(3)
     assert sum(flights.lost(owed, 99.0) for _ in range(8)) == 0
+    assert not flights.flying.any()
 
 
 async def test_acknowledgements_of_flights_need_no_python(sim: TestSimulator) -> None:
@@ -193,7 +195,7 @@ async def test_acknowledgements_of_flights_need_no_python(sim: TestSimulator) ->
         buffer = np.zeros(2048, np.uint8)
         buffer[: len(data)] = np.frombuffer(data, np.uint8)
         keys, lengths = np.array([anna.circuit.key], np.uint64), np.array([len(data)], np.int64)
-        taken, _, updates, _ = fast.take(1, buffer, keys, lengths, sim.world.avatars.rows, flights.table, 1.0, 0.0)
+        taken, _, updates, _ = fast.take(1, buffer, keys, lengths, sim.world.avatars.rows, flights, 1.0, 0.0)
         assert updates == 0
         return taken == 1
 
