@@ -10,6 +10,7 @@ It behaves as a full viewer does (circuits to neighbours, event queues, crossing
 ``client`` is the place to begin reading; ``events`` lists what can be listened to; ``bots`` walks crowds about.
 """
 
+from .cache import ObjectCache
 from .caps import CapError
 from .client import Client, login, new_http
 from .errors import (
@@ -32,6 +33,6 @@ from .travel import Crossing
 
 __all__ = [
     "CapError", "Chat", "Client", "ConnectionLost", "Crossing", "Dialog", "Entity", "Friend", "Habits", "InstantMessage",
-    "LoginFailed", "LoginRefused", "MapBlock", "MapItem", "Profile", "Question", "Region", "SitRefused", "TeleportRefused",
+    "LoginFailed", "LoginRefused", "MapBlock", "MapItem", "ObjectCache", "Profile", "Question", "Region", "SitRefused", "TeleportRefused",
     "ViewerError", "WaitTimeout", "WalkBlocked", "WebPage", "login", "new_http",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ import numpy as np
 
 from protocol.message import Message
 
+from .cache import ObjectCache
 from .caps import CapError
 from .errors import ConnectionLost, ViewerError, WaitTimeout
 from .events import answered
@@ -121,7 +122,8 @@ class login:
     """Log in: ``async with login(...) as me`` logs out at the end; ``me = await login(...)`` leaves that to the caller.
 
     ``start``: ``last``, ``home`` or ``uri:Region Name&x&y&z``. ``http``: a session shared by several clients (else each
-    has its own). ``kind``: a class made of ``Client``, to log that in instead. Raises
+    has its own). ``kind``: a class made of ``Client``, to log that in instead. ``cache``: what is remembered of objects from
+    one session to the next. Raises
     ``LoginRefused``, ``LoginFailed``, ``ConnectionLost`` or ``WaitTimeout``, all ``ViewerError``.
     """
 
@@ -136,11 +138,13 @@ class login:
         habits: Habits | None = None,
         http: aiohttp.ClientSession | None = None,
         kind: type[Client] = Client,
+        cache: ObjectCache | None = None,
     ) -> None:
         self._call = (login_uri, first, last, password, start)
         self._habits = habits or Habits()
         self._http = http
         self._kind = kind
+        self._cache = cache
         self._client: Client | None = None
 
     def __await__(self) -> Generator[Any, None, Client]:
@@ -162,6 +166,7 @@ class login:
             session = await request_session(http, *self._call)
             client = self._kind(session, http, self._habits)
             client.owns_http = self._http is None
+            client.cache = self._cache
             try:
                 await client.enter_first_region()
             except BaseException:

@@ -20,6 +20,7 @@ from protocol.errors import ProtocolError
 from protocol.message import Message, decode, identify
 from protocol.table import BY_NAME
 
+from .cache import ObjectCache
 from .circuit import Circuit
 from .errors import ConnectionLost
 from .events import EventHub
@@ -96,6 +97,7 @@ class Core:
         self.session_id = session.session_id
         self.name = session.name
         self.habits = habits
+        self.cache: ObjectCache | None = None  # without one, every visit is the first
         self.events = EventHub()
         self.counters = Counters()
         self.clock: Callable[[], float] = monotonic  # not the loop's: uvloop's has steps of a millisecond

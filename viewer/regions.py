@@ -29,6 +29,7 @@ class Region:
         self.habits = habits
         self.handle = handle  # (metres west << 32) | metres south; 0 until told
         self.id = NULL
+        self.cache_id = NULL  # of this generation of its objects
         self.name = ""
         self.water_height = 20.0
         self.ground: tuple[UUID, ...] = ()  # textures of the land from low to high, four

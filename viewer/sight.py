@@ -147,6 +147,7 @@ class Sight(Travel):
         for block in heard["ObjectData"]:
             motion = objects.decode_object_data(block["ObjectData"])
             region.motions += 1
+            self._remember(region, block)
             self._described(heard, block["ID"], block["FullID"], block["PCode"], motion, block)
 
     @hears("ObjectUpdateCompressed")
@@ -155,19 +156,34 @@ class Sight(Travel):
         for block in heard["ObjectData"]:
             fields = objects.decode_compressed(block["Data"])
             fields["UpdateFlags"] = block["UpdateFlags"]
+            self._remember(heard.region, fields)
             motion = objects.decode_object_data(fields["ObjectData"])
             self._described(heard, fields["ID"], fields["FullID"], fields["PCode"], motion, fields)
 
     @hears("ObjectUpdateCached")
     def _object_update_cached(self, heard: Heard) -> None:
-        """The region hopes that we remember these. We keep no cache between sessions, so ask unless we see them now."""
+        """The region hopes that we remember these: ask for those that we neither see nor have in our cache."""
+        region = heard.region
+        self._note_region(region, heard["RegionData"])
         wanted = []
         for block in heard["ObjectData"]:
-            entity = heard.region.entities.get(block["ID"])
-            if entity is None or entity.crc != block["CRC"]:
-                wanted.append(block["ID"])
+            local_id, crc = block["ID"], block["CRC"]
+            entity = region.entities.get(local_id)
+            if entity is not None and entity.crc == crc:
+                continue
+            kept = self.cache.find(region.cache_id, local_id, crc) if self.cache is not None else None
+            if kept is None:
+                wanted.append(local_id)
+                continue
+            motion = objects.decode_object_data(kept["ObjectData"])
+            fields = {**kept, "UpdateFlags": block["UpdateFlags"]}
+            self._described(heard, local_id, kept["FullID"], kept["PCode"], motion, fields)
         if wanted:
             self._request(heard.region, wanted)
+
+    def _remember(self, region: Region, block: dict[str, Any]) -> None:
+        if self.cache is not None and region.handshaken and block["PCode"] != objects.AVATAR:
+            self.cache.remember(region.cache_id, block)
 
     def _note_region(self, region: Region, data: dict[str, Any]) -> None:
         region.dilation = data["TimeDilation"] / 65535.0

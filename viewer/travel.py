@@ -28,7 +28,7 @@ from .model import Vector
 from .regions import Region
 
 log = logging.getLogger("viewer")
-HANDSHAKE_FLAGS = 0x1 | 0x2 | 0x4  # object cache in use, and empty; own appearance wanted
+CACHE_IN_USE, CACHE_EMPTY, OWN_APPEARANCE = 0x1, 0x2, 0x4  # RegionHandshakeReply.Flags
 _CORNERS = ("00", "01", "10", "11")
 # Shares of the bandwidth: resend, land, wind, cloud, task, texture, asset.
 _THROTTLE_SHARES = (0.10, 0.12, 0.02, 0.02, 0.35, 0.27, 0.12)
@@ -164,7 +164,10 @@ class Travel(Core):
             info[f"Terrain{name}{corner}"] for name in ("StartHeight", "HeightRange") for corner in _CORNERS
         )
         self.events.emit("handshake", region)
-        reply = Message("RegionHandshakeReply", AgentData=self.agent_block, RegionInfo={"Flags": HANDSHAKE_FLAGS})
+        region.cache_id = info["CacheID"]
+        remembered = self.cache is not None and self.cache.holds(region.cache_id)
+        flags = CACHE_IN_USE | OWN_APPEARANCE | (0 if remembered else CACHE_EMPTY)
+        reply = Message("RegionHandshakeReply", AgentData=self.agent_block, RegionInfo={"Flags": flags})
         region.send(reply, tries=self.habits.resends_of_vital)
         if not region.handshaken:
             region.handshaken = True

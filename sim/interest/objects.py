@@ -2,15 +2,17 @@
 
 `known` holds a byte a (viewer, object row): 0 never told, 1 told and true, 2 told and changed since. Rows that are not 1
 wait. Every few frames a viewer with waiting rows gets the most important of them, as many as its task throttle takes:
-nearer, larger, in front of the camera, and longer waiting first, so that nothing starves. A child never goes ahead of
+nearer, larger and in front of the camera first; what was told goes out of the queue, so that nothing starves. A child never goes ahead of
 its root. Movement is another matter: terse updates go to all who know the object, at once.
 
-A viewer with a filled cache is first told ids and checksums (ObjectUpdateCached); it asks for what it does not hold.
-Blocks are encoded once for the owner and once for everybody else, and kept until the object changes.
+A viewer with a filled cache is first told ids and checksums (ObjectUpdateCached), a few packets a frame; it asks for what
+it does not hold. Blocks are encoded once for the owner and once for everybody else, and kept until the object changes.
+Packets are filled by what the blocks take on the line, zero coded, which is a quarter or a third of what they are.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ import numpy as np
 
 from protocol import objects as wire
 from protocol.message import Message, encode
+from protocol.packet import zero_encode
 from protocol.wellknown import Permission
 from sim.interest.dead_reckoning import mark_sent, scan
 from sim.interest.packing import pack_terse
@@ -30,9 +33,18 @@ if TYPE_CHECKING:
 
 TOLD, CHANGED = 1, 2
 PHASES = 3  # a viewer's waiting objects are looked at every third frame
-BATCH_BYTES = 6000  # of blocks a viewer is given at a time, while less than this waits in its throttle
-PACKET_BYTES = 1100
+LEAST_BATCH, MOST_BATCH = 3000, 32_000  # bytes on the line a viewer is given at a time: a tenth of a second's worth,
+BATCH_SECONDS = 0.1  # and only while less than that waits in its throttle
+FRAME_BYTES = 64_000  # for all viewers together in a frame, in equal parts
+ENCODES = 60  # blocks encoded anew in a frame, for all viewers together
+PACKET_BYTES = 1150  # on the line
+MOST_RAW = 7000  # of one packet: viewers unpack into 8 KB
+MOST_BLOCKS = 255
 CACHED_PER_PACKET = 90
+OFFERS = 900  # ids and checksums told in a frame, for all viewers together
+NEWS = 32
+ORDERED, ORDER_FRAMES = 2048, 15  # how many rows are put in order at once, and for how long that order is good
+CACHED_DTYPE = np.dtype([("id", "<u4"), ("crc", "<u4"), ("flags", "<u4")])  # a block of ObjectUpdateCached
 HEADER = 12  # message number, region handle, dilation, count: what precedes the blocks of an ObjectUpdate
 CACHE_IN_USE, CACHE_EMPTY = 1, 2  # RegionHandshakeReply.Flags
 
@@ -50,7 +62,13 @@ class ObjectInterest:
         self._busy: set[Agent] = set()  # viewers with waiting rows
         self._selected: dict[Agent, set[int]] = {}
         self._at_creation: set[tuple[Agent, int]] = set()
-        self._blocks: dict[tuple[int, bool], tuple[int, bytes]] = {}  # (local id, owner's?) -> (crc, block)
+        # (local id, owner's?) -> (crc, block, its bytes on the line)
+        self._blocks: dict[tuple[int, bool], tuple[int, bytes, int]] = {}
+        self._orders: dict[Agent, tuple[int, deque[int]]] = {}  # rows that wait, as put in order at a frame
+        self._offers: dict[Agent, np.ndarray] = {}  # rows whose checksums a viewer with a cache is still to be told
+        self._flags = np.zeros(256, CACHED_DTYPE)  # by row: as told to everybody but its owner, and when that was true
+        self._encodes_left = self._offers_left = 0
+        self._share = 0.0  # bytes a viewer may be given in this frame
         self._records = np.zeros((256, wire.RECORD_SIZE), np.uint8)
         self._lengths = np.zeros(256, np.int64)
         self._not_avatars = np.zeros(256, np.uint8)
@@ -61,8 +79,12 @@ class ObjectInterest:
         self._grow(slot)
         self.known[slot] = 0
         self._viewers[agent] = slot
+        self._orders.pop(agent, None)
+        self._offers.pop(agent, None)
         if agent.handshake_flags & CACHE_IN_USE and not agent.handshake_flags & CACHE_EMPTY:
-            self._offer_cached(agent, slot)
+            rows = self.sim.world.objects.rows[: self.sim.world.objects.count]
+            there = np.flatnonzero(rows["active"])
+            self._offers[agent] = there[np.argsort(rows["root"][there] == 0, kind="stable")]  # roots first
         if len(self.sim.world.objects):
             self._busy.add(agent)
 
@@ -71,6 +93,8 @@ class ObjectInterest:
         if slot is not None:
             self.known[slot] = 0
         self._busy.discard(agent)
+        self._orders.pop(agent, None)
+        self._offers.pop(agent, None)
         self._selected.pop(agent, None)
         self._at_creation = {key for key in self._at_creation if key[0] is not agent}
 
@@ -88,9 +112,11 @@ class ObjectInterest:
         slot = self._viewers.get(agent)
         if slot is None:
             return
-        for prim in prims:
-            self.known[slot, prim.row] = CHANGED
+        rows = [prim.row for prim in prims]
+        if rows:
+            self.known[slot, rows] = CHANGED
             self._busy.add(agent)
+            self._first(agent, rows)
 
     def unseen(self, slots: np.ndarray, prim: Prim) -> np.ndarray:
         """Those of these circuit slots whose viewers have not been told of a prim, or of its root."""
@@ -106,7 +132,12 @@ class ObjectInterest:
         for one in dict.fromkeys((prim.linkset_root, prim)):
             if not self.known[slot, one.row]:
                 self.known[slot, one.row] = TOLD
-                self._send_packet(viewer.circuit, [self._block(viewer, one)], None)
+                self._send_packet(viewer.circuit, [self._block(viewer, one)[0]], None)
+
+    def _first(self, agent: Agent, rows: list[int]) -> None:
+        """News go before what a viewer is being given anyway; many at once wait until the order is drawn up anew."""
+        if agent in self._orders and len(rows) <= NEWS:
+            self._orders[agent][1].extendleft(reversed(rows))
 
     def _grow(self, slot: int = 0) -> None:
         slots, rows = self.known.shape
@@ -127,7 +158,11 @@ class ObjectInterest:
         if objects.count:
             self._send_terse(dt)
         number = self.sim.frame.number
-        for agent in list(self._busy):
+        self._encodes_left, self._offers_left = ENCODES, OFFERS
+        busy = list(self._busy)
+        first = number % max(len(busy), 1)  # whoever comes last in a frame may find nothing left to give
+        self._share = FRAME_BYTES * min(PHASES, len(busy)) / max(len(busy), 1)
+        for agent in busy[first:] + busy[:first]:
             slot = self._viewers.get(agent)
             if slot is None or agent.circuit is None:
                 self._busy.discard(agent)
@@ -139,10 +174,12 @@ class ObjectInterest:
         self._grow()
         rows = np.fromiter((prim.row for prim in objects.marked), np.int64, len(objects.marked))
         objects.marked.clear()
+        news = rows[: NEWS + 1].tolist()
         for agent, slot in self._viewers.items():
             told = self.known[slot, rows]
             self.known[slot, rows[told == TOLD]] = CHANGED
             self._busy.add(agent)
+            self._first(agent, news)
 
     def _send_removed(self) -> None:
         objects = self.sim.world.objects
@@ -193,35 +230,50 @@ class ObjectInterest:
     def _feed(self, agent: Agent, circuit: Circuit, slot: int) -> None:
         """Give a viewer the most important of what waits for it, while its line has room."""
         objects = self.sim.world.objects
+        batch = min(max(float(self.sim.circuits.rates[slot]) * BATCH_SECONDS, LEAST_BATCH), MOST_BATCH, self._share)
         queue = circuit.queues.get("task")
-        if queue is not None and queue.waiting > BATCH_BYTES:
+        if queue is not None and queue.waiting > batch:
             return
-        rows = objects.rows[: objects.count]
-        waiting = np.flatnonzero((self.known[slot, : objects.count] != TOLD) & (rows["active"] == 1))
-        if not len(waiting):
+        if agent in self._offers:
+            self._offer_cached(agent, circuit, slot)
+            return
+        order = self._order(agent, slot)
+        if not order:
             self._busy.discard(agent)
             return
-        order = waiting[self._priority(agent, rows, waiting)]
         packet: list[bytes] = []
-        size = 0
-        given = 0
-        for row in order.tolist():
-            prim = objects.of_row[row]
+        size = raw = given = 0
+        while order and given < batch and self._encodes_left > 0:
+            prim = objects.of_row.get(order.popleft())
+            if prim is None:
+                continue
             for one in (prim.root, prim) if prim.root is not None and not self.known[slot, prim.root.row] else (prim,):
                 if one is None or self.known[slot, one.row] == TOLD:
                     continue
-                block = self._block(agent, one)
-                if packet and size + len(block) > PACKET_BYTES:
+                block, length = self._block(agent, one)
+                full = size + length > PACKET_BYTES or raw + len(block) > MOST_RAW or len(packet) == MOST_BLOCKS
+                if packet and full:
                     self._send_packet(circuit, packet)
-                    packet, size = [], 0
+                    packet, size, raw = [], 0, 0
                 packet.append(block)
-                size += len(block)
-                given += len(block)
+                size += length
+                raw += len(block)
+                given += length
                 self.known[slot, one.row] = TOLD
-            if given > BATCH_BYTES:
-                break
         if packet:
             self._send_packet(circuit, packet)
+
+    def _order(self, agent: Agent, slot: int) -> deque[int]:
+        """The rows that wait for a viewer, most important first; drawn up anew when used up or some frames old."""
+        number = self.sim.frame.number
+        drawn, order = self._orders.get(agent, (0, deque()))
+        if order and number - drawn < ORDER_FRAMES:
+            return order
+        rows = self.sim.world.objects.rows[: self.sim.world.objects.count]
+        waiting = np.flatnonzero((self.known[slot, : len(rows)] != TOLD) & (rows["active"] == 1))
+        order = deque(waiting[self._priority(agent, rows, waiting)].tolist()) if len(waiting) else deque()
+        self._orders[agent] = number, order
+        return order
 
     def _priority(self, agent: Agent, rows: np.ndarray, waiting: np.ndarray) -> np.ndarray:
         """Order of the waiting rows, most important first; what lies beyond the draw distance comes last."""
@@ -234,8 +286,8 @@ class ObjectInterest:
         weight = (rows["radius"][waiting] + 0.5) / distance * np.where(ahead, 1.0, 0.5)
         weight[distance > agent.camera.far + rows["radius"][waiting]] *= 0.01
         weight[parents >= 0] *= 0.999  # after the root
-        if len(waiting) > 512:
-            best = np.argpartition(-weight, 256)[:256]
+        if len(waiting) > ORDERED:
+            best = np.argpartition(-weight, ORDERED)[:ORDERED]
             return best[np.argsort(-weight[best])]
         return np.argsort(-weight)
 
@@ -245,21 +297,24 @@ class ObjectInterest:
         circuit.send_body(head[: HEADER - 1] + bytes([len(blocks)]) + b"".join(blocks), category=category, zerocode=True)
         self.sim.metrics.count("object_updates", len(blocks), "full")
 
-    def _block(self, agent: Agent, prim: Prim) -> bytes:
-        """The encoded block of a prim as this viewer may see it."""
+    def _block(self, agent: Agent, prim: Prim) -> tuple[bytes, int]:
+        """The encoded block of a prim as this viewer may see it, and the bytes it takes on the line."""
         owner = prim.owner_id == agent.agent_id
         if (agent, prim.local_id) in self._at_creation:
             self._at_creation.discard((agent, prim.local_id))
-            return self._encode(prim, update_flags(prim, owner) | CREATE_SELECTED)
-        crc = int(self.sim.world.objects.row(prim)["crc"])
-        moving = self.sim.world.objects.row(prim)["moving"]
+            block = self._encode(prim, update_flags(prim, owner) | CREATE_SELECTED)
+            return block, len(zero_encode(block))
+        row = self.sim.world.objects.row(prim)
+        crc, moving = int(row["crc"]), row["moving"]
         kept = self._blocks.get((prim.local_id, owner))
         if kept is not None and kept[0] == crc and not moving:
-            return kept[1]
+            return kept[1], kept[2]
+        self._encodes_left -= 1
         block = self._encode(prim, update_flags(prim, owner))
+        length = len(zero_encode(block))
         if not moving:
-            self._blocks[prim.local_id, owner] = (crc, block)
-        return block
+            self._blocks[prim.local_id, owner] = (crc, block, length)
+        return block, length
 
     def _encode(self, prim: Prim, flags: int) -> bytes:
         row = self.sim.world.objects.row(prim)
@@ -300,24 +355,47 @@ class ObjectInterest:
         )
         return encode(Message("ObjectUpdate", RegionData={}, ObjectData=[block]))[HEADER:]
 
-    def _offer_cached(self, agent: Agent, slot: int) -> None:
-        """Ids and checksums of everything: the viewer takes them from its cache, or asks (RequestMultipleObjects)."""
+    def _offer_cached(self, agent: Agent, circuit: Circuit, slot: int) -> None:
+        """Ids and checksums of what is there: the viewer takes it from its cache, or asks (RequestMultipleObjects)."""
         objects = self.sim.world.objects
-        if agent.circuit is None:
-            return
+        waiting = self._offers[agent]
+        now, later = waiting[: self._offers_left], waiting[self._offers_left :]
+        self._offers_left -= len(now)
+        if len(later):
+            self._offers[agent] = later
+        else:
+            del self._offers[agent]
+        rows = objects.rows
+        # What moves has no place that a cache could hold; what came since, or was asked for, is told in full.
+        now = now[(rows["active"][now] == 1) & (rows["moving"][now] == 0) & (self.known[slot, now] == 0)]
+        blocks = np.zeros(len(now), CACHED_DTYPE)
+        blocks["id"], blocks["crc"], blocks["flags"] = rows["local_id"][now], rows["crc"][now], self._flags_of(agent, now)
+        self.known[slot, now] = TOLD
         region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": 65535}
-        entries = []
-        for prim in sorted(objects.by_local_id.values(), key=lambda prim: prim.root is not None):
-            row = objects.row(prim)
-            if row["moving"]:
-                continue  # a cached place would be wrong
-            flags = update_flags(prim, prim.owner_id == agent.agent_id)
-            entries.append({"ID": prim.local_id, "CRC": int(row["crc"]), "UpdateFlags": flags})
-            self.known[slot, prim.row] = TOLD
-        for start in range(0, len(entries), CACHED_PER_PACKET):
-            part = entries[start : start + CACHED_PER_PACKET]
-            agent.circuit.send(Message("ObjectUpdateCached", RegionData=region, ObjectData=part), category="task")
+        head = encode(Message("ObjectUpdateCached", RegionData=region, ObjectData=[]))
+        for start in range(0, len(now), CACHED_PER_PACKET):
+            part = blocks[start : start + CACHED_PER_PACKET]
+            circuit.send_body(head[: HEADER - 1] + bytes([len(part)]) + part.tobytes(), category="task")
+        self.sim.metrics.count("object_updates", len(now), "cached")
 
+    def _flags_of(self, agent: Agent, rows: np.ndarray) -> np.ndarray:
+        """UpdateFlags of these rows for a viewer; those for everybody are kept with the checksum they belong to."""
+        objects = self.sim.world.objects
+        if len(self._flags) < len(objects.rows):
+            grown = np.zeros(len(objects.rows), CACHED_DTYPE)
+            grown[: len(self._flags)] = self._flags
+            self._flags = grown
+        ids, crcs = objects.rows["local_id"][rows], objects.rows["crc"][rows]
+        stale = (self._flags["id"][rows] != ids) | (self._flags["crc"][rows] != crcs)
+        for row in rows[stale].tolist():
+            prim = objects.of_row[row]
+            self._flags[row] = prim.local_id, objects.rows["crc"][row], update_flags(prim, False)
+        flags = self._flags["flags"][rows]
+        for n, row in enumerate(rows.tolist()):
+            prim = objects.of_row[row]
+            if prim.owner_id == agent.agent_id:
+                flags[n] = update_flags(prim, True)
+        return flags
 
 def update_flags(prim: Prim, owner: bool) -> int:
     """What a viewer may do with the prim, and what the prim is."""

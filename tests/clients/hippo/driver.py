@@ -132,6 +132,10 @@ class Hippo:
             if avatar.Object is not None and avatar.Object.Position is not None
         }
 
+    async def prims(self):
+        """How many objects that are no avatar it knows."""
+        return sum(obj.PCode == 9 for obj in self.client.main_region.objects.all_objects)
+
     async def parcels(self):
         found = await asyncio.wait_for(self.client.main_region.parcel_manager.request_dirty_parcels(), 30)
         return [{"local_id": parcel.local_id, "name": str(parcel.name)} for parcel in found]

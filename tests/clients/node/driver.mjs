@@ -135,6 +135,9 @@ const commands = {
     for (const [id, avatar] of bot.currentRegion.agents) found[id] = avatar.getName()
     return found
   },
+  async prims() {
+    return [...bot.currentRegion.objects.objects.values()].filter(object => object.PCode === 9).length
+  },
   async terrain() {
     await patience(bot.currentRegion.waitForTerrain(), 30000, 'complete terrain')
     const heights = []
