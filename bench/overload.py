@@ -2,6 +2,7 @@
 
 The limit in the same run: 45 frames a second, and 1000 / 30 world steps a second, which is all the steps that fit. The
 region runs on the system's clock in this process; the extra work is a loop that burns processor time in the step.
+`--scene` adds a file of `bench/scenes/`, such as heap_2000, whose own work comes on top.
 """
 
 from __future__ import annotations
@@ -9,11 +10,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bench.kit import arguments, show
 from sim.clock import SystemClock
+from sim.scenes import NO_SCENE, place
+from sim.scenes import load as load_scene
 from tests.kit.world import close_sim, make_sim
+
+SCENES = Path(__file__).parent / "scenes"
 
 
 def burn(seconds: float) -> None:
@@ -22,8 +28,11 @@ def burn(seconds: float) -> None:
         pass
 
 
-async def measure(load: float, seconds: float) -> list[dict[str, Any]]:
+async def measure(load: float, seconds: float, scene: str) -> list[dict[str, Any]]:
     sim = make_sim()
+    furniture = load_scene(str(SCENES / f"{scene}.toml") if scene != NO_SCENE else NO_SCENE)
+    if furniture is not None:
+        place(sim, furniture)
     clock = SystemClock()
     sim.clock = sim.frame.clock = clock  # type: ignore[assignment]
     plain: Callable[[], None] = sim.frame.step
@@ -69,8 +78,8 @@ async def measure(load: float, seconds: float) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    given = arguments(__doc__, load_ms=30.0, seconds=8.0)
-    rows = asyncio.run(measure(given.load_ms / 1000, given.seconds))
+    given = arguments(__doc__, load_ms=30.0, seconds=8.0, scene=NO_SCENE)
+    rows = asyncio.run(measure(given.load_ms / 1000, given.seconds, given.scene))
     show("overload", rows, given.json, limit_steps_per_second=round(1000 / given.load_ms, 1))
 
 

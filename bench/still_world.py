@@ -1,13 +1,15 @@
 """What a world in which nothing moves costs, and what a fall costs. `python -m bench.still_world`
 
 Resting prims and idle viewers: object updates once everything was shown, and processor time a frame beside the same
-region without any prims. A free fall: how many updates, and how far a viewer that extrapolates is off meanwhile.
+region without any prims; `--scenes` names files of `bench/scenes/`. A free fall: how many updates, and how far a viewer that
+extrapolates is off meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +17,11 @@ import numpy as np
 
 from bench.kit import arguments, show
 from protocol.wellknown import NULL
+from sim.scenes import NO_SCENE, load, place
 from sim.world.objects import Prim
 from tests.kit.world import TestSimulator, add_root, close_sim, make_sim
+
+SCENES = Path(__file__).parent / "scenes"
 
 
 def frames(sim: TestSimulator, seconds: float) -> float:
@@ -37,25 +42,30 @@ def add_box(sim: TestSimulator, x: float, y: float, z: float, physical: bool = F
     return prim
 
 
-async def still(prims: int, viewers: int) -> dict[str, Any]:
+async def still(name: str, viewers: int) -> dict[str, Any]:
     sim = make_sim()
     people = [add_root(sim, f"Idle {n}", (20.0 + n, 20.0, 30.0)) for n in range(viewers)]
     frames(sim, 2)
-    side = int(np.ceil(np.sqrt(prims)))
-    for n in range(prims):
-        add_box(sim, 250.0 * (n % side) / side, 250.0 * (n // side) / side, 60.0)
+    scene = load(str(SCENES / f"{name}.toml") if name != NO_SCENE else NO_SCENE)
+    began = time.thread_time()
+    prims = place(sim, scene) if scene is not None else 0
+    placed = time.thread_time() - began
     frames(sim, 1)
     shown = 0
-    while sim.interest.objects._busy and shown < 600:
-        frames(sim, 1)
+    while sim.interest.objects._busy and shown < 3000:
+        frames(sim, 0.2)
+        for person in people:
+            person.forget()
         shown += 1
     frames(sim, 3)
     for person in people:
+        assert np.count_nonzero(sim.interest.objects.known[person.circuit.slot]) == prims
         person.forget()
     before = sum(sim.metrics.labelled["object_updates"].values())
     cost = frames(sim, 10)
     row = {
         "case": f"{prims} resting prims, {viewers} idle viewers",
+        "placed in s": round(placed, 2),
         "object updates in 10 s": int(sum(sim.metrics.labelled["object_updates"].values()) - before),
         "object messages in 10 s": sum(len(p.heard("ObjectUpdate")) + len(p.heard("ImprovedTerseObjectUpdate")) for p in people),
         "cpu ms a frame": round(cost, 4),
@@ -97,8 +107,9 @@ async def fall(height: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    given = arguments(__doc__, prims=10_000, viewers=20, height=30.0)
-    rows = [asyncio.run(still(count, given.viewers)) for count in (0, given.prims)]
+    given = arguments(__doc__, scenes="none,still_world,prims_30000", viewers=20, height=30.0)
+    rows = [asyncio.run(still(name, given.viewers)) for name in given.scenes.split(",")]
+    rows.append(asyncio.run(still("prims_100000", 1)))
     falling = asyncio.run(fall(given.height))
     if given.json:
         show("still_world", [*rows, falling], True)

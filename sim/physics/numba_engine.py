@@ -229,6 +229,8 @@ class NumbaEngine:
             return np.zeros(0, np.int64)
         first = self.add(replace(spec, position=positions[0].tolist(), rotation=rotations[0].tolist(), user=users[0]))
         more = len(users) - 1
+        if not more:
+            return np.array([first], np.int64)
         handles = [self._free.pop() for _ in range(min(more, len(self._free)))]
         fresh = more - len(handles)
         while self._count + fresh > len(self.bodies.awake):
