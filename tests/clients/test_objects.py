@@ -53,8 +53,8 @@ def here(warehouse: LiveRegion) -> Region:
 def test_both_libraries_come_to_know_every_prim(visit: Visit, warehouse: LiveRegion, here: Region) -> None:
     """Hippolyzer says it has a cache when it has none: it is told checksums, and asks for all of them."""
     hippo, node = visit.hippo(here, (128.0, 128.0)), visit.node(here, (128.0, 130.0))
-    for client in (hippo, node):
-        until(lambda client=client: client.do("prims") == PRIMS, f"{client.name} knows {PRIMS} prims", 60)
+    until(lambda: hippo.do("prims") == PRIMS, f"hippolyzer knows {PRIMS} prims", 60)
+    until(lambda: node.do("prims") == PRIMS, f"node-metaverse knows {PRIMS} prims", 60)
     assert warehouse.sim.metrics.value("object_updates", "cached") >= PRIMS
 
 
@@ -67,7 +67,7 @@ async def look(grid: Grid, here: Region, who: Account, cache: viewer.ObjectCache
             return [entity for entity in me.root.entities.values() if not entity.is_avatar]
 
         await eventually(lambda: len(prims()) == PRIMS, 60, "every prim")
-        seen = {(e.id, e.scale, e.received_position, e.text, e.texture_entry, e.parent_id) for e in prims()}
+        seen: set[object] = {(e.id, e.scale, e.received_position, e.text, e.texture_entry, e.parent_id) for e in prims()}
         return me.root.circuit.stats.packets_in, seen
 
 
