@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the viewer is loaded when a picture is taken, not for every
 
 Vector = tuple[float, float, float]
 CAMERA = ("Camera", "Mainland")
-"""The account behind the camera on a grid of this machine; made when it is first needed, its password as the bots'."""
+"""The account behind the camera on a grid of this machine that may not be watched; made when first needed."""
 _LARGEST = 4096  # pixels a side: what every WebGL can draw
 _FAR = 2048.0  # metres from the region's corner: everything in view is nearer
 
@@ -39,7 +39,7 @@ def snapshot(
     ],
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A grid's page elsewhere, instead of --data's; it must welcome guests."),
+        typer.Option(metavar="URL", help="A grid's page elsewhere, instead of --data's; it must let people watch."),
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help=f"Pixels, up to {_LARGEST}x{_LARGEST}.")] = "1280x720",
     time: Annotated[
@@ -50,8 +50,8 @@ def snapshot(
 ) -> None:
     """Take a picture of a running world: headless, by Chromium (apt-get install chromium), drawn in software.
 
-    It waits until land, objects and textures in view are there. The visitor who holds the camera is not in the picture, but
-    others in the world can see it for that moment.
+    It waits until land, objects and textures in view are there. Nobody in the world notices; only in a grid that shows
+    itself to no spectators (`spectators = 0`) an account, Camera Mainland, comes in to take it.
     """
     from viewer.snapshot import TIMES, Shot
 
@@ -61,7 +61,7 @@ def snapshot(
     if shot.at == shot.look:
         raise GridError("--at and --look are the same point", "look at something some metres away")
     kind = _kind(output)
-    page, who = _elsewhere(url) if url is not None else _here(Layout(data), region)
+    page, who = _elsewhere(url) if url is not None else asyncio.run(_here(Layout(data), region))
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
@@ -141,22 +141,29 @@ def _kind(output: Path) -> str:
 # -- who takes it, where
 
 
-def _elsewhere(url: str) -> tuple[str, dict[str, str]]:
+Who = dict[str, str] | None  # None: a spectator
+
+
+def _elsewhere(url: str) -> tuple[str, Who]:
     if not url.startswith(("http://", "https://")):
         raise GridError(f"--url {url}: not an address", "such as http://world.example.org:9002/, where people come in")
-    try:
-        grid = (
-            asyncio.run(web.get_json(f"{url.rstrip('/')}/api/grid")) if url.startswith("http://") else {"guests": True}
+    if url.startswith("http://") and not asyncio.run(_may_watch(url)):
+        raise GridError(
+            f"{url} shows itself to no spectators", "ask there; `spectators` in mainland.toml says how many may"
         )
+    return url, None
+
+
+async def _may_watch(page: str) -> bool:
+    try:
+        about = await web.get_json(f"{page.rstrip('/')}/api/grid")
     except web.NoAnswer as error:
-        raise GridError(f"no world at {url}: {error}", "the address that opens the world in a browser") from error
-    if not isinstance(grid, dict) or not grid.get("guests"):
-        raise GridError(f"{url} asks for an account", "pictures from elsewhere need a grid that welcomes guests")
-    return url, {"guest": CAMERA[0]}
+        raise GridError(f"no world at {page}: {error}", "the address that opens the world in a browser") from error
+    return isinstance(about, dict) and about.get("spectators") is True
 
 
-def _here(layout: Layout, region: str) -> tuple[str, dict[str, str]]:
-    """The page of the grid that runs on this folder, and the camera's account."""
+async def _here(layout: Layout, region: str) -> tuple[str, Who]:
+    """The page of the grid that runs on this folder, and who takes the picture."""
     found = running(layout)
     if found is None or not found.get("inner_uri"):
         raise GridError(
@@ -165,25 +172,21 @@ def _here(layout: Layout, region: str) -> tuple[str, dict[str, str]]:
     pages = [part["port"] for part in found["processes"] if part["name"] == "web" and part["port"]]
     if not pages:
         raise GridError("this grid has no browser viewer", "`mainland status` shows what runs")
-    asyncio.run(_prepare(layout, found["inner_uri"], region))
-    return f"http://{found['inner']}:{pages[0]}/", _account(layout)
-
-
-def _account(layout: Layout) -> dict[str, str]:
-    return {"first": CAMERA[0], "last": CAMERA[1], "password": bots.password(layout)}
-
-
-async def _prepare(layout: Layout, uri: str, region: str) -> None:
-    """Make sure of the region and of the account. Raises GridError."""
+    page, backbone = f"http://{found['inner']}:{pages[0]}/", found["inner_uri"]
     try:
-        names = [entry["name"] for entry in (await web.get_json(f"{uri}/regions"))["regions"]]
+        names = [entry["name"] for entry in (await web.get_json(f"{backbone}/regions"))["regions"]]
         if region not in names:
             raise GridError(f"there is no region {region!r}", f"there are: {', '.join(sorted(names)) or 'none'}")
-        secret = layout.read_secret()
-        if (await web.get_json(f"{uri}/users?name={'%20'.join(CAMERA)}", bearer=secret))["users"]:
-            return
-        status, answer = await accounts.post_user(uri, secret, *CAMERA, bots.password(layout))
+        return page, None if await _may_watch(page) else await _account(layout, backbone)
     except web.NoAnswer as error:
         raise GridError(f"Backbone does not answer: {error}", "`mainland status` shows its health") from error
-    if status not in (201, 409):
-        raise GridError(f"no account made for {' '.join(CAMERA)}: {accounts.reason(status, answer)}")
+
+
+async def _account(layout: Layout, backbone: str) -> Who:
+    """The camera's account, made if need be; its password is as the bots'."""
+    secret, password = layout.read_secret(), bots.password(layout)
+    if not (await web.get_json(f"{backbone}/users?name={'%20'.join(CAMERA)}", bearer=secret))["users"]:
+        status, answer = await accounts.post_user(backbone, secret, *CAMERA, password)
+        if status not in (201, 409):
+            raise GridError(f"no account made for {' '.join(CAMERA)}: {accounts.reason(status, answer)}")
+    return {"first": CAMERA[0], "last": CAMERA[1], "password": password}

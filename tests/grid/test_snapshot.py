@@ -48,10 +48,10 @@ def test_without_a_grid_it_says_how_to_start_one(tmp_path):
 
 
 def test_without_chromium_it_says_what_to_install(mainland, tmp_path):
-    """A page that welcomes guests is all the command asks for before it looks for a browser."""
+    """A page that may be watched is all the command asks for before it looks for a browser."""
     page = tmp_path / "api" / "grid"
     page.parent.mkdir()
-    page.write_text('{"guests": true}')
+    page.write_text('{"spectators": true}')
     server = subprocess.Popen(
         [*mainland.argv[:1], "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "-d", str(tmp_path)],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
