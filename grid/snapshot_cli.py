@@ -75,7 +75,7 @@ def snapshot(
     print(json.dumps(facts) if as_json else _sentence(facts), flush=True)
 
 
-def _take(page: str, who: dict[str, str], shot: Shot, kind: str, patience: float, say: Any) -> Picture:
+def _take(page: str, who: dict[str, str] | None, shot: Shot, kind: str, patience: float, say: Any) -> Picture:
     from viewer import ViewerError
     from viewer.chromium import NoChromium
     from viewer.snapshot import take
