@@ -129,7 +129,9 @@ class Seating:
             self.sim.scripts.changed(root, CHANGED_LINK)
 
     def stand(self, agent: Agent) -> None:
-        """Up from the seat and beside it; what is not seated stays as it is."""
+        """Up from the seat and beside it; what is not seated stays as it is, and who is being handed over with it, too."""
+        if "crossing" in agent.extras:
+            return
         seat = self.release(agent)
         if seat is None:
             return

@@ -231,6 +231,9 @@ class Sessions:
         row["controls"] = arrival.get("controls", 0)
         row["flying"] = bool(arrival.get("flying", False))
         row["running"] = bool(arrival.get("running", False))
+        seat = arrival.get("seat")
+        if seat is not None and seat.prim.row >= 0:
+            sim.seating.sit(agent, seat)
         for animation in arrival.get("animations", []):
             agent.animation_sequence += 1
             agent.animations[animation] = agent.animation_sequence

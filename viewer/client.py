@@ -37,7 +37,8 @@ class Client(WorldMap):
     """One agent in the world. Made by ``viewer.login``; ended by ``logout`` or by leaving the ``async with``.
 
     Built in layers, each a file: ``core`` (plumbing), ``travel`` (regions), ``sight`` (what is to be seen),
-    ``movement``, ``social``, ``scripts``, ``map``. Positions are metres in the region the agent stands in, unless called global.
+    ``movement``, ``building``, ``social``, ``scripts``, ``map``. Positions are metres in the region the agent stands in,
+    unless called global.
     """
 
     owns_http = False

@@ -13,7 +13,7 @@ from protocol.message import Message, text
 from protocol.shapes import WIRE_NAMES
 
 from .core import Heard, hears
-from .model import Entity, Vector, name_values
+from .model import AVATAR, Entity, Vector, name_values
 from .regions import Region
 from .travel import Travel
 
@@ -27,6 +27,10 @@ _MAX_COARSE = 2000  # also of animations: avatars of a region we may not see in 
 
 class Sight(Travel):
     """Fills ``Region.entities``, ``avatars``, ``animations``, ``coarse``, land and stats."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._shown_by: dict[UUID, Region] = {}  # which region shows an object
 
     @property
     def avatar(self) -> Entity | None:
@@ -202,6 +206,8 @@ class Sight(Travel):
             entity = Entity(region, local_id, full_id, pcode)
             entity.own = full_id == self.agent_id
             region.entities[local_id] = entity
+            if pcode != AVATAR:
+                self._moved_here(entity)
             region.missing_ids.pop(local_id, None)
             self._forget_older_self(region, entity)
         entity.parent_id = block["ParentID"]
@@ -226,6 +232,18 @@ class Sight(Travel):
         if local_id == region.own_carrier and not entity.own:
             self._carried(region, heard.now)
 
+    def _moved_here(self, entity: Entity) -> None:
+        """A thing that crossed a border: the region it left says so much later, on purpose."""
+        older = self._shown_by.get(entity.id)
+        self._shown_by[entity.id] = entity.region
+        if older is not None and older is not entity.region and self.regions.get(older.address) is older:
+            for local_id in [local_id for local_id, known in older.entities.items() if known.id == entity.id]:
+                self._gone(older, local_id)
+
+    def drop_region(self, region: Region) -> None:
+        super().drop_region(region)
+        self._shown_by = {full_id: by for full_id, by in self._shown_by.items() if by is not region}
+
     def _forget_older_self(self, region: Region, entity: Entity) -> None:
         """An avatar that left and came back has a new local id; the old one may still lie around."""
         older = region.avatars.get(entity.id)
@@ -242,6 +260,8 @@ class Sight(Travel):
         entity = region.entities.pop(local_id, None)
         if entity is None:
             return
+        if self._shown_by.get(entity.id) is region:
+            del self._shown_by[entity.id]
         for avatar in region.avatars.values():
             if avatar.parent_id == local_id:
                 avatar.leave_at(entity)

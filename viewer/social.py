@@ -9,11 +9,11 @@ from uuid import UUID
 
 from protocol.message import Message, text
 
+from .building import Building
 from .core import Heard, hears
 from .errors import WaitTimeout
 from .events import answered
 from .model import Vector
-from .movement import Movement
 
 NULL = UUID(int=0)
 WHISPER, SAY, SHOUT, TYPING, STOPPED_TYPING = 0, 1, 2, 4, 5
@@ -86,7 +86,7 @@ class Profile:
         return bool(self.flags & 32)
 
 
-class Social(Movement):
+class Social(Building):
     """Talking, friends, and who is who."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

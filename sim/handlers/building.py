@@ -52,7 +52,9 @@ def chosen(
         prim = sim.world.objects.by_local_id.get(block[field])
         if prim is None:
             continue
-        if may(agent, prim, permission):
+        if prim.linkset_root in sim.neighbours.objects.under_way:
+            sim.metrics.count("messages_dropped", label="object is crossing")
+        elif may(agent, prim, permission):
             found.append((prim, block))
         else:
             sim.interest.objects.show(agent, [prim])
@@ -131,12 +133,12 @@ def why_not_here(sim: Simulator, agent: Agent, position: Vector, count: int) -> 
     return ""
 
 
-def make_temporary(sim: Simulator, root: Prim, on: bool) -> None:
+def make_temporary(sim: Simulator, root: Prim, on: bool, seconds: float = TEMPORARY_SECONDS) -> None:
     """A temporary object goes by itself after a minute."""
     root.temporary = on
-    root.expires = sim.clock.now() + TEMPORARY_SECONDS if on else float("inf")
+    root.expires = sim.clock.now() + seconds if on else float("inf")
     if on:
-        sim.after(TEMPORARY_SECONDS, lambda: _expire(sim, root))
+        sim.after(seconds, lambda: _expire(sim, root))
 
 
 def _expire(sim: Simulator, root: Prim) -> None:

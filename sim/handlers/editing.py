@@ -12,7 +12,7 @@ from protocol.wellknown import Permission
 from sim.handlers import ROOT, handles
 from sim.handlers.building import BUILD, chosen, clean_position, clean_scale, make_temporary, may
 from sim.handlers.replies import alert
-from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent
+from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Vector
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Material, Prim, conjugate, multiply, rotate
 from sim.world.shapes import clean_shape
 
@@ -65,6 +65,8 @@ def _move(sim: Simulator, prim: Prim, edit: Edit) -> None:
     row = objects.row(prim)
     alone = prim.root is None and prim.children and not edit.linked
     places = [(child, *objects.world_place(child)) for child in prim.children] if alone else []
+    if edit.position is not None and prim.root is None and _over_border(sim, prim, edit.position):
+        return
     if edit.position is not None:
         row["position"] = edit.position if prim.root is not None else clean_position(sim, edit.position)
     if edit.rotation is not None:
@@ -79,6 +81,13 @@ def _move(sim: Simulator, prim: Prim, edit: Edit) -> None:
             child_row["position"] = rotate(back, [position[axis] - base[axis] for axis in range(3)])
             child_row["rotation"] = multiply(back, rotation)
             objects.mark(child)
+
+
+def _over_border(sim: Simulator, prim: Prim, position: Vector) -> bool:
+    """Whether it was moved out of the region, and goes to the one beyond."""
+    x, y, _ = position
+    outside = not (0 <= x < 256 and 0 <= y < 256) and -256 <= x < 512 and -256 <= y < 512
+    return outside and sim.neighbours.objects.begin(prim, position)
 
 
 def _resize(sim: Simulator, prim: Prim, edit: Edit) -> None:

@@ -31,6 +31,8 @@ def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
     if "crossing" in agent.extras:
         return
     try:
+        if prim.linkset_root in sim.neighbours.objects.under_way:
+            raise CannotSit("It is just leaving for another region.")
         seat = sim.seating.find(agent, prim, block["Offset"])
     except CannotSit as error:
         alert(agent, str(error))
@@ -50,6 +52,8 @@ def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
         agent.extras["sit early"] = sim.clock.now()
         return
     if sim.clock.now() - asked > PATIENCE or prim.row < 0 or "crossing" in agent.extras:
+        return
+    if prim.linkset_root in sim.neighbours.objects.under_way:
         return
     try:
         sim.seating.sit(agent, sim.seating.find(agent, prim, point))

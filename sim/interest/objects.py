@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,6 +139,19 @@ class ObjectInterest:
         """News go before what a viewer is being given anyway; many at once wait until the order is drawn up anew."""
         if agent in self._orders and len(rows) <= NEWS:
             self._orders[agent][1].extendleft(reversed(rows))
+
+    def crossed(self, prims: Iterable[Prim], riders: Iterable[Agent], late: float, latest: float) -> None:
+        """These go over a border: viewers are told so `late`, their riders `latest` seconds from now, when the region
+        beyond has shown them. A rider whose seat is killed before it is shown there falls off in its viewer."""
+        self._grow()
+        gone = [(prim.row, prim.local_id) for prim in prims]
+        rows = [row for row, _ in gone]
+        aboard = set(riders)
+        for agent, slot in self._viewers.items():
+            ids = [{"ID": local_id} for row, local_id in gone if self.known[slot, row]]
+            self.known[slot, rows] = 0
+            if ids:
+                self.sim.after(latest if agent in aboard else late, partial(_kill, agent, agent.circuit, ids))
 
     def _grow(self, slot: int = 0) -> None:
         slots, rows = self.known.shape
@@ -396,6 +410,12 @@ class ObjectInterest:
             if prim.owner_id == agent.agent_id:
                 flags[n] = update_flags(prim, True)
         return flags
+
+def _kill(agent: Agent, circuit: Circuit | None, ids: list[dict[str, int]]) -> None:
+    if circuit is not None and agent.circuit is circuit:
+        for start in range(0, len(ids), 200):
+            circuit.send(Message("KillObject", ObjectData=ids[start : start + 200]))
+
 
 def update_flags(prim: Prim, owner: bool) -> int:
     """What a viewer may do with the prim, and what the prim is."""

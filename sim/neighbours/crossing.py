@@ -14,7 +14,7 @@ destination refuses or does not answer, the avatar stays, a step inside the bord
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from protocol.events import event
 from protocol.message import Message
@@ -91,6 +91,10 @@ class Crossing:
             return
         if agent.extras.get("crossing") is not journey or not agent.root:  # it was handed back before we read this
             return
+        self.handed_over(agent, region, answer)
+
+    def handed_over(self, agent: Agent, region: Region, answer: dict[str, Any]) -> None:
+        """The region took the avatar (and answered seed_capability, position, look_at): its viewer follows, it goes."""
         if agent.events is not None:
             agent.events.post(
                 event(
@@ -107,10 +111,10 @@ class Crossing:
                     )
                 )
             )
-        sim.metrics.count("crossings", label="handed over")
-        log.info("%s walked over to %s", agent.name, region["name"])
+        self.sim.metrics.count("crossings", label="handed over")
+        log.info("%s went over to %s", agent.name, region["name"])
         agent.extras["gone to"] = (region, tuple(answer["position"]))
-        sim.sessions.demote(agent)
+        self.sim.sessions.demote(agent)
 
     def _step_back(self, agent: Agent) -> None:
         row = self.sim.world.row(agent)

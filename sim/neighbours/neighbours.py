@@ -1,6 +1,7 @@
 """This region among the others: who lies around it, who looks in, who walks or teleports over.
 
-The parts are files: `directory` (Backbone's list and our lease), `children`, `crossing`, `teleport`, `services` (what
+The parts are files: `directory` (Backbone's list and our lease), `children`, `crossing`, `object_crossing` and
+`object_arrival`, `teleport`, `services` (what
 others may ask of us) and `peers` (what we ask of them). This class is where the rest of the sim meets them.
 """
 
@@ -20,6 +21,8 @@ from sim.handlers.welcome import welcome
 from sim.neighbours.children import Children
 from sim.neighbours.crossing import Crossing
 from sim.neighbours.directory import Directory
+from sim.neighbours.object_arrival import ObjectArrival
+from sim.neighbours.object_crossing import ObjectCrossing
 from sim.neighbours.peers import PeerError, Peers
 from sim.neighbours.services import Services
 from sim.neighbours.teleport import Teleports
@@ -41,6 +44,8 @@ class Neighbours:
         self.directory = Directory(sim, self._directory_changed)
         self.children = Children(sim, self)
         self.crossing = Crossing(sim, self)
+        self.objects = ObjectCrossing(sim, self, self.crossing)
+        self.object_arrival = ObjectArrival(sim, self.objects)
         self.teleports = Teleports(sim, self)
         self._services = Services(sim)
 

@@ -14,11 +14,12 @@ Region = dict[str, Any]
 
 
 class PeerError(Exception):
-    """A neighbour refused (status) or could not be reached (status 0)."""
+    """A neighbour refused (status) or gave no answer (status 0). `nobody`: it never heard us, nobody is there."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, nobody: bool = False) -> None:
         super().__init__(text)
         self.status = status
+        self.nobody = nobody
 
 
 class Peers:
@@ -39,6 +40,14 @@ class Peers:
         body = {"session_id": str(session_id), "region_id": str(region_id)}
         await self._call("POST", http_url, f"/services/agents/{agent_id}/departed", json=body)
 
+    async def hand_object(self, region: Region, bundle: dict[str, Any]) -> dict[str, Any]:
+        """Hand an object and its riders over (`object_crossing.py`): {riders: [{agent_id, seed_capability, ...}]}."""
+        return await self._call("POST", region["http_url"], "/services/objects", json=bundle, timeout=4.0)
+
+    async def withdraw_object(self, region: Region, transaction: UUID) -> None:
+        """Tell a region that a hand-over it may know of has not happened."""
+        await self._call("DELETE", region["http_url"], f"/services/objects/{transaction}")
+
     async def chat(self, region: Region, said: dict[str, Any]) -> None:
         await self._call("POST", region["http_url"], "/services/chat", json=said)
 
@@ -52,4 +61,5 @@ class Peers:
                 return await reply.json() if reply.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             self.sim.metrics.count("service_errors", label="neighbour")
-            raise PeerError(0, f"{http_url} does not answer: {error or type(error).__name__}") from error
+            text = f"{http_url} does not answer: {error or type(error).__name__}"
+            raise PeerError(0, text, isinstance(error, aiohttp.ClientConnectorError)) from error

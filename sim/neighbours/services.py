@@ -3,6 +3,8 @@
     POST   /services/agents                  expect an agent (login, child, teleport, crossing)
     DELETE /services/agents/{id}             end one; a child's end, or a kick with a reason
     POST   /services/agents/{id}/departed    one that teleported from here has arrived elsewhere
+    POST   /services/objects                 take an object that comes over the border, with its riders
+    DELETE /services/objects/{transaction}   that hand-over has not happened
     POST   /services/messages                an instant message for somebody here
     POST   /services/notifications           friends came, went, ended, changed
     POST   /services/chat                    said near the border on the other side
@@ -45,6 +47,8 @@ class Services:
         app.router.add_post("/services/agents", self._guarded(self.announce))
         app.router.add_delete("/services/agents/{id}", self._guarded(self.end))
         app.router.add_post("/services/agents/{id}/departed", self._guarded(self.departed))
+        app.router.add_post("/services/objects", self._guarded(self.take_object))
+        app.router.add_delete("/services/objects/{id}", self._guarded(self.withdraw_object))
         app.router.add_post("/services/messages", self._guarded(self.message))
         app.router.add_post("/services/notifications", self._guarded(self.notification))
         app.router.add_post("/services/chat", self._guarded(self.chat))
@@ -111,6 +115,14 @@ class Services:
         agent = self.sim.world.agents.get(_id(request))
         if agent is not None and str(agent.session_id) == body.get("session_id"):
             self.sim.neighbours.teleports.departed(agent)
+        return web.Response(status=204)
+
+    async def take_object(self, request: web.Request) -> web.Response:
+        status, answer = await self.sim.neighbours.object_arrival.take(await request.json())
+        return web.json_response(answer, status=status)
+
+    async def withdraw_object(self, request: web.Request) -> web.Response:
+        self.sim.neighbours.object_arrival.withdraw(_id(request))
         return web.Response(status=204)
 
     async def message(self, request: web.Request) -> web.Response:

@@ -68,6 +68,7 @@ def parse_state(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ProtocolError("a hand-off is a JSON object")
     state = dict(body)
+    state.pop("seat", None)  # given with an object only (object_arrival.py)
     if state.get("reason") not in REASONS:
         raise ProtocolError(f"reason must be one of {', '.join(REASONS)}")
     for name in ("agent_id", "session_id", "secure_session_id"):

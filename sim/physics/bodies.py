@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_SHAPE, CONVEX = 1, 2  # Features tab: physics shape types "none" and "convex hull"
-EDGE = 0.05  # metres inside the border where bodies without a region beyond it are held
 SLOW = 0.01  # metres a second under which something counts as resting
 
 
@@ -47,6 +46,8 @@ class Bodies:
         """Make the body of a prim's linkset anew, after its shape, parts or flags changed."""
         root = prim.linkset_root
         self.drop(root)
+        if root in self.sim.neighbours.objects.under_way:
+            return
         shape = self._shape(root)
         if shape is None:
             return
@@ -207,17 +208,9 @@ class Bodies:
         place = table["position"][rows, :2]
         outside = ((place < 0) | (place >= 256)).any(axis=1)
         for row in rows[outside].tolist():
-            self._hold_inside(objects.of_row[row])
-
-    def _hold_inside(self, prim: Prim) -> None:
-        """Objects do not cross borders yet: one that rolls over stops at the edge."""
-        objects = self.sim.world.objects
-        row = objects.row(prim)
-        x, y, z = row["position"].tolist()
-        row["position"] = (min(max(x, EDGE), 256 - EDGE), min(max(y, EDGE), 256 - EDGE), z)
-        row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
-        objects.placed(prim)
-        self.moved(prim)
+            crossing = self.sim.neighbours.objects
+            if not crossing.begin(objects.of_row[row]):
+                crossing.hold_inside(objects.of_row[row])
 
     # --- questions
 

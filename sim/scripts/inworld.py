@@ -21,6 +21,7 @@ from sim.scripts.language.program import Program, compile_script
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
+from sim.scripts.machine.saved import restore
 from sim.scripts.machine.script import Script
 from sim.world.objects import Prim
 from sim.world.world import Chat
@@ -36,6 +37,7 @@ RANGES = {WHISPER: 10.0, SAY: 20.0, SHOUT: 100.0, REGION: math.inf}
 KINDS = {WHISPER: 0, SAY: 1, SHOUT: 2, REGION: 1}
 OWNER_SAY, OBJECT = 8, 2  # ChatType, SourceType
 FROM_OBJECT_IM = 19
+PROGRAMS_KEPT = 256
 TEXT_BOX = "!!llTextBox!!"
 UNKNOWN = ("(unknown)", "Resident")  # an owner who has not been here since the region began
 AGENT_KIND = 1  # llDetectedType of a person
@@ -51,6 +53,7 @@ class Scripts:
         self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
         self._prim_of: dict[Script, Prim] = {}
+        self._programs: dict[str, Program] = {}  # by source
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
 
     @property
@@ -82,7 +85,27 @@ class Scripts:
         self._of_prim.setdefault(prim, []).append(script)
         self._prim_of[script] = prim
         self.engine.scheduler.wake(script)
-        self._flags(prim)
+        self.flags(prim)
+        return script
+
+    async def compiled(self, source: str) -> Program:
+        """A source compiled beside the frame; CompileError. The last few are kept: many objects carry the same."""
+        program = self._programs.get(source)
+        if program is None:
+            program = await asyncio.to_thread(compile_script, source)
+            self._programs[source] = program
+            while len(self._programs) > PROGRAMS_KEPT:
+                del self._programs[next(iter(self._programs))]
+        return program
+
+    def restore(self, prim: Prim, program: Program, source: str, item_id: str, state: bytes) -> Script:
+        """A script goes on in a prim where it was saved. BadState."""
+        script = restore(
+            self.engine, state, program, self, self.sim.world.time, owner=Key(str(prim.owner_id)),
+            object_id=Key(str(prim.full_id)), item_id=item_id, source=source,
+        )  # fmt: skip
+        self._of_prim.setdefault(prim, []).append(script)
+        self._prim_of[script] = prim
         return script
 
     def remove(self, prim: Prim) -> None:
@@ -106,7 +129,7 @@ class Scripts:
         running = sum(script.is_running for script in self._prim_of)
         return len(self._prim_of), running, self._engine.scheduler.deferred if self._engine is not None else 0
 
-    def _flags(self, prim: Prim) -> None:
+    def flags(self, prim: Prim) -> None:
         """Viewers show a hand over what can be touched."""
         scripts = self.of(prim)
         touch = {"touch_start", "touch", "touch_end"}

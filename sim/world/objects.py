@@ -339,6 +339,17 @@ class Objects:
         self.placed(root)
         self.mark_linkset(root)
 
+    def join(self, root: Prim, children: Sequence[Prim]) -> None:
+        """Make one linkset of single prims whose places are relative to the root already, in this order."""
+        for child in children:
+            child.root = root
+            row = self.rows[child.row]
+            row["root"] = 0
+            row["parent"] = root.row
+        root.children = list(children)
+        self.placed(root)
+        self.mark_linkset(root)
+
     def unlink(self, leaving: Sequence[Prim]) -> list[Prim]:
         """Take prims out of their linksets; each becomes a root where it is. When a root leaves, its first remaining
         child becomes the root of the rest. Returns every root whose linkset changed."""

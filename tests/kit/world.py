@@ -181,7 +181,7 @@ def make_sim(name: str = "Here", grid_x: int = 1000, grid_y: int = 1000) -> Test
 
 async def _unreachable(method: str, http_url: str, path: str, **more: Any) -> Any:
     """Regions that a test adds to the directory are names on a map: nobody answers there."""
-    raise PeerError(0, f"{http_url} is not there")
+    raise PeerError(0, f"{http_url} is not there", nobody=True)
 
 
 def close_sim(sim: TestSimulator) -> None:
@@ -222,8 +222,12 @@ def add_region(sim: TestSimulator, name: str, grid_x: int, grid_y: int, **given:
     return record
 
 
-def add_child(sim: TestSimulator, name: str = "", reason: str = "child", position: Vector = (128, 128, 25)) -> Viewer:
-    """An agent with an open circuit that looks in (or has been announced and not come yet)."""
+def add_child(
+    sim: TestSimulator, name: str = "", reason: str = "child", position: Vector = (128, 128, 25),
+    state: dict[str, Any] | None = None,
+) -> Viewer:  # fmt: skip
+    """An agent with an open circuit that looks in (or has been announced and not come yet). `state` is its whole
+    hand-off, where another region has it already."""
     number = next(_numbers)
     first, _, last = (name or f"Tester{number} Resident").partition(" ")
     agent_id = uuid4()
@@ -239,6 +243,7 @@ def add_child(sim: TestSimulator, name: str = "", reason: str = "child", positio
             "reason": reason,
             "position": position,
             "look_at": (1.0, 0.0, 0.0),
+            **(state or {}),
         }
     )
     circuits, now = sim.circuits, sim.clock.now()

@@ -226,6 +226,57 @@ async def test_lives_and_crosses_with_packets_lost(grid: Grid, seed: int) -> Non
         link.close()
 
 
+@pytest.mark.parametrize("loss", [0.0, 0.1])
+async def test_rides_a_box_to_and_fro_over_the_border(grid: Grid, loss: float) -> None:
+    link = LossyLink(3, loss=loss, duplicate=loss / 2, reorder=loss / 2, delay=(0.0, 0.3 * loss))
+    try:
+        habits = Habits(resends=10, route=link.route)
+        async with visit(grid, grid.west, 250, 80, habits=habits) as me, visit(grid, grid.east, 6, 80) as witness:
+            await ready_to_cross(me, grid.east)
+            await ready_to_cross(witness, grid.west)
+            await eventually(lambda: me.root.land_received == 1.0, 20, "all land")
+            box = await me.rez_box((252.0, 80.0, me.root.height_at(252, 80)), (1.0, 1.0, 0.5))
+            await eventually(lambda: math.dist(me.position, box.position) < 8, 20, "down on the ground")
+            height = box.position[2]
+            await me.sit_on(box.id, timeout=30)
+            for lap in range(4):
+                there = grid.east if lap % 2 == 0 else grid.west
+                moved = me.find(box.id)
+                assert moved is not None
+                me.drag(moved, (258.0 if lap % 2 == 0 else -2.0, 80.0, height))
+                await crossed(me, lap + 1)
+                assert me.root.name == there.name
+                await eventually(lambda: seat_of(me) == box.id, 30, "seated there too")
+                await present(grid, me, there)
+                for one in (me, witness):
+                    await one_box(one, box.id, there)
+                await seen_at(witness, me, me.global_position)
+            assert len(me.crossings) == 4 and all(crossing.jump < 8 for crossing in me.crossings)
+            await me.stand(timeout=30)
+            found = me.find(box.id)
+            assert found is not None
+            me.delete(found)
+            await one_box(witness, box.id, None)
+            me.unharmed()
+    finally:
+        link.close()
+
+
+def seat_of(me: FakeViewer) -> UUID | None:
+    return me.seat.id if me.seat is not None else None
+
+
+async def one_box(watcher: FakeViewer, object_id: UUID, region: Region | None) -> None:
+    """Until that region shows the object and no other does; None: until nobody does."""
+
+    def shown() -> bool:
+        regions = watcher.regions.values()
+        names = [each.name for each in regions for entity in each.entities.values() if entity.id == object_id]
+        return names == ([region.name] if region is not None else [])
+
+    await eventually(shown, 20, f"{watcher.name} sees one box")
+
+
 async def test_a_crowd_of_bots_walks_over_borders(grid: Grid) -> None:
     accounts = [(a.first, a.last, PASSWORD) for a in (grid.account() for _ in range(6))]
     report = await bots.run(

@@ -1,0 +1,203 @@
+"""Objects that come over a border: the destination's half of `object_crossing.py`.
+
+    POST   /services/objects                 take an object, its riders and scripts; all of it or nothing
+    DELETE /services/objects/{transaction}   it was never handed over: whatever came of it goes
+
+Every transaction is done once. Asked again, it gets the same answer, also while the first is still at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from protocol.errors import ProtocolError
+from sim.handlers.building import CAPACITY, make_temporary, remove
+from sim.neighbours.object_crossing import ObjectCrossing
+from sim.neighbours.object_state import Linkset, parse_linkset, turn
+from sim.neighbours.state import parse_state, vector
+from sim.scripts.language.errors import CompileError
+from sim.scripts.machine.failures import BadState
+from sim.scripts.machine.script import Script
+from sim.world.objects import MAX_HEIGHT, MAX_LINKS, Prim
+from sim.world.seats import Seat
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 4096  # transactions
+RIDERS = 64  # of one object
+CHANGED_REGION = 0x100
+Answer = tuple[int, dict[str, Any]]  # HTTP status and body
+
+
+@dataclass(slots=True)
+class Rider:
+    state: dict[str, Any]
+    part: int
+    place: dict[str, Any]
+
+
+class ObjectArrival:
+    def __init__(self, sim: Simulator, crossing: ObjectCrossing) -> None:
+        self.sim = sim
+        self._crossing = crossing
+        self._answers: OrderedDict[UUID, asyncio.Task[Answer]] = OrderedDict()
+        self._roots: dict[UUID, Prim] = {}  # what came of them
+        self._void: OrderedDict[UUID, None] = OrderedDict()
+
+    async def take(self, body: Any) -> Answer:
+        """What to answer to a hand-over. ProtocolError when it cannot be read."""
+        if not isinstance(body, dict):
+            raise ProtocolError("a hand-over is a JSON object")
+        transaction = transaction_of(body.get("transaction"))
+        task = self._answers.get(transaction)
+        if task is None:
+            linkset = parse_linkset(body.get("object"))
+            riders = _parse_riders(body.get("riders"), len(linkset.parts))
+            task = self.sim.spawn(self._arrive(transaction, linkset, riders), "object arrival")
+            self._answers[transaction] = task
+            while len(self._answers) > REMEMBERED:
+                self._roots.pop(self._answers.popitem(last=False)[0], None)
+        status, answer = await asyncio.shield(task)
+        if status != 200 and self._answers.get(transaction) is task:
+            del self._answers[transaction]
+        return status, answer
+
+    def withdraw(self, transaction: UUID) -> None:
+        """The source has the object still: what came here goes, and what may yet come is refused."""
+        self._void[transaction] = None
+        while len(self._void) > REMEMBERED:
+            self._void.popitem(last=False)
+        self._answers.pop(transaction, None)
+        root = self._roots.pop(transaction, None)
+        if root is None or root.row < 0:
+            return
+        for rider in self.sim.world.seats.on_linkset(root):
+            self.sim.sessions.remove(rider, "taken back")
+        self._crossing.under_way.pop(root, None)
+        remove(self.sim, root)
+
+    # --- one arrival
+
+    async def _arrive(self, transaction: UUID, linkset: Linkset, riders: list[Rider]) -> Answer:
+        scripts = self.sim.scripts
+        try:
+            sources = {each.source for part in linkset.parts for each in part.scripts}
+            programs = {source: await scripts.compiled(source) for source in sources}
+        except CompileError as error:
+            return _no(422, f"a script does not compile here: {error}")
+        # From here on nothing is awaited: it is all there or not at all.
+        root = linkset.parts[0].prim
+        here = self.sim.world.objects.by_id.get(root.full_id)
+        journey = self._crossing.under_way.get(here) if here is not None else None
+        if journey is not None:  # it went over there and is back before we read the answer
+            self._crossing.conclude(journey)
+        refusal = self._refusal(transaction, linkset, riders)
+        if refusal is not None:
+            return refusal
+        restored: list[tuple[Prim, Script]] = []
+        try:
+            for part in linkset.parts:
+                for each in part.scripts:
+                    program = programs[each.source]
+                    restored.append((part.prim, scripts.restore(part.prim, program, each.source, each.item_id, each.state)))
+        except BadState as error:
+            for prim, _ in restored:
+                scripts.remove(prim)
+            return _no(422, f"a script's state cannot be read here: {error}")
+        self._place(linkset)
+        self._roots[transaction] = root
+        self._crossing.arrived(root)
+        answers = [self._seat(rider, linkset.parts[rider.part].prim) for rider in riders]
+        scripts.changed(root, CHANGED_REGION)
+        self.sim.metrics.count("object_crossings", label="arrived")
+        log.info("object %s came over the border with %d riders", root.full_id, len(riders))
+        return 200, {"riders": answers}
+
+    def _refusal(self, transaction: UUID, linkset: Linkset, riders: list[Rider]) -> Answer | None:
+        world = self.sim.world
+        if transaction in self._void:
+            return _no(410, "this transaction was withdrawn")
+        if any(part.prim.full_id in world.objects.by_id for part in linkset.parts):
+            return _no(409, "the object is in this region already")
+        if len(world.objects) + len(linkset.parts) > CAPACITY:
+            return _no(503, f"{world.facts.name} holds no more objects")
+        for rider in riders:
+            known = world.agents.get(rider.state["agent_id"])
+            other = known is not None and known.session_id != rider.state["session_id"]
+            if known is not None and other and (known.root or known.arrival is not None):
+                return _no(409, f"{known.name} is here with another session")
+        if riders and sum(1 for _ in world.roots()) + len(riders) > world.facts.max_agents:
+            return _no(503, f"{world.facts.name} is full")
+        return None
+
+    def _place(self, linkset: Linkset) -> None:
+        sim = self.sim
+        objects = sim.world.objects
+        root = linkset.parts[0]
+        x, y, z = root.position
+        x, y = min(max(x, 0.001), 255.999), min(max(y, 0.001), 255.999)
+        root.position = x, y, min(max(z, sim.world.terrain.height(x, y) - 64.0), MAX_HEIGHT)
+        for part in linkset.parts:
+            objects.add(part.prim, sim.world.new_local_id(), part.position, part.rotation, part.scale)
+        if len(linkset.parts) > 1:
+            objects.join(root.prim, [part.prim for part in linkset.parts[1:]])
+        row = objects.row(root.prim)
+        row["velocity"], row["angular_velocity"] = linkset.velocity, linkset.angular_velocity
+        root.prim.linkset_data = linkset.data
+        if root.prim.temporary:
+            make_temporary(sim, root.prim, True, linkset.expires_in)
+        sim.bodies.rebuild(root.prim)
+        for part in linkset.parts:
+            sim.scripts.flags(part.prim)
+
+    def _seat(self, rider: Rider, prim: Prim) -> dict[str, Any]:
+        """Take the rider over, on its seat at once if its viewer looks in already, else when it comes."""
+        sim = self.sim
+        rider.state["seat"] = Seat(prim, **rider.place)
+        agent = sim.sessions.announce(rider.state)
+        sim.sessions.take_over(agent)
+        position = sim.world.position(agent) if agent.root else agent.arrival_position
+        return {
+            "agent_id": str(agent.agent_id),
+            "seed_capability": sim.cap_server.seed_url(agent),
+            "position": list(position),
+            "look_at": list(agent.arrival_look_at),
+        }
+
+
+def transaction_of(value: Any) -> UUID:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise ProtocolError("a transaction is a uuid") from None
+
+
+def _parse_riders(value: Any, parts: int) -> list[Rider]:
+    if not isinstance(value, list) or len(value) > RIDERS:
+        raise ProtocolError(f"an object has at most {RIDERS} riders")
+    riders = []
+    for each in value:
+        try:
+            state = parse_state(each["agent"])
+            part, offset, turned, target = each["seat"]
+            place = {"offset": vector(offset, 3, 1024.0), "turn": turn(turned), "target": bool(target)}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(f"a rider cannot be read: {error}") from error
+        if state["reason"] != "crossing" or type(part) is not int or not 0 <= part < min(parts, MAX_LINKS):
+            raise ProtocolError("a rider crosses on a part of the object")
+        riders.append(Rider(state, part, place))
+    if len({rider.state["agent_id"] for rider in riders}) < len(riders):
+        raise ProtocolError("a rider comes twice")
+    return riders
+
+
+def _no(status: int, text: str) -> Answer:
+    return status, {"title": "refused", "description": text}

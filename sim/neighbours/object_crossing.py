@@ -1,0 +1,247 @@
+"""Objects over borders: a linkset with its riders and scripts goes to the neighbour as one transaction with an id.
+
+    source                                       destination
+    the root is over the border: frozen
+    (no body, scripts stopped, velocity 0 told)
+    POST /services/objects {id, object, riders}  all of it or nothing: places the object, takes the riders over
+                                     <---------  and seats them; its answer decides (docs/decisions/0003)
+    CrossedRegion to each rider; the object
+    leaves this world. KillObject later, when
+    the neighbour's own updates are out
+                                                 velocity, spin, rotation and scripts go on
+
+A refusal puts the object back inside the edge, at rest. No answer is no refusal: the same id is sent again, and the
+destination, which remembers ids, does it once. When it stays silent the object is taken back, and the destination told
+(DELETE), before or whenever it is heard of again. Somebody who sits on it is never anywhere else than it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from sim.neighbours.children import Children
+from sim.neighbours.crossing import Crossing
+from sim.neighbours.object_state import linkset_state
+from sim.neighbours.peers import PeerError, Region
+from sim.neighbours.state import agent_state
+from sim.world.agent import Agent, Vector
+from sim.world.objects import Prim
+
+if TYPE_CHECKING:
+    from sim.neighbours.neighbours import Neighbours
+    from sim.scripts.machine.script import Script
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+INSIDE = 0.05  # metres from the edge where what may not cross is put
+REFUSED_PAUSE = 1.0  # seconds before a refused object is tried again
+ARRIVED_PAUSE = 0.25  # seconds in which one that has just come may lean back over the border
+TRIES = 4
+WITHDRAWALS = 12
+LATE_KILL, RIDERS_KILL = 1.0, 6.0  # seconds until bystanders and riders are told that the object is gone from here
+
+
+@dataclass(eq=False, slots=True)
+class Journey:
+    """One linkset on its way out."""
+
+    transaction: UUID
+    root: Prim
+    region: Region
+    riders: list[Agent]
+    stopped: list[Script] = field(default_factory=list)
+    done: bool = False
+
+
+class ObjectCrossing:
+    """The source's half. `under_way` holds what is frozen; nothing else may give those a body or move them."""
+
+    def __init__(self, sim: Simulator, neighbours: Neighbours, crossing: Crossing) -> None:
+        self.sim = sim
+        self._neighbours = neighbours
+        self._crossing = crossing
+        self.under_way: dict[Prim, Journey] = {}
+        self._refused: dict[Prim, float] = {}  # until when, real time
+        self._arrived: dict[Prim, float] = {}
+
+    # --- out
+
+    def arrived(self, root: Prim) -> None:
+        """It has just come: a moment of grace at the border it came over."""
+        now = self.sim.clock.now()
+        self._arrived = {prim: until for prim, until in self._arrived.items() if until > now}
+        self._arrived[root] = now + ARRIVED_PAUSE
+
+    def begin(self, root: Prim, place: Vector | None = None) -> bool:
+        """The root is over a border, or is to be put there (`place`). False when it cannot go: it belongs inside then."""
+        now = self.sim.clock.now()
+        if root in self.under_way or (place is None and now < self._arrived.get(root, 0.0)):
+            return True
+        if now < self._refused.get(root, 0.0):
+            return False
+        objects, facts = self.sim.world.objects, self.sim.world.facts
+        x, y, z = place or objects.world_place(root)[0]
+        square = (facts.grid_x + int(x // 256), facts.grid_y + int(y // 256))
+        region = self._neighbours.directory.regions.get(square)
+        riders = self.sim.world.seats.on_linkset(root)
+        if region is None or square == (facts.grid_x, facts.grid_y) or self._awaits_riders(root):
+            return False
+        if any(rider.circuit is None or {"teleport", "crossing"} & rider.extras.keys() for rider in riders):
+            return False
+        row = objects.row(root)
+        if place is not None:
+            row["position"] = place
+            row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
+            objects.placed(root)
+        journey = self.under_way[root] = Journey(uuid4(), root, region, riders)
+        there = (x + (facts.grid_x - region["grid_x"]) * 256.0, y + (facts.grid_y - region["grid_y"]) * 256.0, z)
+        bundle = self._bundle(journey, there)
+        self._freeze(journey)
+        self.sim.spawn(self._hand_over(journey, bundle), "object crossing")
+        return True
+
+    def _awaits_riders(self, root: Prim) -> bool:
+        """Whether somebody is on the way here to sit on it: it waits for them."""
+        for agent in self.sim.world.agents.values():
+            seat = agent.arrival.get("seat") if agent.arrival is not None else None
+            if seat is not None and seat.prim.row >= 0 and seat.prim.linkset_root is root:
+                return True
+        return False
+
+    def _bundle(self, journey: Journey, there: Vector) -> dict[str, Any]:
+        sim = self.sim
+        x, y, z = sim.world.objects.world_place(journey.root)[0]
+        shift = (there[0] - x, there[1] - y, there[2] - z)
+        links = list(journey.root.linkset())
+        riders = []
+        for rider in journey.riders:
+            px, py, pz = sim.world.position(rider)
+            state = agent_state(sim, rider, "crossing", (px + shift[0], py + shift[1], pz + shift[2]))
+            state["children"] = {**Children.of(rider), str(sim.world.facts.region_id): sim.cap_server.seed_url(rider)}
+            state["lures"] = rider.extras.get("lures", {})
+            seat = sim.world.seats.of[rider]
+            place = [links.index(seat.prim), list(seat.offset), list(seat.turn), seat.target]
+            riders.append({"agent": state, "seat": place})
+        return {
+            "transaction": str(journey.transaction),
+            "object": linkset_state(sim, journey.root, there),
+            "riders": riders,
+        }
+
+    def _freeze(self, journey: Journey) -> None:
+        """It stays where it is, and is told to be at rest: viewers would extrapolate it into the ground or the sky."""
+        root = journey.root
+        self.sim.bodies.drop(root)
+        row = self.sim.world.objects.row(root)
+        row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
+        row["moving"] = 0
+        self.sim.world.objects.moved(root)
+        for rider in journey.riders:
+            rider.extras["crossing"] = journey
+        for prim in root.linkset():
+            for script in self.sim.scripts.of(prim):
+                if script.is_running:
+                    script.set_running(False)
+                    journey.stopped.append(script)
+
+    # --- the hand-over
+
+    async def _hand_over(self, journey: Journey, bundle: dict[str, Any]) -> None:
+        answer = None
+        try:
+            answer = await self._ask(journey, bundle)
+        finally:
+            if answer is None and not journey.done:  # also when this fails or is cancelled
+                self._put_back(journey)
+        if journey.done or answer is None:
+            return
+        if journey.root.row < 0:  # deleted here meanwhile
+            await self._withdraw(journey)
+            return
+        places = {entry["agent_id"]: entry for entry in answer["riders"]}
+        for rider in journey.riders:
+            place = places.get(str(rider.agent_id))
+            if self.sim.world.agents.get(rider.agent_id) is not rider:
+                await self._neighbours.children.end(rider, journey.region, "You have logged out.")
+            elif rider.extras.get("crossing") is journey and rider.root and place is not None:
+                self._crossing.handed_over(rider, journey.region, place)
+        self.conclude(journey)
+        self.sim.metrics.count("object_crossings", label="handed over")
+
+    async def _ask(self, journey: Journey, bundle: dict[str, Any]) -> dict[str, Any] | None:
+        """The destination's answer; None when it is certain that it does not have the object, or will be told so."""
+        region = journey.region
+        for attempt in range(TRIES):
+            try:
+                return await self._neighbours.peers.hand_object(region, bundle)
+            except PeerError as error:
+                log.warning("object %s could not cross to %s: %s", journey.root.full_id, region["name"], error)
+                if error.status or error.nobody:
+                    return None
+            if journey.done or self._neighbours.directory.regions.get((region["grid_x"], region["grid_y"])) is not region:
+                break
+            await asyncio.sleep(0.3 * 2**attempt)
+        if not journey.done:
+            self.sim.spawn(self._withdraw(journey), "object crossing")
+        return None
+
+    async def _withdraw(self, journey: Journey) -> None:
+        """Whatever that region did with the transaction is void. Asked again for a while: else it stands there twice."""
+        for attempt in range(WITHDRAWALS):
+            try:
+                await self._neighbours.peers.withdraw_object(journey.region, journey.transaction)
+                return
+            except PeerError as error:
+                if error.nobody:
+                    return
+            await asyncio.sleep(min(0.5 * 2**attempt, 10.0))
+        log.error("object %s may be in %s too", journey.root.full_id, journey.region["name"])
+
+    def conclude(self, journey: Journey) -> None:
+        """It is over there: here it goes, quietly."""
+        if journey.done:
+            return
+        journey.done = True
+        root = journey.root
+        self.under_way.pop(root, None)
+        if root.row < 0:
+            return
+        self.sim.interest.objects.crossed(list(root.linkset()), journey.riders, LATE_KILL, RIDERS_KILL)
+        for prim in root.linkset():
+            self.sim.scripts.remove(prim)
+        self.sim.world.objects.remove(root)
+
+    def _put_back(self, journey: Journey) -> None:
+        """It stays: at rest, a little inside the border."""
+        journey.done = True
+        root = journey.root
+        self.under_way.pop(root, None)
+        self.sim.metrics.count("object_crossings", label="refused")
+        for rider in journey.riders:
+            if rider.extras.get("crossing") is journey:
+                del rider.extras["crossing"]
+        if root.row < 0:
+            return
+        now = self.sim.clock.now()
+        self._refused = {prim: until for prim, until in self._refused.items() if until > now}
+        self._refused[root] = now + REFUSED_PAUSE
+        self.sim.bodies.rebuild(root)
+        self.hold_inside(root)
+        self.sim.world.objects.moved(root)
+        for script in journey.stopped:
+            script.set_running(True)
+
+    def hold_inside(self, root: Prim) -> None:
+        """Stop it at the edge."""
+        objects = self.sim.world.objects
+        row = objects.row(root)
+        x, y, z = row["position"].tolist()
+        row["position"] = (min(max(x, INSIDE), 256 - INSIDE), min(max(y, INSIDE), 256 - INSIDE), z)
+        row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
+        objects.placed(root)
+        self.sim.bodies.moved(root)
