@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE, cell_of
-from sim.physics.contacts import _emit, _mesh_pair, convex_pair, piece_pose
+from sim.physics.contacts import _emit, _mesh_pair, near, piece_pose, round_pair
 from sim.physics.data import (
     CAPSULE,
     DYNAMIC,
@@ -131,8 +131,8 @@ def _capsule_on(h, a, x, y, z, radius, half, m):  # pragma: no cover - compiled
         if piece.form == MESH:
             m = _mesh_pair(ZERO, h, cap, piece, a.g, s, 0.02, a.b, a.contacts, m, 0.0, 0.0, NO)
         else:
-            count = convex_pair(cap, piece, a.g, s, 0.02)
-            m = _emit(a.contacts, m, ZERO, h, s, count, a.b, 0.0, 0.0)
+            count = round_pair(cap, piece, a.g, s, 0.02) if near(cap, piece, s, 0.02) else 0
+            m = _emit(a.contacts, m, ZERO, h, s, count, a.b, 0.0, 0.0, NONE)
     return m
 
 

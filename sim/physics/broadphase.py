@@ -114,6 +114,36 @@ def _put(pairs, count, i, j):  # pragma: no cover - compiled
     return count + 1
 
 
+@inner
+def _with_statics(b, i, static_grid, static_items, fresh, fresh_count, pairs, total):  # pragma: no cover - compiled
+    """Append the pairs of body i with statics; how many pairs there are then."""
+    side, inv = STATIC_SIDE, 1.0 / STATIC_CELL
+    body, q = b.body, b.bounds
+    kinematic = body[i].kind == KINEMATIC
+    x0, y0, z0, x1, y1, z1 = q[i, 0], q[i, 1], q[i, 2], q[i, 3], q[i, 4], q[i, 5]
+    if static_grid[side * side] > 0:
+        low_x, high_x = cell_of(x0, inv, side), cell_of(x1, inv, side)
+        for y in range(cell_of(y0, inv, side), cell_of(y1, inv, side) + 1):
+            for x in range(low_x, high_x + 1):
+                for k in range(static_grid[y * side + x], static_grid[y * side + x + 1]):
+                    j = static_items[k]
+                    if z0 >= q[j, 5] or q[j, 2] >= z1 or x0 >= q[j, 3] or q[j, 0] >= x1:
+                        continue
+                    if y0 >= q[j, 4] or q[j, 1] >= y1 or not body[j].in_grid or (kinematic and not body[j].sensor):
+                        continue
+                    cx, cy = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
+                    if cx == x and cy == y:
+                        total = _put(pairs, total, i, j)
+    for k in range(fresh_count):
+        j = fresh[k]
+        o = body[j]
+        if not o.active or o.kind != STATIC or o.phantom or o.in_grid or (kinematic and not o.sensor):
+            continue
+        if _overlap(q[i], q[j]):
+            total = _put(pairs, total, i, j)
+    return total
+
+
 @kernel
 def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_count, pairs):  # pragma: no cover - compiled
     """Fill `pairs` (n, 2) with handles whose boxes overlap and of which one is awake; statics come second. How many
@@ -131,39 +161,43 @@ def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_co
             x0, y0, z0, x1, y1, z1 = q[i, 0], q[i, 1], q[i, 2], q[i, 3], q[i, 4], q[i, 5]
             for m in range(k + 1, last):
                 j = items[m]
+                if not (woken or awake[j]):
+                    continue
                 if z0 >= q[j, 5] or q[j, 2] >= z1 or x0 >= q[j, 3] or q[j, 0] >= x1 or y0 >= q[j, 4] or q[j, 1] >= y1:
                     continue
-                if not (woken or awake[j]) or (body[i].kind == KINEMATIC and body[j].kind == KINEMATIC):
+                if body[i].kind == KINEMATIC and body[j].kind == KINEMATIC:
                     continue
                 x, y = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
                 if y * side + x == c:
                     total = _put(pairs, total, i, j)
-    side, inv = STATIC_SIDE, 1.0 / STATIC_CELL
     for i in range(1, count):
-        if not awake[i] or body[i].phantom or body[i].kind == STATIC:
-            continue
-        kinematic = body[i].kind == KINEMATIC
-        x0, y0, z0, x1, y1, z1 = q[i, 0], q[i, 1], q[i, 2], q[i, 3], q[i, 4], q[i, 5]
-        if static_grid[side * side] > 0:
-            low_x, high_x = cell_of(x0, inv, side), cell_of(x1, inv, side)
-            for y in range(cell_of(y0, inv, side), cell_of(y1, inv, side) + 1):
-                for x in range(low_x, high_x + 1):
-                    for k in range(static_grid[y * side + x], static_grid[y * side + x + 1]):
-                        j = static_items[k]
-                        if z0 >= q[j, 5] or q[j, 2] >= z1 or x0 >= q[j, 3] or q[j, 0] >= x1:
-                            continue
-                        if y0 >= q[j, 4] or q[j, 1] >= y1 or not body[j].in_grid or (kinematic and not body[j].sensor):
-                            continue
-                        cx, cy = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
-                        if cx == x and cy == y:
-                            total = _put(pairs, total, i, j)
-        for k in range(fresh_count):
-            j = fresh[k]
-            o = body[j]
-            if not o.active or o.kind != STATIC or o.phantom or o.in_grid or (kinematic and not o.sensor):
-                continue
-            if _overlap(q[i], q[j]):
-                total = _put(pairs, total, i, j)
+        if awake[i] and not body[i].phantom and body[i].kind != STATIC:
+            total = _with_statics(b, i, static_grid, static_items, fresh, fresh_count, pairs, total)
+    return total
+
+
+@kernel
+def pairs_of_roused(
+    b, roused, count, grid, items, static_grid, static_items, fresh, fresh_count, pairs, total
+):  # pragma: no cover - compiled
+    """Append to `pairs` those of bodies that were roused after `find_pairs`, with each other, with what sleeps on and
+    with statics. How many there are then, stored or not."""
+    body, q = b.body, b.bounds
+    side, inv = MOVER_SIDE, 1.0 / MOVER_CELL
+    for r in range(count):
+        i = roused[r]
+        x0, y0 = q[i, 0], q[i, 1]
+        for y in range(cell_of(y0, inv, side), cell_of(q[i, 4], inv, side) + 1):
+            for x in range(cell_of(x0, inv, side), cell_of(q[i, 3], inv, side) + 1):
+                for k in range(grid[y * side + x], grid[y * side + x + 1]):
+                    j = items[k]
+                    # Who was awake before has been paired with this body already; of two roused the first tells.
+                    if j == i or (b.awake[j] and (not body[j].roused or j < i)) or not _overlap(q[i], q[j]):
+                        continue
+                    cx, cy = cell_of(max(x0, q[j, 0]), inv, side), cell_of(max(y0, q[j, 1]), inv, side)
+                    if cx == x and cy == y:
+                        total = _put(pairs, total, min(i, j), max(i, j))
+        total = _with_statics(b, i, static_grid, static_items, fresh, fresh_count, pairs, total)
     return total
 
 

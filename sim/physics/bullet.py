@@ -243,7 +243,7 @@ class BulletEngine(NumbaEngine):
 
     def _step_bodies(self, n: int, dt: float) -> tuple[int, int]:
         p, b, client = self._bullet, self.bodies, self._world
-        motion.apply_forces(b, n, self._vehicle_rows, self.heights, self.water_height, dt)
+        self._apply_forces(np.flatnonzero(b.awake[:n]), dt)
         broadphase.refresh(b, self.shapes.geometry, n, dt)
         awake = np.flatnonzero(b.awake[:n]).tolist()
         for handle in awake:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 
+from sim.physics.axes import apart
 from sim.physics.boxes import box_box, reduce_points
 from sim.physics.data import (
     BOX,
     CAPSULE,
     CYLINDER,
+    DYNAMIC,
     KINEMATIC,
     MARGIN,
     MESH,
     NO,
+    NONE,
     SPHERE,
     YES,
     ZERO,
@@ -27,6 +30,7 @@ from sim.physics.data import (
 )
 from sim.physics.polyhedra import poly_poly
 from sim.physics.rounds import round_poly, round_round
+from sim.physics.solver import find_pair
 from sim.physics.triangles import piece_triangle
 from sim.world.terrain import height_at, normal_at
 
@@ -59,27 +63,54 @@ def piece_pose(pose, piece, x):  # pragma: no cover - compiled
 
 
 @inner
-def convex_pair(pa, pb, g, s, margin):  # pragma: no cover - compiled
-    """Manifold of two convex pieces at s.xa and s.xb; how many points."""
+def _is_round(piece):  # pragma: no cover - compiled
+    return piece.form == SPHERE or piece.form == CAPSULE
+
+
+@inner
+def near(pa, pb, s, margin):  # pragma: no cover - compiled
+    """Whether the balls around two pieces at s.xa and s.xb touch."""
     dx, dy, dz = s.xb[0] - s.xa[0], s.xb[1] - s.xa[1], s.xb[2] - s.xa[2]
     reach = pa.outer + pb.outer + margin
-    if dx * dx + dy * dy + dz * dz > reach * reach:
-        return 0
-    if pa.form == BOX and pb.form == BOX:
-        return box_box(pa, pb, s, margin)
-    round_a, round_b = pa.form == SPHERE or pa.form == CAPSULE, pb.form == SPHERE or pb.form == CAPSULE
-    if round_a and round_b:
-        return round_round(pa, pb, s, margin)
-    if round_a:
-        return round_poly(pa, pb, g, s, margin)
-    if round_b:
+    return dx * dx + dy * dy + dz * dz <= reach * reach
+
+
+@inner
+def round_pair(pa, pb, g, s, margin):  # pragma: no cover - compiled
+    """Manifold of two convex pieces of which one is a sphere or capsule; how many points."""
+    if not _is_round(pa):
         _exchange(s)
         count = round_poly(pb, pa, g, s, margin)
         _exchange(s)
         for r in range(3):
             s.normal[r] = -s.normal[r]
         return count
-    return poly_poly(pa, pb, g, s, margin)
+    if _is_round(pb):
+        return round_round(pa, pb, s, margin)
+    return round_poly(pa, pb, g, s, margin)
+
+
+@inner
+def _recall(i, j, u, w, old, old_count, table, known):  # pragma: no cover - compiled
+    """The row in `known` of the AXIS by which pieces u and w of bodies i and j touched a step ago, or -1."""
+    if old_count == 0:
+        return NONE
+    k = int64(find_pair(i, j, old, table))
+    while k >= 0 and k < old_count and old[k].i == i and old[k].j == j:
+        axis = int64(old[k].axis)
+        if axis >= 0 and known[axis].u == u and known[axis].w == w:
+            return axis
+        k += 1
+    return NONE
+
+
+@inner
+def _keep_axis(row, u, w, s, known, hint):  # pragma: no cover - compiled
+    """Note in an AXIS row what poly_poly found."""
+    row.u, row.w = u, w
+    row.kind, row.fa, row.fb = s.axis[0], s.axis[1], s.axis[2]
+    for k in range(12):
+        row.x[k] = known[hint].x[k] if s.axis[3] else s.xc[k]
 
 
 @inner
@@ -89,11 +120,18 @@ def _exchange(s):  # pragma: no cover - compiled
 
 
 @inner
-def _emit(contacts, m, i, j, s, count, b, friction, restitution):  # pragma: no cover - compiled
+def moves(h, b):  # pragma: no cover - compiled
+    """Whether a contact moves a body; else it is as firm as the ground."""
+    return b.awake[h] or b.body[h].kind != DYNAMIC
+
+
+@inner
+def _emit(contacts, m, i, j, s, count, b, friction, restitution, axis):  # pragma: no cover - compiled
     """Append the scratch manifold as contacts between bodies i and j, as far as there is room."""
     if m + count > len(contacts):
         return m + count
     p, q = b.pose[i], b.pose[j]
+    mi, mj = i if moves(i, b) else ZERO, j if moves(j, b) else ZERO
     for k in range(count):
         c = contacts[m + k]
         c.i, c.j = i, j
@@ -105,6 +143,7 @@ def _emit(contacts, m, i, j, s, count, b, friction, restitution):  # pragma: no 
         c.friction = friction
         c.bounce = restitution
         c.ln = c.lt = c.lu = c.top = 0
+        c.mi, c.mj, c.axis = mi, mj, axis
     return m + count
 
 
@@ -148,16 +187,18 @@ def _mesh_pair(i, j, pa, pb, g, s, margin, b, contacts, m, friction, restitution
                 for r in range(3):
                     s.normal[r] = -s.normal[r]
             if flip:
-                m = _emit(contacts, m, j, i, s, count, b, friction, restitution)
+                m = _emit(contacts, m, j, i, s, count, b, friction, restitution, NONE)
             else:
-                m = _emit(contacts, m, i, j, s, count, b, friction, restitution)
+                m = _emit(contacts, m, i, j, s, count, b, friction, restitution, NONE)
             made += count
     return m
 
 
 @kernel
-def collide_pairs(b, g, s, pairs, total, contacts, dt):  # pragma: no cover - compiled
-    """Fill `contacts` with those of all pairs; how many there are, stored or not."""
+def collide_pairs(b, g, s, pairs, total, contacts, axes, old, old_count, table, known, dt):
+    # pragma: no cover - compiled
+    """Fill `contacts` with those of all pairs; how many there are, stored or not. `axes` (as many rows) becomes what
+    polyhedra touch by, as `known` was to the last step's contacts `old`, in which `table` finds pairs."""
     m = ZERO
     for k in range(total):
         i, j = int64(pairs[k, 0]), int64(pairs[k, 1])
@@ -195,10 +236,23 @@ def collide_pairs(b, g, s, pairs, total, contacts, dt):  # pragma: no cover - co
                         m = _mesh_pair(j, i, pb, pa, g, s, margin, b, contacts, m, friction, restitution, YES)
                         _exchange(s)
                     continue
-                count = convex_pair(pa, pb, g, s, margin)
-                if count == 0:
+                if not near(pa, pb, s, margin):
                     continue
-                m = _emit(contacts, m, i, j, s, count, b, friction, restitution)
+                axis = NONE
+                if _is_round(pa) or _is_round(pb):
+                    count = round_pair(pa, pb, g, s, margin)
+                elif pa.form == BOX and pb.form == BOX:
+                    count = box_box(pa, pb, s, margin)
+                elif apart(pa, pb, g, s, margin):
+                    continue
+                else:
+                    hint = _recall(i, j, u, w, old, old_count, table, known)
+                    count = poly_poly(pa, pb, g, s, margin, known, hint)
+                    if count > 0 and m < len(axes):
+                        axis = m
+                        _keep_axis(axes[m], u, w, s, known, hint)
+                if count > 0:
+                    m = _emit(contacts, m, i, j, s, count, b, friction, restitution, axis)
     return m
 
 
@@ -337,5 +391,5 @@ def collide_ground(b, g, s, n, heights, top, contacts, m, dt):  # pragma: no cov
             if count == 0:
                 continue
             count = reduce_points(s.points, s.depths, count, s.normal)
-            m = _emit(contacts, m, i, ZERO, s, count, b, friction, restitution)
+            m = _emit(contacts, m, i, ZERO, s, count, b, friction, restitution, NONE)
     return m

@@ -46,7 +46,7 @@ POSE = np.dtype(_fields("x y z qx qy qz qw r00 r01 r02 r10 r11 r12 r20 r21 r22")
 MOTION = np.dtype(_fields("vx vy vz wx wy wz im ixx iyy izz ixy ixz iyz ax ay az"), align=True)
 
 BODY = np.dtype(
-    _fields("active kind phantom sensor in_grid lock_x lock_y lock_z force_local torque_local hover_water touched", _b)
+    _fields("active kind phantom sensor in_grid lock_x lock_y lock_z force_local torque_local hover_water touched roused stirs", _b)
     + _fields("shape vehicle", _i)
     + _fields("mass friction restitution gravity buoyancy timer")
     + _fields("jxx jyy jzz jxy jxz jyz")  # inverse inertia in the body's axes
@@ -58,9 +58,10 @@ BODY = np.dtype(
     align=True,
 )
 
-# A shape, about its centre of mass: a row of pieces, a box around all of them, and the balls inside and around.
+# A shape, about its centre of mass: a row of pieces, a box around all of them, and the balls inside and around. `rolls`:
+# 1 about z (cylinder, capsule), 2 any way (sphere).
 SHAPE = np.dtype(
-    _fields("first count", _i) + _fields("mx my mz hx hy hz inner outer"),
+    _fields("first count rolls", _i) + _fields("mx my mz hx hy hz inner outer"),
     align=True,
 )
 
@@ -83,9 +84,13 @@ CONTACT = np.dtype(
     _fields("i j", _i)
     + _fields("nx ny nz ax ay az bx by bz")  # normal from i to j; arms from the centres of mass
     + _fields("tx ty tz depth mass_n mass_t mass_u bias speed bounce friction")
-    + _fields("ln lt lu top"),
+    + _fields("ln lt lu top")
+    + _fields("mi mj axis", _i),  # rows of MOTION: i and j, 0 for one that sleeps; row of its AXIS, -1: none
     align=True,
 )
+
+# What two polyhedral pieces touched by: 0 a face of a, 1 a face of b, 2 an edge of each; and b as a saw it then.
+AXIS = np.dtype(_fields("u w kind fa fb", _i) + [("x", _f, 12)], align=True)
 
 
 class Geometry(NamedTuple):
@@ -126,6 +131,8 @@ class Scratch(NamedTuple):
     clip2: NDArray[np.float64]
     corners: NDArray[np.float64]  # (512, 3) b's corners in a's frame
     normals: NDArray[np.float64]  # (512, 4) b's faces in a's frame
+    edges: NDArray[np.int32]  # (512,) of b that come near a
+    axis: NDArray[np.int64]  # (4,) kind, fa, fb of the AXIS found, and whether it was known
     triangle: NDArray[np.float64]  # (9,) three corners in the region's axes
     stack: NDArray[np.int32]  # (256,) of a tree walk
 
@@ -144,7 +151,7 @@ def new_scratch() -> Scratch:
     unit = np.concatenate([np.zeros(3), np.eye(3).ravel()])
     return Scratch(
         room(12), room(12), room(12), unit, room(3), room(128, 3), room(128), room(128, 3), room(128, 3), room(512, 3),
-        room(512, 4), room(9), np.zeros(256, np.int32),
+        room(512, 4), np.zeros(512, np.int32), np.zeros(4, np.int64), room(9), np.zeros(256, np.int32),
     )  # fmt: skip
 
 

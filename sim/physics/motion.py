@@ -17,6 +17,7 @@ from sim.world.terrain import height_at
 GRAVITY = 9.8
 MAX_SPEED, MAX_SPIN = 250.0, 60.0
 SPIN_DRAG, ROLL_DRAG = 0.05, 0.5  # a second, free and in contact
+ROLLING = 0.9  # metres a second squared that rolling resistance takes from the speed of a rolling rim: balls come to rest
 LOWEST, HIGHEST, OUTSIDE = -512.0, 10_000.0, 512.0
 
 
@@ -66,12 +67,25 @@ def _steer(o, p, m, heights, water, dt):  # pragma: no cover - compiled
         m.wz += (f * z - m.wz) * blend
 
 
+@inner
+def _roll(p, m, shape, dt):  # pragma: no cover - compiled
+    """Rolling resistance of what is round, as a drag that does not grow with speed. Flat things know none, or they would
+    stand on their edges."""
+    stop = ROLLING / max(float64(shape.outer), 0.05) * dt
+    if shape.rolls == 2:
+        spin = math.sqrt(float64(m.wx * m.wx + m.wy * m.wy + m.wz * m.wz))
+        keep = max(spin - stop, 0.0) / max(spin, 1e-9)
+        m.wx, m.wy, m.wz = m.wx * keep, m.wy * keep, m.wz * keep
+    else:
+        spin = float64(m.wx * p.r02 + m.wy * p.r12 + m.wz * p.r22)
+        take = min(max(spin, -stop), stop)
+        m.wx, m.wy, m.wz = m.wx - take * p.r02, m.wy - take * p.r12, m.wz - take * p.r22
+
+
 @kernel
-def apply_forces(b, n, vehicles, heights, water, dt):  # pragma: no cover - compiled
-    """Gravity, buoyancy, forces, targets and vehicles into the velocities of awake bodies."""
-    for h in range(1, n):
-        if not b.awake[h]:
-            continue
+def apply_forces(b, g, handles, vehicles, heights, water, dt):  # pragma: no cover - compiled
+    """Gravity, buoyancy, forces, targets and vehicles into the velocities of the bodies with these handles."""
+    for h in handles:
         o, p, m = b.body[h], b.pose[h], b.motion[h]
         if o.kind != DYNAMIC:
             continue
@@ -102,6 +116,8 @@ def apply_forces(b, n, vehicles, heights, water, dt):  # pragma: no cover - comp
         m.wy *= keep
         m.wz *= keep
         if o.touched:
+            if g.shapes[o.shape].rolls > 0:
+                _roll(p, m, g.shapes[o.shape], dt)
             m.ax = m.ay = m.az = 0
         o.touched = 0
         tame(m)

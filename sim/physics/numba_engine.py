@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.physics import broadphase, contacts, events, islands, motion, rays, solver
+from sim.physics import broadphase, contacts, events, motion, rays, sleep, solver
 from sim.physics.avatar_bodies import CROWD_SIDE, EXTRA, Surroundings
 from sim.physics.avatars import step_rows
-from sim.physics.data import BODY, CONTACT, MOTION, PIECE, POSE, Bodies, new_scratch, room
+from sim.physics.data import AXIS, BODY, CONTACT, MOTION, PIECE, POSE, Bodies, new_scratch, room
 from sim.physics.engine import (
     HIGHEST,
     HIT_DTYPE,
@@ -41,6 +41,7 @@ from sim.physics.vehicles import VEHICLE_DTYPE, Vehicle, row_of
 from sim.world.avatars import AVATAR_DTYPE
 
 ROUNDS, RELAX_ROUNDS = 8, 2
+MOST_KEPT = 20_000  # contacts of sleeping bodies that are remembered while others are awake
 FRESH = 64  # statics that may wait beside the grid before it is built anew
 _MATERIAL = {
     "mass", "density", "friction", "restitution", "gravity_multiplier", "buoyancy", "phantom", "volume_detect", "lock_axes",
@@ -127,6 +128,7 @@ class NumbaEngine:
         self._fresh_set: dict[int, None] = {}
         self._pairs = np.zeros((1024, 2), np.int32)
         self._contacts, self._old = np.zeros(1024, CONTACT), np.zeros(1024, CONTACT)
+        self._axes, self._old_axes = np.zeros(1024, AXIS), np.zeros(1024, AXIS)
         self._old_count = 0
         self._table = np.full(1024, -1, np.int32)
         self._touches = np.zeros(256, events.TOUCH)
@@ -161,7 +163,7 @@ class NumbaEngine:
         self.bodies = Bodies(*tables)
         self.user: NDArray[np.int64] = user
         self._moved = np.zeros(capacity, np.int64)
-        self._parent, self._least = np.zeros(capacity, np.int32), np.zeros(capacity, np.float32)
+        self._least, self._roused = np.zeros(capacity, np.float32), np.zeros(capacity, np.int64)
         pose, motions = tables[0].view(np.float32).reshape(capacity, 16), tables[1].view(np.float32).reshape(capacity, 16)
         self.position, self.awake = tables[5], tables[3]
         self.rotation = pose[:, 3:7]
@@ -589,11 +591,15 @@ class NumbaEngine:
 
     def _step_bodies(self, n: int, dt: float) -> tuple[int, int]:
         b, g, s = self.bodies, self.shapes.geometry, self._scratch
-        motion.apply_forces(b, n, self._vehicle_rows, self.heights, self.water_height, dt)
+        self._apply_forces(np.flatnonzero(b.awake[:n]), dt)
         broadphase.refresh(b, g, n, dt)
         self._build_movers()
         grids = (self._static_grid, self._static_items, self._mover_grid, self._mover_items)
         pairs = self._find_pairs(n)
+        roused = sleep.rouse(b, self._pairs, pairs, self._roused)
+        if roused:
+            self._apply_forces(self._roused[:roused], dt)
+            pairs = self._pairs_of_roused(roused, pairs)
         m = self._collide(n, pairs, dt)
         found = self._contacts
         solver.prepare(found, m, b.motion, b.body, self._old, self._old_count, self._table, dt)
@@ -607,10 +613,12 @@ class NumbaEngine:
         solver.bounce(found, m, b.motion)
         self._touches = room(self._touches, m)
         touches = events.gather(found, m, b, self._touches)
-        self.awake_count = islands.settle(b, n, found, m, self._parent, self._least, dt)
-        self._table = room(self._table, 2 * m)
-        solver.remember(found, m, self._table)
-        self._contacts, self._old, self._old_count = self._old, found, m
+        kept = sleep.carry_over(b, self._old, self._old_count, found, m)
+        self.awake_count = sleep.settle(b, n, found, m, self._least, dt)
+        self._table = room(self._table, 2 * kept)
+        solver.remember(found, kept, self._table)
+        self._contacts, self._old, self._old_count = self._old, found, kept
+        self._axes, self._old_axes = self._old_axes, self._axes
         self.pair_count, self.contact_count = pairs, m
         return moved, touches
 
@@ -625,15 +633,36 @@ class NumbaEngine:
                 return total
             self._pairs = room(self._pairs, total)
 
+    def _pairs_of_roused(self, roused: int, pairs: int) -> int:
+        """Append their pairs to `_pairs`; how many there are then."""
+        while True:
+            total: int = broadphase.pairs_of_roused(
+                self.bodies, self._roused, roused, self._mover_grid, self._mover_items, self._static_grid,
+                self._static_items, self._fresh, len(self._fresh_set), self._pairs, pairs,
+            )  # fmt: skip
+            if total <= len(self._pairs):
+                return total
+            before, self._pairs = self._pairs, room(self._pairs, total)
+            self._pairs[:pairs] = before[:pairs]
+
+    def _apply_forces(self, handles: NDArray[np.int64], dt: float) -> None:
+        motion.apply_forces(
+            self.bodies, self.shapes.geometry, handles, self._vehicle_rows, self.heights, self.water_height, dt
+        )
+
     def _collide(self, n: int, pairs: int, dt: float) -> int:
         """Fill `_contacts`, with as much room as they need; how many."""
         b, g, s = self.bodies, self.shapes.geometry, self._scratch
         while True:
-            m = contacts.collide_pairs(b, g, s, self._pairs, pairs, self._contacts, dt)
+            m = contacts.collide_pairs(
+                b, g, s, self._pairs, pairs, self._contacts, self._axes, self._old, self._old_count, self._table,
+                self._old_axes, dt,
+            )  # fmt: skip
             m = contacts.collide_ground(b, g, s, n, self.heights, self.top, self._contacts, m, dt)
-            if m <= len(self._contacts):
+            most = m + min(self._old_count, MOST_KEPT)
+            if most <= len(self._contacts):
                 return int(m)
-            self._contacts = room(self._contacts, m)
+            self._contacts, self._axes = room(self._contacts, most), room(self._axes, m)
 
     def _step_avatars(self, n: int, dt: float, touches: int) -> int:
         if len(self._extra) < len(self._rows):

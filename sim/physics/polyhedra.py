@@ -1,39 +1,17 @@
-"""Convex polyhedra against each other: separating axes over faces and the edges whose normals cross, then clipping.
+"""Convex polyhedra against each other: along the axis by which they overlap least (axes.py), one's face is clipped to
+the other's.
 
-Everything happens in a's frame: b's corners and planes are carried over once. A cylinder comes as a prism of sixteen
-sides; where its mantle touches, normal and line of contact are then those of the round body, so that it rolls smoothly.
+A cylinder comes as a prism of sixteen sides; where its mantle touches, normal and line of contact are those of the
+round body, so that it rolls smoothly.
 """
 
 from __future__ import annotations
 
 import math
 
+from sim.physics.axes import between, find_axis, place_faces, relative, unmoved
 from sim.physics.boxes import reduce_points
-from sim.physics.data import CYLINDER, NONE, ZERO, float64, inner, int64
-
-FACE_BIAS = 0.002  # metres by which b's face must be better than a's, so that the choice does not flicker
-EDGE_BIAS = 0.006
-
-
-@inner
-def relative(s):  # pragma: no cover - compiled
-    """s.xc = s.xb as seen from s.xa."""
-    xa, xb, xc = s.xa, s.xb, s.xc
-    dx, dy, dz = xb[0] - xa[0], xb[1] - xa[1], xb[2] - xa[2]
-    for r in range(3):
-        xc[r] = xa[3 + r] * dx + xa[6 + r] * dy + xa[9 + r] * dz
-        for c in range(3):
-            xc[3 + 3 * r + c] = xa[3 + r] * xb[3 + c] + xa[6 + r] * xb[6 + c] + xa[9 + r] * xb[9 + c]
-
-
-@inner
-def _between(verts, a, b):  # pragma: no cover - compiled
-    """From corner a to corner b."""
-    return (
-        float64(verts[b, 0]) - float64(verts[a, 0]),
-        float64(verts[b, 1]) - float64(verts[a, 1]),
-        float64(verts[b, 2]) - float64(verts[a, 2]),
-    )
+from sim.physics.data import CYLINDER, ZERO, float64, inner, int64
 
 
 @inner
@@ -88,122 +66,90 @@ def _mantle(piece, x, s, nx, ny, nz):  # pragma: no cover - compiled
 
 
 @inner
-def poly_poly(pa, pb, g, s, margin):  # pragma: no cover - compiled
-    """Manifold of two polyhedral pieces (box, cylinder, hull); how many points."""
+def poly_poly(pa, pb, g, s, margin, known, hint):  # pragma: no cover - compiled
+    """Manifold of two polyhedral pieces (box, cylinder, hull); how many points. `hint`: the row in `known` of the AXIS
+    they had a step ago, or -1; s.axis becomes the one they have now."""
     relative(s)
-    xc = s.xc
-    verts, faces, edges = g.verts, g.faces, g.edges
-    for k in range(pb.vn):
-        x, y, z = verts[pb.v0 + k, 0], verts[pb.v0 + k, 1], verts[pb.v0 + k, 2]
-        for r in range(3):
-            s.corners[k, r] = xc[r] + xc[3 + 3 * r] * x + xc[4 + 3 * r] * y + xc[5 + 3 * r] * z
-    best_a, face_a = -1e30, NONE
-    best_side, side_a = -1e30, NONE
-    for f in range(pa.f0, pa.f0 + pa.fn):
-        face = faces[f]
-        low = 1e30
-        for k in range(pb.vn):
-            d = face.nx * s.corners[k, 0] + face.ny * s.corners[k, 1] + face.nz * s.corners[k, 2]
-            low = min(low, d)
-        gap = low - face.d
-        if gap > margin:
-            return 0
-        if face.side:
-            if gap > best_side:
-                best_side, side_a = gap, f
-        elif gap > best_a:
-            best_a, face_a = gap, f
-    best_b, face_b = -1e30, NONE
-    best_bside, side_b = -1e30, NONE
-    for k in range(pb.fn):
-        face = faces[pb.f0 + k]
-        d = face.d
-        for r in range(3):
-            n = xc[3 + 3 * r] * face.nx + xc[4 + 3 * r] * face.ny + xc[5 + 3 * r] * face.nz
-            s.normals[k, r] = n
-            d += n * xc[r]
-        s.normals[k, 3] = d
-        nx, ny, nz = s.normals[k, 0], s.normals[k, 1], s.normals[k, 2]
-        low = 1e30
-        for v in range(pa.v0, pa.v0 + pa.vn):
-            low = min(low, nx * verts[v, 0] + ny * verts[v, 1] + nz * verts[v, 2])
-        gap = low - d
-        if gap > margin:
-            return 0
-        if face.side:
-            if gap > best_bside:
-                best_bside, side_b = gap, k
-        elif gap > best_b:
-            best_b, face_b = gap, k
-    # A flat face beats a facet of a round mantle: facets are made up, and only good where nothing flat touches.
-    round_gap = 0.06 * (pa.hx if side_a >= 0 else pb.hx)
-    if side_a >= 0 and best_side > max(best_a, best_b) + round_gap:
-        best_a, face_a = best_side, side_a
-    if side_b >= 0 and best_bside > max(best_a, best_b) + round_gap:
-        best_b, face_b = best_bside, side_b
-    best_edge = -1e30
-    ea = eb = -1
-    ex = ey = ez = 0.0
-    for i in range(pa.e0, pa.e0 + pa.en):
-        edge = edges[i]
-        f1, f2 = faces[pa.f0 + edge.f1], faces[pa.f0 + edge.f2]
-        va, wa = pa.v0 + edge.a, pa.v0 + edge.b
-        ax, ay, az = verts[wa, 0] - verts[va, 0], verts[wa, 1] - verts[va, 1], verts[wa, 2] - verts[va, 2]
-        for j in range(pb.e0, pb.e0 + pb.en):
-            other = edges[j]
-            g1, g2 = other.f1, other.f2
-            # Arcs of the Gauss maps of a and -b must cross, else this pair of edges spans no face of the difference.
-            c1 = -(s.normals[g1, 0] * ax + s.normals[g1, 1] * ay + s.normals[g1, 2] * az)
-            c2 = -(s.normals[g2, 0] * ax + s.normals[g2, 1] * ay + s.normals[g2, 2] * az)
-            if c1 * c2 >= 0:
-                continue
-            bx = s.corners[other.b, 0] - s.corners[other.a, 0]
-            by = s.corners[other.b, 1] - s.corners[other.a, 1]
-            bz = s.corners[other.b, 2] - s.corners[other.a, 2]
-            d1 = f1.nx * bx + f1.ny * by + f1.nz * bz
-            d2 = f2.nx * bx + f2.ny * by + f2.nz * bz
-            if d1 * d2 >= 0 or c1 * d2 <= 0:
-                continue
-            nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-            length = math.sqrt(nx * nx + ny * ny + nz * nz)
-            if length < 1e-3 * math.sqrt((ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz)):
-                continue
-            nx, ny, nz = nx / length, ny / length, nz / length
-            if nx * (f1.nx + f2.nx) + ny * (f1.ny + f2.ny) + nz * (f1.nz + f2.nz) < 0:
-                nx, ny, nz = -nx, -ny, -nz
-            gap = (
-                nx * (s.corners[other.a, 0] - verts[va, 0])
-                + ny * (s.corners[other.a, 1] - verts[va, 1])
-                + nz * (s.corners[other.a, 2] - verts[va, 2])
-            )
-            if gap > margin:
-                return 0
-            if gap > best_edge:
-                best_edge, ea, eb = gap, i, j
-                ex, ey, ez = nx, ny, nz
-    round_bias = 0.05 * pa.hx if pa.form == CYLINDER else 0.0
-    round_bias += 0.05 * pb.hx if pb.form == CYLINDER else 0.0
-    if best_edge > max(best_a, best_b) + EDGE_BIAS + round_bias:
-        s.normal[0], s.normal[1], s.normal[2] = ex, ey, ez
-        edge, other = edges[ea], edges[eb]
-        va, wa = pa.v0 + edge.a, pa.v0 + edge.b
-        px, py, pz = verts[va, 0], verts[va, 1], verts[va, 2]
-        ux, uy, uz = verts[wa, 0] - px, verts[wa, 1] - py, verts[wa, 2] - pz
-        qx, qy, qz = s.corners[other.a, 0], s.corners[other.a, 1], s.corners[other.a, 2]
-        vx, vy, vz = s.corners[other.b, 0] - qx, s.corners[other.b, 1] - qy, s.corners[other.b, 2] - qz
-        wx, wy, wz = px - qx, py - qy, pz - qz
-        a, b, c = ux * ux + uy * uy + uz * uz, ux * vx + uy * vy + uz * vz, vx * vx + vy * vy + vz * vz
-        d, e = ux * wx + uy * wy + uz * wz, vx * wx + vy * wy + vz * wz
-        den = max(a * c - b * b, 1e-12)
-        t, u = min(max((b * e - c * d) / den, 0.0), 1.0), min(max((a * e - b * d) / den, 0.0), 1.0)
-        s.points[0, 0] = 0.5 * (px + t * ux + qx + u * vx)
-        s.points[0, 1] = 0.5 * (py + t * uy + qy + u * vy)
-        s.points[0, 2] = 0.5 * (pz + t * uz + qz + u * vz)
-        s.depths[0] = best_edge
-        return _to_world(s, ZERO + 1)
-    if best_b > best_a + FACE_BIAS:
-        return _face_b(pa, pb, g, s, face_b, margin)
-    return _face_a(pa, pb, g, s, face_a, margin)
+    place_faces(pb, g, s)
+    s.axis[3] = 0
+    row = known[max(hint, 0)]
+    if hint >= 0 and unmoved(row, s.xc):
+        kind, fa, fb = int64(row.kind), int64(row.fa), int64(row.fb)
+        s.axis[3] = 1
+    else:
+        kind, fa, fb = find_axis(pa, pb, g, s, margin, row, hint >= 0)
+    s.axis[0], s.axis[1], s.axis[2] = kind, fa, fb
+    if kind == 0:
+        count = _face_a(pa, pb, g, s, fa, margin)
+        if count == 0:
+            face = g.faces[fa]
+            count = _corner(s.corners, ZERO, pb.vn, s, float64(face.nx), float64(face.ny), float64(face.nz), face.d, margin)
+            count = _to_world(s, count)
+    elif kind == 1:
+        count = _face_b(pa, pb, g, s, fb, margin)
+        if count == 0:
+            n = s.normals
+            count = _corner(g.verts, int64(pa.v0), pa.vn, s, n[fb, 0], n[fb, 1], n[fb, 2], n[fb, 3], margin)
+            for r in range(3):
+                s.normal[r] = -s.normal[r]
+            count = _to_world(s, count)
+    elif kind == 2:
+        count = _edges(pa, pb, g, s, fa, fb, margin)
+    else:
+        count = ZERO
+    return count
+
+
+@inner
+def _corner(corners, first, many, s, nx, ny, nz, limit, margin):  # pragma: no cover - compiled
+    """Contact where clipping left nothing: the corner that is deepest under a face."""
+    low, at = 1e30, first
+    for v in range(first, first + many):
+        d = nx * corners[v, 0] + ny * corners[v, 1] + nz * corners[v, 2]
+        if d < low:
+            low, at = d, v
+    depth = low - limit
+    if depth > margin:
+        return ZERO
+    s.points[0, 0] = corners[at, 0] - 0.5 * depth * nx
+    s.points[0, 1] = corners[at, 1] - 0.5 * depth * ny
+    s.points[0, 2] = corners[at, 2] - 0.5 * depth * nz
+    s.depths[0] = depth
+    s.normal[0], s.normal[1], s.normal[2] = nx, ny, nz
+    return ZERO + 1
+
+
+@inner
+def _edges(pa, pb, g, s, ea, eb, margin):  # pragma: no cover - compiled
+    """Contact where two edges cross: halfway between the nearest points of both."""
+    verts, edge, other = g.verts, g.edges[ea], g.edges[eb]
+    va, wa = pa.v0 + edge.a, pa.v0 + edge.b
+    f1, f2 = g.faces[pa.f0 + edge.f1], g.faces[pa.f0 + edge.f2]
+    px, py, pz = float64(verts[va, 0]), float64(verts[va, 1]), float64(verts[va, 2])
+    qx, qy, qz = s.corners[other.a, 0], s.corners[other.a, 1], s.corners[other.a, 2]
+    ux, uy, uz = between(verts, va, wa)
+    vx, vy, vz = between(s.corners, other.a, other.b)
+    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    length = math.sqrt(nx * nx + ny * ny + nz * nz)
+    if length < 1e-9:
+        return ZERO
+    if nx * (f1.nx + f2.nx) + ny * (f1.ny + f2.ny) + nz * (f1.nz + f2.nz) < 0:
+        length = -length
+    nx, ny, nz = nx / length, ny / length, nz / length
+    wx, wy, wz = px - qx, py - qy, pz - qz
+    gap = -(nx * wx + ny * wy + nz * wz)
+    if gap > margin:
+        return ZERO
+    a, b, c = ux * ux + uy * uy + uz * uz, ux * vx + uy * vy + uz * vz, vx * vx + vy * vy + vz * vz
+    d, e = ux * wx + uy * wy + uz * wz, vx * wx + vy * wy + vz * wz
+    den = max(a * c - b * b, 1e-12)
+    t, u = min(max((b * e - c * d) / den, 0.0), 1.0), min(max((a * e - b * d) / den, 0.0), 1.0)
+    s.normal[0], s.normal[1], s.normal[2] = nx, ny, nz
+    s.points[0, 0] = 0.5 * (px + t * ux + qx + u * vx)
+    s.points[0, 1] = 0.5 * (py + t * uy + qy + u * vy)
+    s.points[0, 2] = 0.5 * (pz + t * uz + qz + u * vz)
+    s.depths[0] = gap
+    return _to_world(s, ZERO + 1)
 
 
 @inner
@@ -213,7 +159,9 @@ def _face_a(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     face = faces[ref]
     nx, ny, nz, limit = float64(face.nx), float64(face.ny), float64(face.nz), float64(face.d)
     if face.side:
-        return _round_a(pa, pb, s, margin)
+        count = _on_mantle(pa, s.unit, pb, s.xc, s.corners, ZERO, g, s, nx, ny, nz, margin)
+        if count > 0:
+            return count
     n = _mantle(pb, s.xc, s, -nx, -ny, -nz) if pb.form == CYLINDER else ZERO
     if n == 0:
         best, inc = 1e30, 0
@@ -230,7 +178,7 @@ def _face_a(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     poly, other = s.clip, s.clip2
     for k in range(face.ln):
         p, q = pa.v0 + loops[face.l0 + k], pa.v0 + loops[face.l0 + (k + 1) % face.ln]
-        ux, uy, uz = _between(verts, p, q)
+        ux, uy, uz = between(verts, p, q)
         px, py, pz = uy * nz - uz * ny, uz * nx - ux * nz, ux * ny - uy * nx
         n = _clip(poly, other, n, px, py, pz, px * verts[p, 0] + py * verts[p, 1] + pz * verts[p, 2])
         poly, other = other, poly
@@ -247,7 +195,11 @@ def _face_b(pa, pb, g, s, ref, margin):  # pragma: no cover - compiled
     face = faces[pb.f0 + ref]
     nx, ny, nz, limit = s.normals[ref, 0], s.normals[ref, 1], s.normals[ref, 2], s.normals[ref, 3]
     if face.side:
-        return _round_b(pa, pb, g, s, margin)
+        count = _on_mantle(pb, s.xc, pa, s.unit, verts, int64(pa.v0), g, s, nx, ny, nz, margin)
+        for r in range(3):
+            s.normal[r] = -s.normal[r]
+        if count > 0:
+            return count
     n = ZERO
     if pa.form == CYLINDER:
         n = _mantle(pa, s.unit, s, -nx, -ny, -nz)
@@ -294,62 +246,64 @@ def _keep(s, poly, n, nx, ny, nz, limit, margin):  # pragma: no cover - compiled
 
 
 @inner
-def _round_a(pa, pb, s, margin):  # pragma: no cover - compiled
-    """A cylinder's mantle met by b's corners: those nearest the axis, along the true radius."""
-    best, at = 1e30, -1
-    for k in range(pb.vn):
-        if abs(s.corners[k, 2]) <= pa.hz + margin:
-            d = s.corners[k, 0] ** 2 + s.corners[k, 1] ** 2
-            if d < best:
-                best, at = d, k
-    if at < 0 or best < 1e-10:
-        return 0
-    reach = math.sqrt(best)
-    nx, ny = s.corners[at, 0] / reach, s.corners[at, 1] / reach
+def _on_mantle(piece, x, other, y, corners, first, g, s, nx, ny, nz, margin):  # pragma: no cover - compiled
+    """A cylinder's mantle (piece at x) touched along about n by the line of `other` (at y, its corners from `first` on)
+    that looks at it: the mantle line of another cylinder, else an edge. All in a's frame; the normal is the cylinder's."""
+    edges, line = g.edges, s.clip
+    ux, uy, uz = x[5], x[8], x[11]
+    reach = piece.hz + margin
+    px = py = pz = dx = dy = dz = rx = ry = rz = ex = ey = ez = 0.0
+    low, t, high = 0.0, 0.0, 1.0
+    for _ in range(2):  # the second time along the true normal instead of a facet's
+        found = _mantle(other, y, s, -nx, -ny, -nz) if other.form == CYLINDER else ZERO
+        if found == 0:
+            best = 1e30
+            for e in range(other.e0, other.e0 + other.en):
+                p, q = first + edges[e].a, first + edges[e].b
+                d = (
+                    nx * (corners[p, 0] + corners[q, 0])
+                    + ny * (corners[p, 1] + corners[q, 1])
+                    + nz * (corners[p, 2] + corners[q, 2])
+                )
+                if d < best:
+                    best = d
+                    for r in range(3):
+                        line[0, r], line[1, r] = corners[p, r], corners[q, r]
+        px, py, pz = line[0, 0] - x[0], line[0, 1] - x[1], line[0, 2] - x[2]
+        dx, dy, dz = between(line, 0, 1)
+        # The part of the line that is beside the mantle.
+        at, along = px * ux + py * uy + pz * uz, dx * ux + dy * uy + dz * uz
+        low, high = 0.0, 1.0
+        if abs(along) > 1e-9:
+            a, b = (-reach - at) / along, (reach - at) / along
+            low, high = max(low, min(a, b)), min(high, max(a, b))
+        elif abs(at) > reach:
+            return ZERO
+        if low > high:
+            return ZERO
+        # Seen along the axis: its point nearest to the middle.
+        rx, ry, rz = px - at * ux, py - at * uy, pz - at * uz
+        ex, ey, ez = dx - along * ux, dy - along * uy, dz - along * uz
+        size = ex * ex + ey * ey + ez * ez
+        t = 0.5 * (low + high)
+        if size > 1e-12:
+            t = min(max(-(rx * ex + ry * ey + rz * ez) / size, low), high)
+        qx, qy, qz = rx + t * ex, ry + t * ey, rz + t * ez
+        size = math.sqrt(qx * qx + qy * qy + qz * qz)
+        if size > 1e-6 and qx * nx + qy * ny + qz * nz > 0.7 * size:
+            nx, ny, nz = qx / size, qy / size, qz / size
+    deepest = nx * (rx + t * ex) + ny * (ry + t * ey) + nz * (rz + t * ez) - piece.hx
     count = ZERO
-    for k in range(pb.vn):
-        depth = nx * s.corners[k, 0] + ny * s.corners[k, 1] - pa.hx
-        if depth < min(margin, reach - pa.hx + 0.02) and abs(s.corners[k, 2]) <= pa.hz + margin and count < 64:
-            s.points[count, 0] = s.corners[k, 0] - 0.5 * depth * nx
-            s.points[count, 1] = s.corners[k, 1] - 0.5 * depth * ny
-            s.points[count, 2] = s.corners[k, 2]
-            s.depths[count] = depth
-            count += 1
-    s.normal[0], s.normal[1], s.normal[2] = nx, ny, 0.0
-    return _to_world(s, reduce_points(s.points, s.depths, count, s.normal))
-
-
-@inner
-def _round_b(pa, pb, g, s, margin):  # pragma: no cover - compiled
-    """The same with the cylinder as b."""
-    xc, verts = s.xc, g.verts
-    ux, uy, uz = xc[5], xc[8], xc[11]
-    best = 1e30
-    nx = ny = nz = 0.0
-    for v in range(pa.v0, pa.v0 + pa.vn):
-        dx, dy, dz = verts[v, 0] - xc[0], verts[v, 1] - xc[1], verts[v, 2] - xc[2]
-        t = dx * ux + dy * uy + dz * uz
-        if abs(t) > pb.hz + margin:
+    for k in range(3):
+        w = low if k == 0 else (high if k == 1 else t)
+        if k == 2 and count > 0 and min(t - low, high - t) < 0.05:
             continue
-        dx, dy, dz = dx - t * ux, dy - t * uy, dz - t * uz
-        d = dx * dx + dy * dy + dz * dz
-        if d < best:
-            best = d
-            nx, ny, nz = dx, dy, dz
-    if best > 1e29 or best < 1e-10:
-        return 0
-    reach = math.sqrt(best)
-    nx, ny, nz = nx / reach, ny / reach, nz / reach
-    count = ZERO
-    for v in range(pa.v0, pa.v0 + pa.vn):
-        dx, dy, dz = verts[v, 0] - xc[0], verts[v, 1] - xc[1], verts[v, 2] - xc[2]
-        depth = dx * nx + dy * ny + dz * nz - pb.hx
-        inside = abs(dx * ux + dy * uy + dz * uz) <= pb.hz + margin
-        if depth < min(margin, reach - pb.hx + 0.02) and inside and count < 64:
-            s.points[count, 0] = verts[v, 0] - 0.5 * depth * nx
-            s.points[count, 1] = verts[v, 1] - 0.5 * depth * ny
-            s.points[count, 2] = verts[v, 2] - 0.5 * depth * nz
+        depth = nx * (rx + w * ex) + ny * (ry + w * ey) + nz * (rz + w * ez) - piece.hx
+        if depth < margin and depth < deepest + 0.03:
+            s.points[count, 0] = x[0] + px + w * dx - 0.5 * depth * nx
+            s.points[count, 1] = x[1] + py + w * dy - 0.5 * depth * ny
+            s.points[count, 2] = x[2] + pz + w * dz - 0.5 * depth * nz
             s.depths[count] = depth
             count += 1
-    s.normal[0], s.normal[1], s.normal[2] = -nx, -ny, -nz
-    return _to_world(s, reduce_points(s.points, s.depths, count, s.normal))
+    s.normal[0], s.normal[1], s.normal[2] = nx, ny, nz
+    return _to_world(s, count)

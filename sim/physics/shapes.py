@@ -22,6 +22,7 @@ SIDES = 16  # of the polygon that stands for a cylinder's rim where corners are 
 MAX_PIECES = 1024
 MAX_TRIANGLES = 200_000
 
+_ROLLS = {Form.SPHERE: 2, Form.CYLINDER: 1, Form.CAPSULE: 1}
 _BOX_CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
 _BOX_TRIANGLES = np.array(
     [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4],
@@ -181,8 +182,9 @@ class ShapeStore:
                     rows[k][f"r{r}{c}"] = turn[r, c]
         low, high, inner, outer = self._extent(rows)
         first = self.pieces.extend(rows)
+        rolls = _ROLLS.get(leaves[0][0].form, 0) if len(leaves) == 1 else 0
         middle, half = (low + high) / 2, (high - low) / 2
-        self.shapes.extend(np.array([(first, len(rows), *middle, *half, inner, outer)], SHAPE))
+        self.shapes.extend(np.array([(first, len(rows), rolls, *middle, *half, inner, outer)], SHAPE))
         self._solids.append(Solid(volume, center, inertia))
         self.users.append(0)
         self.sources.append(shape)

@@ -97,7 +97,7 @@ def prepare(contacts, m, motion, body, old, old_count, table, dt):  # pragma: no
         c = contacts[k]
         if c.friction < 0:
             continue
-        mi, mj = motion[c.i], motion[c.j]
+        mi, mj = motion[c.mi], motion[c.mj]
         nx, ny, nz = c.nx, c.ny, c.nz
         if abs(nx) > np.float32(0.7):
             tx, ty, tz = -ny, nx, _ZERO
@@ -132,7 +132,7 @@ def prepare(contacts, m, motion, body, old, old_count, table, dt):  # pragma: no
         c = contacts[k]
         if c.friction < 0 or c.mass_n == 0:
             continue
-        mi, mj = motion[c.i], motion[c.j]
+        mi, mj = motion[c.mi], motion[c.mj]
         nx, ny, nz, tx, ty, tz = c.nx, c.ny, c.nz, c.tx, c.ty, c.tz
         ux, uy, uz = ny * tz - nz * ty, nz * tx - nx * tz, nx * ty - ny * tx
         ax, ay, az, bx, by, bz = c.ax, c.ay, c.az, c.bx, c.by, c.bz
@@ -173,7 +173,7 @@ def solve(contacts, m, motion, rounds, push):  # pragma: no cover - compiled
             c = contacts[k]
             if c.friction < 0:
                 continue
-            mi, mj = motion[c.i], motion[c.j]
+            mi, mj = motion[c.mi], motion[c.mj]
             nx, ny, nz, tx, ty, tz = c.nx, c.ny, c.nz, c.tx, c.ty, c.tz
             ax, ay, az, bx, by, bz = c.ax, c.ay, c.az, c.bx, c.by, c.bz
             rx = mj.vx + mj.wy * bz - mj.wz * by - mi.vx - mi.wy * az + mi.wz * ay
@@ -212,7 +212,7 @@ def bounce(contacts, m, motion):  # pragma: no cover - compiled
         c = contacts[k]
         if c.friction < 0 or c.bounce <= 0 or c.speed > -np.float32(BOUNCE_SPEED) or c.top <= 0:
             continue
-        mi, mj = motion[c.i], motion[c.j]
+        mi, mj = motion[c.mi], motion[c.mj]
         nx, ny, nz = c.nx, c.ny, c.nz
         ax, ay, az, bx, by, bz = c.ax, c.ay, c.az, c.bx, c.by, c.bz
         rx = mj.vx + mj.wy * bz - mj.wz * by - mi.vx - mi.wy * az + mi.wz * ay
