@@ -183,7 +183,8 @@ class ObjectCrossing:
                 log.warning("object %s could not cross to %s: %s", journey.root.full_id, region["name"], error)
                 if error.status or error.nobody:
                     return None
-            if journey.done or self._neighbours.directory.regions.get((region["grid_x"], region["grid_y"])) is not region:
+            known = self._neighbours.directory.regions.get((region["grid_x"], region["grid_y"]))
+            if journey.done or known is None or known["region_id"] != region["region_id"]:
                 break
             await asyncio.sleep(0.3 * 2**attempt)
         if not journey.done:

@@ -174,6 +174,7 @@ def _part(data: Any, root: bool) -> Part:
         values[name] = _text(data[name], most)
     for name, most in BYTES.items():
         values[name] = _bytes(data[name], most)
+    values["text_color"] = values["text_color"].ljust(4, b"\0")
     for name, highest in WHOLE.items():
         values[name] = _whole(data[name], highest)
     for name, limit in NUMBERS.items():
@@ -252,7 +253,7 @@ def _number(value: Any, lowest: float, highest: float) -> float:
 
 
 def _text(value: Any, most: int) -> str:
-    if not isinstance(value, str) or len(value.encode("utf-8", "replace")) > most:
+    if not isinstance(value, str) or len(value.encode()) > most:
         raise ProtocolError(f"expected a text of at most {most} bytes")
     return value
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
-from protocol.message import Message, text
+from protocol.message import Message, encode, text
+from protocol.objects import Motion, encode_extra_params, full_block
 from sim.neighbours.object_state import linkset_state, parse_linkset
+from sim.scripts.library.world import LinksetStore
 from sim.world.objects import Prim
 from tests.kit.joined import Link, agents_of, joined, look_in, run
 from tests.kit.world import TestSimulator, Viewer, add_root, close_sim
@@ -422,6 +428,56 @@ async def test_what_cannot_be_read_is_refused_whole(regions: Regions, anna: View
     assert not east.world.objects.by_id and not east.scripts._prim_of
     assert (await take(good))[0] == 200
     assert (await take({**good, "transaction": str(uuid4())}))[0] == 409
+
+
+def paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    yield at
+    for key, below in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths(below, (*at, key))
+
+
+async def test_whatever_stands_in_a_hand_over_is_read_or_refused(regions: Regions, anna: Viewer) -> None:
+    west = regions[0]
+    box = rez(anna, (254.0, 128.0, 26.5))
+    box.sit_target, box.extra_params = ((0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0)), {0x20: b"light"}
+    box.linkset_data = LinksetStore({"name": ("value", "")}, 9)
+    await west.scripts.add(box, "default { touch_start(integer n) { } }")
+    good = json.dumps(linkset_state(west, box, (2.0, 128.0, 27.0)))
+    everywhere = list(paths(json.loads(good)))
+    junk = st.one_of(
+        st.none(), st.just("\ud800"), st.booleans(), st.integers(), st.floats(), st.text(max_size=40), st.lists(st.integers(), max_size=5),
+        st.dictionaries(st.text(max_size=5), st.integers(), max_size=3),
+    )  # fmt: skip
+
+    @settings(max_examples=400, deadline=None)
+    @given(st.sampled_from(everywhere), junk)
+    def check(path: tuple[Any, ...], value: Any) -> None:
+        state = json.loads(good)
+        target = state
+        for key in path[:-1]:
+            target = target[key]
+        if path:
+            target[path[-1]] = value
+        else:
+            state = value
+        try:
+            linkset = parse_linkset(state)
+        except ProtocolError:
+            return
+        part = linkset.parts[0]
+        assert np.isfinite([*part.position, *part.rotation, *part.scale, *linkset.velocity]).all()
+        prim = part.prim
+        block = full_block(
+            1, prim.full_id, Motion(part.position, linkset.velocity, rotation=part.rotation), scale=part.scale, pcode=prim.pcode,
+            state=prim.state, material=prim.material, click_action=prim.click_action, shape=prim.shape, text=prim.text,
+            texture_entry=prim.texture_entry, texture_anim=prim.texture_anim, text_color=prim.text_color,
+            media_url=prim.media_url, particles=prim.particles, extra_params=encode_extra_params(prim.extra_params),
+            sound=prim.sound, gain=prim.sound_gain, sound_flags=prim.sound_flags, radius=prim.sound_radius,
+        )  # fmt: skip
+        encode(Message("ObjectUpdate", ObjectData=[block]))  # whatever was let in can be told to viewers
+
+    check()
 
 
 async def test_everything_about_a_prim_goes_along(regions: Regions, anna: Viewer) -> None:
