@@ -252,13 +252,10 @@ class Sessions:
             self.sim.metrics.count("messages_dropped", label="not root")
             return
         if agent.circuit is not None:
-            agent.circuit.send(
-                Message(
-                    "LogoutReply",
-                    AgentData={"AgentID": agent.agent_id, "SessionID": agent.session_id},
-                    InventoryData=[{"ItemID": UUID(int=0)}],
-                )
-            )
+            ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
+            nothing = [{"ItemID": UUID(int=0)}]
+            reply = Message("LogoutReply", AgentData=ids, InventoryData=nothing)
+            self.sim.circuits.farewells.say(agent.circuit, reply)
         self._leave_grid(agent, "logout")
 
     def lost(self, agent: Agent, reason: str) -> None:
@@ -276,7 +273,7 @@ class Sessions:
         if agent.circuit is not None and reason:
             target = {"TargetIP": "0.0.0.0", "TargetPort": 0}
             user = {"AgentID": agent.agent_id, "SessionID": agent.session_id, "Reason": reason}
-            agent.circuit.send(Message("KickUser", TargetBlock=target, UserInfo=user))
+            self.sim.circuits.farewells.say(agent.circuit, Message("KickUser", TargetBlock=target, UserInfo=user))
         self.sim.neighbours.leaving(agent)
         self.remove(agent, "kicked")
 

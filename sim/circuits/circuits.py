@@ -21,6 +21,7 @@ from protocol.message import Message, decode, encode
 from sim import handlers
 from sim.circuits.circuit import FIRST_RESEND, UNACKED_LIMIT, Circuit
 from sim.circuits.datagrams import DatagramSocket, address_of
+from sim.circuits.farewells import Farewells
 from sim.circuits.fastpath import FastPath
 from sim.circuits.flights import Flights
 from sim.circuits.throttle import CATEGORIES, DEFAULT
@@ -53,6 +54,7 @@ class Circuits:
         self._free = list(range(63, -1, -1))
         self.fast = FastPath()
         self.flights = Flights()
+        self.farewells = Farewells(self)
         self._ack_due: set[Circuit] = set()
         self._outbox: list[tuple[int, bytes]] = []
         self._coded: dict[bytes, bytes] = {}  # of this frame
@@ -249,6 +251,8 @@ class Circuits:
     # --- opening and closing
 
     def _stranger(self, key: int, received: packet.Packet, now: float) -> None:
+        if self.farewells.heard(key, received):
+            return
         message = decode(received.body)
         if message.name != "UseCircuitCode":
             self.metrics.count("packets_dropped", label="stranger")
