@@ -40,7 +40,7 @@ class Entity:
     __slots__ = (
         "_motion", "_position", "_rotation", "_spin", "_terse", "_velocity", "acceleration_", "click_action", "crc",
         "extra_params", "id", "local_id", "material", "name", "own", "parent_id", "pcode", "region", "scale", "sequence",
-        "shape", "state", "stranded", "text", "text_color", "texture_entry", "update_flags", "updated", "updates", "watcher",
+        "shape", "state", "stranded", "text", "text_color", "texture_animation", "texture_entry", "update_flags", "updated", "updates", "watcher",
     )  # fmt: skip
 
     def __init__(self, region: Region, local_id: int, full_id: UUID, pcode: int) -> None:
@@ -57,7 +57,7 @@ class Entity:
         self.text = ""
         self.text_color = b"\0\0\0\0"  # of the hover text, as sent: alpha inverted (protocol.objects)
         self.shape: tuple[int, ...] = ()  # path and profile in wire values, in the order of shapes.WIRE_NAMES
-        self.texture_entry = self.extra_params = b""
+        self.texture_entry = self.extra_params = self.texture_animation = b""
         self.sequence = -1  # of the packet whose motion we hold: an older one that comes late must not undo it
         self.updated = 0.0  # monotonic time of that packet
         self.updates = 0  # motions received

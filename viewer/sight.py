@@ -217,6 +217,7 @@ class Sight(Travel):
         entity.text, entity.text_color = text(block["Text"]), bytes(block["TextColor"])
         entity.shape = tuple(block[name] for name in WIRE_NAMES)
         entity.texture_entry, entity.extra_params = block["TextureEntry"], block["ExtraParams"]
+        entity.texture_animation = block["TextureAnim"]
         if entity.is_avatar:
             values = name_values(text(block["NameValue"]))
             entity.name = " ".join(part for part in (values.get("FirstName"), values.get("LastName")) if part)

@@ -59,8 +59,13 @@ class Visitor:
         self.page = page
         self.address = address
         self.complaints: list[str] = []
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.expected: tuple[str, ...] = ()  # words of complaints that are no fault
+        page.on("console", lambda m: self._complain(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self._complain(str(error)))
+
+    def _complain(self, words: str) -> None:
+        if not any(part in words for part in self.expected):
+            self.complaints.append(words)
 
     def until(self, condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
         """Poll from outside: the page's policy forbids the waits that playwright would run inside."""

@@ -7,10 +7,15 @@ import threading
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
+from uuid import uuid4
+
+import aiohttp
 
 import viewer
+from assets.client import AssetClient
 from protocol.message import Message
 from protocol.objects import BOX
+from protocol.wellknown import AssetType
 from tests.clients.grid import PASSWORD, Grid, Region
 from viewer import Client, Entity
 
@@ -23,6 +28,7 @@ class Friend:
 
     def __init__(self, grid: Grid, region: Region, spot: Spot) -> None:
         who = grid.account()
+        self._grid = grid
         self.name = who.name
         self._login = (grid.login_uri, who.first, who.last, PASSWORD, region.start(*spot))
         self._loop = asyncio.new_event_loop()
@@ -56,6 +62,16 @@ class Friend:
         done: T = self._wait(doing())
         return done
 
+    def ground(self, x: int, y: int) -> float:
+        """Height of the land, once all of it came."""
+
+        async def ask(me: Client) -> float:
+            while me.root.land_received < 1.0:
+                await me.wait_for("land", timeout=20)
+            return float(me.terrain[y, x])
+
+        return self.do(ask)
+
     def rez(self, spot: Spot, scale: Spot = (1.0, 1.0, 1.0), pcode: int = 9, **shape: Any) -> Entity:
         """Make an object and wait until its region shows it. ``shape``: wire values that differ from a box's."""
 
@@ -71,6 +87,20 @@ class Friend:
             return made
 
         return self.do(build)
+
+    def form(self, thing: Entity, asset: bytes, kind: int) -> None:
+        """Store a mesh (kind 5) or a sculpt map (a kind of stitching) and give it to a prim as its form."""
+
+        async def change(me: Client) -> None:
+            asset_id = uuid4()
+            async with aiohttp.ClientSession() as http:
+                store = AssetClient(self._grid.assets_uri, self._grid.secret, http)
+                await store.put(asset_id, asset, AssetType.MESH if kind == 5 else AssetType.TEXTURE)
+            data = asset_id.bytes + bytes([kind])
+            block = {"ObjectLocalID": thing.local_id, "ParamType": 0x30, "ParamInUse": True, "ParamSize": 17, "ParamData": data}
+            me.send(Message("ObjectExtraParams", AgentData=me.agent_block, ObjectData=[block]))
+
+        self.do(change)
 
     def let_fall(self, thing: Entity) -> None:
         """Make it physical."""

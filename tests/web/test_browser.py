@@ -119,7 +119,32 @@ def test_prims_of_every_form_are_drawn(visitor: Open) -> None:
         return int(((picture[..., 0] > 70) & (picture[..., 1] < 40) & (picture[..., 2] < 40)).sum()) > 2000
 
     ada.until(red, "something red")
+    # On | loop | smooth, all faces, one turn a second; then four pictures on a sheet, two a second.
+    place = "(mainland.world.things.get(100000).slots[0].batch?.mesh.geometry.attributes.place.array.slice(0, 4) ?? [])"
+    seen: set[tuple[float, ...]] = set()
 
+    def different(most: int) -> bool:
+        if found := ada.see(f"[...{place}]"):
+            seen.add(tuple(found))
+        return len(seen) > most
+
+    assert ada.see(MOVE % [1 | 2 | 16, 255, 0, 0, 0, 0.0, 0.0, 1.0]) == 6
+    ada.until(lambda: different(4), "a texture sliding")
+    seen.clear()
+    ada.see(MOVE % [1 | 2, 255, 2, 2, 0, 0.0, 0.0, 2.0])
+    ada.until(lambda: different(3), "every picture")
+    assert seen == {(0.5, 0.5, x, y) for x in (-0.25, 0.25) for y in (-0.25, 0.25)}
+
+
+MOVE = """() => {
+  const [mode, face, across, down, _, start, length, rate] = %s;
+  const moving = new Uint8Array(16), view = new DataView(moving.buffer);
+  moving.set([mode, face, across, down]);
+  [start, length, rate].forEach((value, n) => view.setFloat32(4 + n * 4, value, true));
+  const thing = mainland.world.things.get(100000);
+  mainland.world.object({...thing.record, moving});
+  return thing.slots.length;
+}"""
 
 BUILD = """() => {
   const world = mainland.world, me = world.me.motion.position, [west, south] = world.regions.get(world.here).at;

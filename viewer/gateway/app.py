@@ -6,6 +6,7 @@
     POST /api/watch              {place?} -> {token}: to look, without an account or an avatar
     GET  /api/socket             WebSocket, subprotocols "mainland.1" and the token
     GET  /texture/{id}/{size}    WebP
+    GET  /form/{id}/{kind}       mesh or sculpt, see ``forms``
     GET  /health, /metrics
 """
 
@@ -29,7 +30,7 @@ from viewer import LoginRefused, ViewerError
 
 from .commands import MOST_BYTES
 from .limits import ByAddress
-from .pictures import SIZES, Pictures
+from .pictures import FORMS, SIZES, Pictures
 from .sessions import Full, GuestsUnwelcome, Session, Sessions, SpectatorsUnwelcome
 from .watching import Vector
 
@@ -74,6 +75,7 @@ class App:
             web.post("/api/watch", self.watch),
             web.get("/api/socket", self.socket),
             web.get("/texture/{id}/{size}", self.texture),
+            web.get("/form/{id}/{kind}", self.form),
             web.get("/health", self.health),
             web.get("/metrics", self.metrics),
             web.get("/{path:.*}", self.file),
@@ -201,6 +203,16 @@ class App:
         if picture is None:
             raise web.HTTPNotFound(text="no such picture")
         return web.Response(body=picture, content_type="image/webp", headers={"Cache-Control": FOREVER})
+
+    async def form(self, request: web.Request) -> web.Response:
+        try:
+            asset, kind = UUID(request.match_info["id"]), request.match_info["kind"]
+        except ValueError:
+            raise web.HTTPNotFound(text="no such form") from None
+        form = await self.pictures.get(asset, kind) if kind in FORMS else None
+        if form is None:
+            raise web.HTTPNotFound(text="no such form")
+        return web.Response(body=form, headers={"Cache-Control": FOREVER})
 
     async def health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "sessions": len(self.sessions)})

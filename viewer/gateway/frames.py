@@ -4,7 +4,9 @@
     MOTIONS  2 | per thing: u32 id | u32 parent | u8 flags | 3 f32 position | 4 i16 rotation / 32767
                  | 3 f32 velocity if flags 1 | 3 f32 acceleration if flags 2 | 3 f32 spin if flags 4
     OBJECTS  3 | per thing: u32 id | i32 west | i32 south | u8 pcode | u8 click action | 3 f32 scale | SHAPE, 23 bytes
-                 | 4 u8 hover text colour | u16 n, n bytes hover text | u16 n, n bytes texture entry as on the wire
+                 | u8 species of a tree or grass | 4 u8 hover text colour | u16 n, n bytes hover text
+                 | u16 n, n bytes texture entry as on the wire | u8 n, n = 0 or 16 bytes texture animation as on the wire
+                 | u8 n, n = 0 or 17 bytes uuid and kind of a sculpt map or mesh
 
 Everything that is rare goes as JSON text instead (see ``link``). ``viewer/web/src/net/frames.ts`` reads these.
 """
@@ -17,6 +19,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from protocol.errors import ProtocolError
+from protocol.objects import decode_extra_params
 from protocol.shapes import WIRE_NAMES
 from viewer.model import Entity, Quaternion, Vector
 
@@ -31,6 +35,7 @@ _OBJECT = struct.Struct("<IiiBB3f")
 # In the order of shapes.WIRE_NAMES: the two curves, cuts of the path, scales, shears, twists, ..., cuts, hollow.
 _SHAPE = struct.Struct("<BBHHBBBBbbbbbBbHHH")
 _LONGEST_TEXT = 1024
+_SCULPT = 0x30  # of ExtraParams
 _STILL: Vector = (0.0, 0.0, 0.0)
 
 
@@ -68,11 +73,25 @@ def thing(number: int, entity: Entity) -> bytes:
     region = entity.region
     shape = entity.shape or tuple(_BOX.get(name, 0) for name in WIRE_NAMES)
     words = entity.text.encode()[:_LONGEST_TEXT].decode(errors="ignore").encode()
-    look = entity.texture_entry
+    look, moving = entity.texture_entry, entity.texture_animation
+    moving = moving if len(moving) == 16 else b""
+    form = _form(entity.extra_params)
     return b"".join((
         _OBJECT.pack(number, region.west, region.south, entity.pcode, entity.click_action, *entity.scale),
         _SHAPE.pack(*shape),
-        entity.text_color[:4].ljust(4, b"\0"),
+        bytes([entity.state]), entity.text_color[:4].ljust(4, b"\0"),
         struct.pack("<H", len(words)), words,
         struct.pack("<H", len(look)), look,
+        bytes([len(moving)]), moving, bytes([len(form)]), form,
     ))  # fmt: skip
+
+
+def _form(extra_params: bytes) -> bytes:
+    """UUID and kind of what gives a prim its form instead of path and profile; empty for a plain prim."""
+    if not extra_params:
+        return b""
+    try:
+        form = decode_extra_params(extra_params).get(_SCULPT, b"")
+    except ProtocolError:
+        return b""
+    return form if len(form) == 17 else b""

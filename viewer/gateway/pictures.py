@@ -1,4 +1,5 @@
-"""Textures for browsers: the asset store's JPEG 2000 as WebP, made once and kept while there is room.
+"""Textures for browsers: the asset store's JPEG 2000 as WebP, made once and kept while there is room; and forms (see
+``forms``) in the same way.
 
 A hostile picture costs one bounded decode in a worker thread; what cannot be shown is remembered as such for a while.
 """
@@ -15,8 +16,12 @@ from uuid import UUID
 import aiohttp
 from PIL import Image, Jpeg2KImagePlugin
 
+from . import forms
+
 log = logging.getLogger("gateway")
 SIZES = (64, 256, 1024)  # longest sides offered, in pixels
+Kind = int | str  # a size, or "mesh" or "sculpt"
+FORMS = {"mesh": forms.mesh, "sculpt": forms.sculpt}
 _MOST_BYTES = 8 * 1024 * 1024  # of a texture as stored
 _MOST_PIXELS = 4096 * 4096
 _KEPT = 96 * 1024 * 1024
@@ -29,52 +34,57 @@ class Pictures:
     def __init__(self, http: aiohttp.ClientSession, source: str | None) -> None:
         self.source = source
         self._http = http
-        self._kept: OrderedDict[tuple[UUID, int], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[UUID, Kind], bytes] = OrderedDict()
         self._kept_bytes = 0
-        self._missing: OrderedDict[UUID, None] = OrderedDict()
-        self._making: dict[tuple[UUID, int], asyncio.Task[bytes | None]] = {}
+        self._missing: OrderedDict[tuple[UUID, bool], None] = OrderedDict()  # True: as a mesh
+        self._making: dict[tuple[UUID, Kind], asyncio.Task[bytes | None]] = {}
         self._workers = ThreadPoolExecutor(1, "pictures")
 
-    async def get(self, texture: UUID, size: int) -> bytes | None:
-        """WebP bytes, longest side at most ``size``; None when there is no such picture."""
-        key = (texture, size)
+    async def get(self, texture: UUID, kind: Kind) -> bytes | None:
+        """WebP bytes, longest side at most ``kind``, or a form; None when there is no such picture or mesh."""
+        key = (texture, kind)
         if (found := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
             return found
-        if texture in self._missing or self.source is None:
+        if (texture, kind == "mesh") in self._missing or self.source is None:
             return None
         making = self._making.get(key)
         if making is None:
-            making = self._making[key] = asyncio.create_task(self._make(texture, size))
+            making = self._making[key] = asyncio.create_task(self._make(texture, kind))
             making.add_done_callback(lambda _: self._making.pop(key, None))
         return await asyncio.shield(making)
 
-    async def _make(self, texture: UUID, size: int) -> bytes | None:
+    async def _make(self, texture: UUID, kind: Kind) -> bytes | None:
+        name, most = ("mesh_id", forms.MOST_BYTES) if kind == "mesh" else ("texture_id", _MOST_BYTES)
         try:
-            async with self._http.get(self.source or "", params={"texture_id": str(texture)}) as reply:
+            async with self._http.get(self.source or "", params={name: str(texture)}) as reply:
                 if reply.status == 404:
-                    self._miss(texture)
-                if reply.status != 200 or (reply.content_length or 0) > _MOST_BYTES:
+                    self._miss(texture, kind)
+                if reply.status != 200 or (reply.content_length or 0) > most:
                     return None
-                raw = await reply.content.read(_MOST_BYTES + 1)
-                while not reply.content.at_eof() and len(raw) <= _MOST_BYTES:
-                    raw += await reply.content.read(_MOST_BYTES)
+                raw = await reply.content.read(most + 1)
+                while not reply.content.at_eof() and len(raw) <= most:
+                    raw += await reply.content.read(most)
         except (TimeoutError, aiohttp.ClientError) as error:
             log.info("texture %s: %s", texture, error)
             return None  # not remembered: the store may be back in a moment
-        made = await asyncio.get_running_loop().run_in_executor(self._workers, convert, raw, size)
+        loop = asyncio.get_running_loop()
+        if isinstance(kind, int):
+            made = await loop.run_in_executor(self._workers, convert, raw, kind)
+        else:
+            made = await loop.run_in_executor(self._workers, FORMS[kind], raw)
         if made is None:
-            self._miss(texture)
+            self._miss(texture, kind)
             return None
-        self._kept[texture, size] = made
+        self._kept[texture, kind] = made
         self._kept_bytes += len(made)
         while self._kept_bytes > _KEPT:
             _, old = self._kept.popitem(last=False)
             self._kept_bytes -= len(old)
         return made
 
-    def _miss(self, texture: UUID) -> None:
-        self._missing[texture] = None
+    def _miss(self, texture: UUID, kind: Kind) -> None:
+        self._missing[texture, kind == "mesh"] = None
         if len(self._missing) > _MOST_MISSING:
             self._missing.popitem(last=False)
 

@@ -50,6 +50,11 @@ export interface ObjectRecord {
   text: string;
   textColor: [number, number, number, number];
   look: Uint8Array;
+  species: number;
+  /** How its texture moves; empty if it does not. */
+  moving: Uint8Array;
+  /** The sculpt map or mesh that gives it its form. */
+  form: { id: string; kind: number } | null;
 }
 
 class Reader {
@@ -99,6 +104,12 @@ export function motions(data: ArrayBuffer): MotionRecord[] {
 
 const decoder = new TextDecoder();
 
+/** Of its first 16 bytes. */
+export function uuid(data: Uint8Array): string {
+  const hex = Array.from(data.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
 export function objects(data: ArrayBuffer): ObjectRecord[] {
   const r = new Reader(data);
   const found: ObjectRecord[] = [];
@@ -106,13 +117,21 @@ export function objects(data: ArrayBuffer): ObjectRecord[] {
     const head = { n: r.u32(), west: r.i32(), south: r.i32(), pcode: r.u8(), clickAction: r.u8(), scale: r.vec() };
     const raw = r.bytes(23);
     const shape = readShape(new DataView(raw.buffer, raw.byteOffset, 23));
+    const species = r.u8();
     const [red, green, blue, alpha] = r.bytes(4);
     const text = decoder.decode(r.bytes(r.u16()));
     const look = r.bytes(r.u16());
+    const moving = r.bytes(r.u8());
+    const named = r.bytes(r.u8());
+    const form = named.length === 17 ? { id: uuid(named), kind: named[16] } : null;
+    const isPrim = head.pcode === 9;
     found.push({
       ...head,
+      species,
+      moving,
+      form,
       shape,
-      shapeKey: raw.join(","),
+      shapeKey: !isPrim ? `plant ${head.pcode} ${species}` : form ? `form ${form.id} ${form.kind}` : raw.join(","),
       text,
       textColor: [red, green, blue, 255 - alpha], // only alpha is inverted on the wire
       look,

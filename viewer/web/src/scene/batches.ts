@@ -6,34 +6,51 @@ import {
   InstancedMesh,
   MeshBasicMaterial,
   MeshLambertMaterial,
+  Sphere,
+  Vector3,
   type Material,
   type Matrix4,
   type Scene,
   type WebGLProgramParametersWithUniforms,
 } from "three";
-import type { Shape } from "../net/frames";
 import type { FaceLook } from "./look";
-import { tessellate } from "./tessellate";
 import { BLANK, type Textures } from "./textures";
 
-/** A place in a batch: one face of one prim. */
+/** One face of one prim, and its place in a batch once it is known where it stands. */
 export interface Slot {
-  batch: Batch;
-  at: number;
   owner: number;
+  look: FaceLook;
+  form: BufferGeometry;
+  key: string; // of form and way of drawing
+  batch: Batch | null;
+  at: number;
 }
 
-/** All faces in the world that share form, texture and way of drawing: one draw call. */
+const CELL = 128; // metres
+const RADIUS = CELL * Math.SQRT1_2;
+
+/**
+ * All faces in one cell of the world that share form, texture and way of drawing: one draw call, none if the cell is out
+ * of sight.
+ */
 class Batch {
   mesh: InstancedMesh;
   slots: Slot[] = [];
   private capacity = 8;
+  private sphere: Sphere;
+  private low = Infinity;
+  private high = -Infinity;
+  private widest = 0;
 
   constructor(
+    readonly key: string,
     private scene: Scene,
     private geometry: BufferGeometry,
     private material: Material,
+    x: number,
+    y: number,
   ) {
+    this.sphere = new Sphere(new Vector3(x, y, 0), RADIUS);
     this.mesh = this.make();
   }
 
@@ -48,24 +65,31 @@ class Batch {
     const mesh = new InstancedMesh(geometry, this.material, this.capacity);
     mesh.instanceMatrix.setUsage(DynamicDrawUsage);
     mesh.count = 0;
-    mesh.frustumCulled = false; // its instances are everywhere
+    mesh.boundingSphere = this.sphere; // of the cell: asking three for it would look at every instance, at each move
     mesh.castShadow = mesh.receiveShadow = true;
     mesh.userData.batch = this;
     this.scene.add(mesh);
     return mesh;
   }
 
-  add(owner: number, look: FaceLook): Slot {
+  add(slot: Slot): void {
     if (this.slots.length === this.capacity) this.grow();
-    const slot: Slot = { batch: this, at: this.slots.length, owner };
+    slot.batch = this;
+    slot.at = this.slots.length;
     this.slots.push(slot);
     this.mesh.count = this.slots.length;
-    const attributes = this.mesh.geometry.attributes;
-    (attributes.place.array as Float32Array).set([...look.repeats, ...look.offset], slot.at * 4);
-    (attributes.turn.array as Float32Array)[slot.at] = look.rotation;
-    (attributes.tint.array as Float32Array).set(look.color, slot.at * 4);
-    for (const name of ["place", "turn", "tint"]) attributes[name].needsUpdate = true;
-    return slot;
+    const tint = this.mesh.geometry.attributes.tint;
+    (tint.array as Float32Array).set(slot.look.color, slot.at * 4);
+    tint.needsUpdate = true;
+    this.touch(slot, slot.look);
+  }
+
+  /** Where the texture lies on the face. */
+  touch(slot: Slot, look: Pick<FaceLook, "repeats" | "offset" | "rotation">): void {
+    const { place, turn } = this.mesh.geometry.attributes;
+    (place.array as Float32Array).set([...look.repeats, ...look.offset], slot.at * 4);
+    (turn.array as Float32Array)[slot.at] = look.rotation;
+    place.needsUpdate = turn.needsUpdate = true;
   }
 
   private grow(): void {
@@ -89,7 +113,14 @@ class Batch {
   move(slot: Slot, matrix: Matrix4): void {
     this.mesh.setMatrixAt(slot.at, matrix);
     this.mesh.instanceMatrix.needsUpdate = true;
-    this.mesh.boundingSphere = null; // for picking
+    const e = matrix.elements;
+    const size = Math.sqrt(e[0] ** 2 + e[1] ** 2 + e[2] ** 2 + e[4] ** 2 + e[5] ** 2 + e[6] ** 2 + e[8] ** 2 + e[9] ** 2 + e[10] ** 2);
+    if (e[14] >= this.low && e[14] <= this.high && size <= this.widest) return;
+    this.low = Math.min(this.low, e[14]);
+    this.high = Math.max(this.high, e[14]);
+    this.widest = Math.max(this.widest, size);
+    this.sphere.center.z = (this.low + this.high) / 2;
+    this.sphere.radius = Math.hypot(RADIUS, (this.high - this.low) / 2) + this.widest;
   }
 
   /** Take a slot out; the last one takes its place. True when the batch is empty now. */
@@ -115,12 +146,10 @@ class Batch {
   }
 }
 
-/** The batches of the whole scene, and the forms they draw. */
+/** The batches of the whole scene. */
 export class Batches {
-  private forms = new Map<string, BufferGeometry[]>();
   private materials = new Map<string, Material>();
   private batches = new Map<string, Batch>();
-  private keys = new Map<Batch, string>();
 
   constructor(
     private scene: Scene,
@@ -131,36 +160,43 @@ export class Batches {
     return [...this.batches.values()].map((batch) => batch.mesh);
   }
 
-  faces(key: string, shape: Shape): BufferGeometry[] {
-    let form = this.forms.get(key);
-    if (!form) this.forms.set(key, (form = tessellate(shape).map(geometry)));
-    return form;
-  }
-
+  /** A face to be drawn as soon as `move` says where. */
   add(shapeKey: string, face: number, form: BufferGeometry, look: FaceLook, owner: number): Slot {
     const clear = look.color[3] < 0.99;
     const kind = `${look.texture}|${look.fullBright || look.glow > 0 ? "b" : "l"}${clear ? "t" : "o"}`;
-    const key = `${shapeKey}|${face}|${kind}`;
-    let batch = this.batches.get(key);
-    if (!batch) {
-      batch = new Batch(this.scene, form, this.material(kind, look, clear));
-      this.batches.set(key, batch);
-      this.keys.set(batch, key);
+    return { owner, look, form, key: `${shapeKey}|${face}|${kind}`, batch: null, at: 0 };
+  }
+
+  move(slot: Slot, matrix: Matrix4): void {
+    // A region's middle, where most is built, is the middle of a cell too.
+    const [x, y] = [Math.floor(matrix.elements[12] / CELL + 0.5), Math.floor(matrix.elements[13] / CELL + 0.5)];
+    const key = `${slot.key}|${x}|${y}`;
+    if (slot.batch?.key !== key) {
+      this.remove(slot);
+      let batch = this.batches.get(key);
+      if (!batch) {
+        batch = new Batch(key, this.scene, slot.form, this.material(slot.look), x * CELL, y * CELL);
+        this.batches.set(key, batch);
+      }
+      batch.add(slot);
     }
-    return batch.add(owner, look);
+    slot.batch!.move(slot, matrix);
   }
 
   remove(slot: Slot): void {
-    if (!slot.batch.remove(slot)) return;
-    this.batches.delete(this.keys.get(slot.batch)!);
-    this.keys.delete(slot.batch);
-    slot.batch.dispose();
+    const batch = slot.batch;
+    slot.batch = null;
+    if (!batch?.remove(slot)) return;
+    this.batches.delete(batch.key);
+    batch.dispose();
   }
 
-  private material(kind: string, look: FaceLook, clear: boolean): Material {
+  private material(look: FaceLook): Material {
+    const clear = look.color[3] < 0.99;
+    const bright = look.fullBright || look.glow > 0;
+    const kind = `${look.texture}|${bright}|${clear}`;
     let material = this.materials.get(kind);
     if (material) return material;
-    const bright = look.fullBright || look.glow > 0;
     const map = look.texture === BLANK ? null : this.textures.get(look.texture, 256, () => (made.needsUpdate = true));
     const made = bright ? new MeshBasicMaterial({ map }) : new MeshLambertMaterial({ map });
     made.transparent = clear;
@@ -189,29 +225,4 @@ function patch(shader: WebGLProgramParametersWithUniforms): void {
   shader.fragmentShader = shader.fragmentShader
     .replace("#include <common>", "#include <common>\nvarying vec4 tinted;")
     .replace("#include <map_fragment>", "#include <map_fragment>\ndiffuseColor *= vec4(pow(tinted.rgb, vec3(2.2)), tinted.a);");
-}
-
-/** Triangles of a face, with normals smooth within it: points at the same place share theirs. */
-function geometry(face: { positions: number[]; uvs: number[]; index: number[] }): BufferGeometry {
-  const made = new BufferGeometry();
-  made.setAttribute("position", new BufferAttribute(new Float32Array(face.positions), 3));
-  made.setAttribute("uv", new BufferAttribute(new Float32Array(face.uvs), 2));
-  made.setIndex(face.index);
-  made.computeVertexNormals();
-  const normals = made.attributes.normal.array as Float32Array;
-  const sums = new Map<string, [number, number, number]>();
-  const keys: string[] = [];
-  for (let i = 0; i < normals.length; i += 3) {
-    const key = face.positions.slice(i, i + 3).map((v) => Math.round(v * 1000)).join();
-    keys.push(key);
-    const sum = sums.get(key) ?? [0, 0, 0];
-    for (let c = 0; c < 3; c++) sum[c] += normals[i + c];
-    sums.set(key, sum);
-  }
-  keys.forEach((key, n) => {
-    const [x, y, z] = sums.get(key)!;
-    const length = Math.hypot(x, y, z) || 1;
-    normals.set([x / length, y / length, z / length], n * 3);
-  });
-  return made;
 }

@@ -1,3 +1,5 @@
+import { uuid } from "../net/frames";
+
 /** Reads a prim's TextureEntry: how each face looks. The layout is drawn in protocol/textures.py. */
 export interface FaceLook {
   texture: string;
@@ -10,14 +12,14 @@ export interface FaceLook {
 }
 
 const PLYWOOD = "89556747-24cb-43ed-920b-47caed15465f";
-const PLAIN: FaceLook = { texture: PLYWOOD, color: [1, 1, 1, 1], repeats: [1, 1], offset: [0, 0], rotation: 0, fullBright: false, glow: 0 };
+export const PLAIN: FaceLook = { texture: PLYWOOD, color: [1, 1, 1, 1], repeats: [1, 1], offset: [0, 0], rotation: 0, fullBright: false, glow: 0 };
 const MOST_FACES = 45;
 
 type Section = { size: number; put(face: FaceLook, v: DataView): FaceLook };
 
 const finite = (n: number) => (Number.isFinite(n) ? n : 1);
 const SECTIONS: Section[] = [
-  { size: 16, put: (f, v) => ({ ...f, texture: uuid(v) }) },
+  { size: 16, put: (f, v) => ({ ...f, texture: uuid(new Uint8Array(v.buffer, v.byteOffset, 16)) }) },
   {
     size: 4,
     put: (f, v) => ({ ...f, color: [0, 1, 2, 3].map((i) => (255 - v.getUint8(i)) / 255) as FaceLook["color"] }),
@@ -31,11 +33,6 @@ const SECTIONS: Section[] = [
   { size: 1, put: (f) => f },
   { size: 1, put: (f, v) => ({ ...f, glow: v.getUint8(0) / 255 }) },
 ];
-
-function uuid(v: DataView): string {
-  const hex = Array.from({ length: 16 }, (_, i) => v.getUint8(i).toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
 
 /** Looks of a prim's faces; bytes that make no sense end the reading, and what was read so far counts. */
 export function looks(data: Uint8Array): (face: number) => FaceLook {

@@ -154,7 +154,9 @@ function path(shape: Shape, line: boolean): Ring[] {
     const sx = holeX * taper(shape.taperX);
     const sy = holeY * taper(shape.taperY);
     const offset = shape.radiusOffset > 0 ? 1 - shape.radiusOffset * (1 - t) : 1 + shape.radiusOffset * t;
-    const aside = shape.skew * (t - 0.5) + shape.shearX * (t - 0.5);
+    // Shear moves the ring along x and y by how high it is.
+    const height = radius * offset * Math.sin(angle);
+    const aside = shape.skew * (t - 0.5) + shape.shearX * height;
     const [ct, st, ca, sa] = [Math.cos(twist), Math.sin(twist), Math.cos(angle), Math.sin(angle)];
     const slim = Math.max(0.05, 1 - Math.abs(shape.skew));
     rings.push({
@@ -162,7 +164,7 @@ function path(shape: Shape, line: boolean): Ring[] {
       place: (p) => {
         const [x, y] = [p.x * sx * slim, p.y * sy];
         const out = radius * offset + x * st + y * ct;
-        return [x * ct - y * st + aside, out * ca, out * sa + shape.shearY * (t - 0.5)];
+        return [x * ct - y * st + aside, out * ca + shape.shearY * height, out * sa];
       },
     });
   }

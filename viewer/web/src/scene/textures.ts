@@ -54,7 +54,7 @@ export class Textures {
   }
 
   private async fetch(key: string, texture: Texture): Promise<void> {
-    const reply = await fetch(`texture/${key}`).catch(() => null);
+    const reply = await fetchAgain(`texture/${key}`);
     if (!reply?.ok) return;
     const picture = await createImageBitmap(await reply.blob(), { imageOrientation: "flipY" }).catch(() => null);
     if (!picture) return;
@@ -64,4 +64,14 @@ export class Textures {
     this.changed = performance.now();
     for (const loaded of this.awaited.get(key) ?? []) loaded(texture);
   }
+}
+
+/** What is at an address; a connection that drops is tried again for a while. Null: it stays away. */
+export async function fetchAgain(address: string): Promise<Response | null> {
+  for (let pause = 500; pause < 10_000; pause *= 2) {
+    const reply = await fetch(address).catch(() => null);
+    if (reply) return reply;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  return null;
 }

@@ -3,11 +3,14 @@ import type { MotionRecord, ObjectRecord, Land } from "../net/frames";
 import type { Told } from "../net/socket";
 import { Figure } from "../scene/avatars";
 import { Batches, type Slot } from "../scene/batches";
-import { looks } from "../scene/look";
+import { Forms } from "../scene/forms";
+import { looks, PLAIN, type FaceLook } from "../scene/look";
+import { moved, textureMotion, type TextureMotion } from "../scene/moving";
+import { plantColors } from "../scene/plants";
 import type { Stage } from "../scene/stage";
 import { drop, tag } from "../scene/tags";
 import { Terrain } from "../scene/terrain";
-import { Textures, TRANSPARENT } from "../scene/textures";
+import { BLANK, Textures, TRANSPARENT } from "../scene/textures";
 import { Motion } from "./motion";
 
 const key = (at: [number, number]) => `${at[0]},${at[1]}`;
@@ -36,6 +39,7 @@ export interface Thing {
   // a prim
   record?: ObjectRecord;
   slots?: Slot[];
+  texture?: { motion: TextureMotion; since: number; slots: Slot[] };
   words?: Sprite | null;
   // a person
   figure?: Figure;
@@ -50,6 +54,7 @@ export class World {
   readonly regions = new Map<string, Region>();
   readonly things = new Map<number, Thing>();
   readonly textures: Textures;
+  readonly forms = new Forms();
   here = "";
   agent = "";
   me: Thing | null = null;
@@ -58,6 +63,7 @@ export class World {
   /** Whether the own avatar is left out of the picture. */
   hidden = false;
   private origin: [number, number] | null = null;
+  private textured = new Set<Thing>();
   private early = new Map<number, MotionRecord>();
   private animations = new Map<string, Set<string>>();
   private batches: Batches;
@@ -182,15 +188,7 @@ export class World {
     const thing = this.thing(record.n, key([record.west, record.south]));
     this.undress(thing);
     thing.record = record;
-    thing.moving = true;
-    if (record.pcode !== PRIM) return; // trees and grass are not drawn
-    const look = looks(record.look);
-    thing.slots = [];
-    this.batches.faces(record.shapeKey, record.shape).forEach((form, face) => {
-      const skin = look(face);
-      if (skin.color[3] < 0.01 || skin.texture === TRANSPARENT) return;
-      thing.slots!.push(this.batches.add(record.shapeKey, face, form, skin, record.n));
-    });
+    this.dress(thing, record);
     if (record.text.trim()) {
       const [r, g, b, a] = record.textColor;
       thing.words = tag(record.text, `rgba(${r}, ${g}, ${b}, ${a / 255})`, false);
@@ -198,7 +196,30 @@ export class World {
     }
   }
 
+  /** Give a thing its faces, now or when its form has come. */
+  private dress(thing: Thing, record: ObjectRecord): void {
+    const forms = this.forms.of(record, () => {
+      if (thing.record === record && this.things.get(record.n) === thing) this.dress(thing, record);
+    });
+    if (!forms) return;
+    const look = record.pcode === PRIM ? looks(record.look) : plantLook(record.pcode, record.species);
+    thing.moving = true;
+    thing.slots = [];
+    const motion = record.moving ? textureMotion(record.moving) : null;
+    const touched: Slot[] = [];
+    forms.forEach((form, face) => {
+      const skin = look(face);
+      if (!form || skin.color[3] < 0.01 || skin.texture === TRANSPARENT) return;
+      const slot = this.batches.add(record.shapeKey, face, form, skin, record.n);
+      thing.slots!.push(slot);
+      if (motion && (motion.face < 0 || motion.face === face)) touched.push(slot);
+    });
+    thing.texture = motion && touched.length ? { motion, since: performance.now() / 1000, slots: touched } : undefined;
+    if (thing.texture) this.textured.add(thing);
+  }
+
   private undress(thing: Thing): void {
+    this.textured.delete(thing);
     for (const slot of thing.slots ?? []) this.batches.remove(slot);
     thing.slots = undefined;
     drop(thing.words ?? null);
@@ -266,6 +287,9 @@ export class World {
       if (thing.moving) this.stepThing(thing, now, dt, 0);
       if (thing.figure) this.stepFigure(thing, shown, dt);
     }
+    for (const { texture } of this.textured) {
+      for (const slot of texture!.slots) slot.batch?.touch(slot, moved(slot.look, texture!.motion, shown - texture!.since));
+    }
   }
 
   private stepThing(thing: Thing, now: number, dt: number, depth: number): void {
@@ -284,7 +308,7 @@ export class World {
       this.place.elements[13] += dy;
       if (thing.words) thing.words.position.set(this.place.elements[12], this.place.elements[13], this.place.elements[14] + thing.record.scale[2] / 2 + 0.15);
       this.place.multiply(this.scale.makeScale(...thing.record.scale));
-      for (const slot of thing.slots ?? []) slot.batch.move(slot, this.place);
+      for (const slot of thing.slots ?? []) this.batches.move(slot, this.place);
     }
     // Links hang on their root; the depth is bounded whatever was sent.
     if (depth < 4) {
@@ -327,4 +351,10 @@ export class World {
     const slot = hit?.object.userData.batch?.slots[hit.instanceId ?? -1] as Slot | undefined;
     return slot ? (this.things.get(slot.owner) ?? null) : null;
   }
+}
+
+/** Plants have colours of ours instead of faces of somebody's. */
+function plantLook(pcode: number, species: number): (face: number) => FaceLook {
+  const colors = plantColors(pcode, species);
+  return (face) => ({ ...PLAIN, texture: BLANK, color: [...colors[face % colors.length], 1] });
 }

@@ -1,0 +1,69 @@
+"""Forms that are assets, as the gateway hands them to the page."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.objects import encode_extra_params
+from tests.kit.meshes import mesh_asset, pyramid, sculpt_map
+from viewer.gateway import forms, frames
+from viewer.model import Entity
+
+
+def test_a_mesh_is_laid_out_in_fours() -> None:
+    made = forms.mesh(mesh_asset(pyramid(), {"NoGeometry": True}, pyramid()))
+    assert made is not None and len(made) % 4 == 0
+    assert struct.unpack_from("<III", made) == (3, 5, 6)
+    size = 8 + 5 * (12 + 12 + 8) + 36
+    assert struct.unpack_from("<IIII", made, 4 + size) == (0, 0, 5, 6)
+    assert np.frombuffer(made, "<f4", 15, 12).reshape(5, 3)[4] == pytest.approx([0, 0, 0.5], abs=1e-4)
+
+
+def test_a_sculpt_map_keeps_its_places() -> None:
+    made = forms.sculpt(sculpt_map())
+    assert made is not None and struct.unpack_from("<HH", made) == (32, 32)
+    places = np.frombuffer(made, np.uint8, offset=4).reshape(32, 32, 3) / 255 * 2 - 1
+    assert np.abs(np.linalg.norm(places, axis=2) - 1).max() < 0.02
+
+
+@given(st.binary(max_size=300))
+def test_anything_else_has_no_form(raw: bytes) -> None:
+    assert forms.mesh(raw) is None and forms.sculpt(raw) is None
+
+
+class _Place:
+    west = south = 256000
+
+
+def entity(**values: Any) -> Entity:
+    made = Entity(_Place(), 5, UUID(int=5), 9)  # type: ignore[arg-type]
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def tail(data: bytes) -> tuple[bytes, bytes]:
+    """Texture animation and form at a record's end; there are no texts and looks before them."""
+    at = struct.calcsize("<IiiBB3f") + 23 + 1 + 4 + 2 + 2
+    moving = data[at + 1 : at + 1 + data[at]]
+    rest = data[at + 1 + data[at] :]
+    assert len(rest) == 1 + rest[0]
+    return moving, rest[1:]
+
+
+def test_a_record_tells_form_and_moving_texture() -> None:
+    sculpted = bytes(range(17))
+    params = encode_extra_params({0x10: bytes(16), 0x30: sculpted})
+    assert tail(frames.thing(1, entity(extra_params=params, texture_animation=bytes(16)))) == (bytes(16), sculpted)
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_any_extra_params_make_a_whole_record(params: bytes, moving: bytes) -> None:
+    tail(frames.thing(1, entity(extra_params=params, texture_animation=moving)))

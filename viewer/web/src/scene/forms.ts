@@ -1,0 +1,129 @@
+import { BufferAttribute, BufferGeometry } from "three";
+import type { ObjectRecord } from "../net/frames";
+import { plantFaces } from "./plants";
+import { sculptFace, type Picture } from "./sculpt";
+import { tessellate, type Face } from "./tessellate";
+import { fetchAgain } from "./textures";
+
+const PRIM = 9;
+const MESH = 5; // of the kinds of a sculpt; the others are kinds of stitching
+const AT_ONCE = 4;
+
+/** What things are made of: the faces of prims, sculpts, meshes and plants, each made once. */
+export class Forms {
+  private known = new Map<string, (BufferGeometry | null)[]>();
+  private asked = new Map<string, (() => void)[]>();
+  private waiting: (() => Promise<void>)[] = [];
+  private running = 0;
+
+  /** How many forms are still to come. */
+  get busy(): number {
+    return this.waiting.length + this.running;
+  }
+
+  /** The faces of a thing (null: one without triangles), or null until they came; then `ready` is called. */
+  of(record: ObjectRecord, ready: () => void): (BufferGeometry | null)[] | null {
+    const key = record.shapeKey;
+    const found = this.known.get(key);
+    if (found) return found;
+    if (record.pcode !== PRIM) return this.keep(key, plantFaces(record.pcode, record.species).map(smooth));
+    if (!record.form) return this.keep(key, tessellate(record.shape).map(smooth));
+    const others = this.asked.get(key);
+    if (others) {
+      others.push(ready);
+      return null;
+    }
+    this.asked.set(key, [ready]);
+    this.waiting.push(() => this.fetch(record));
+    this.next();
+    return null;
+  }
+
+  private keep(key: string, faces: (BufferGeometry | null)[]): (BufferGeometry | null)[] {
+    this.known.set(key, faces);
+    return faces;
+  }
+
+  private next(): void {
+    while (this.running < AT_ONCE && this.waiting.length) {
+      this.running++;
+      void this.waiting.shift()!().finally(() => {
+        this.running--;
+        this.next();
+      });
+    }
+  }
+
+  private async fetch(record: ObjectRecord): Promise<void> {
+    const { id, kind } = record.form!;
+    const isMesh = (kind & 7) === MESH;
+    const reply = await fetchAgain(`form/${id}/${isMesh ? "mesh" : "sculpt"}`);
+    let faces: (BufferGeometry | null)[] = [];
+    if (reply?.ok) {
+      const data = await reply.arrayBuffer();
+      faces = isMesh ? meshFaces(data) : [smooth(sculptFace(picture(data), kind))];
+    } else if (!isMesh) {
+      faces = tessellate(record.shape).map(smooth); // the prim it would be without its map
+    }
+    this.keep(record.shapeKey, faces);
+    const others = this.asked.get(record.shapeKey) ?? [];
+    this.asked.delete(record.shapeKey);
+    for (const ready of others) ready();
+  }
+}
+
+function picture(data: ArrayBuffer): Picture {
+  const view = new DataView(data);
+  return { width: view.getUint16(0, true), height: view.getUint16(2, true), rgb: new Uint8Array(data, 4) };
+}
+
+/** Reads what viewer/gateway/forms.py draws. */
+function meshFaces(data: ArrayBuffer): (BufferGeometry | null)[] {
+  const view = new DataView(data);
+  const faces: (BufferGeometry | null)[] = [];
+  let at = 4;
+  for (let n = view.getUint32(0, true); n > 0; n--) {
+    const [corners, triangles] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
+    at += 8;
+    if (!corners) {
+      faces.push(null);
+      continue;
+    }
+    const floats = (width: number) => new BufferAttribute(new Float32Array(data, (at += corners * width * 4) - corners * width * 4, corners * width), width);
+    const made = new BufferGeometry();
+    made.setAttribute("position", floats(3));
+    made.setAttribute("normal", floats(3));
+    made.setAttribute("uv", floats(2));
+    made.setIndex(new BufferAttribute(new Uint16Array(data, at, triangles * 3), 1));
+    at += triangles * 6 + ((triangles * 6) % 4 ? 2 : 0);
+    const normals = made.attributes.normal.array as Float32Array;
+    if (normals.every((v) => v === 0)) made.computeVertexNormals();
+    faces.push(made);
+  }
+  return faces;
+}
+
+/** Triangles of a face, with normals smooth within it: points at the same place share theirs. */
+function smooth(face: Face): BufferGeometry {
+  const made = new BufferGeometry();
+  made.setAttribute("position", new BufferAttribute(new Float32Array(face.positions), 3));
+  made.setAttribute("uv", new BufferAttribute(new Float32Array(face.uvs), 2));
+  made.setIndex(face.index);
+  made.computeVertexNormals();
+  const normals = made.attributes.normal.array as Float32Array;
+  const sums = new Map<string, [number, number, number]>();
+  const keys: string[] = [];
+  for (let i = 0; i < normals.length; i += 3) {
+    const key = face.positions.slice(i, i + 3).map((v) => Math.round(v * 1000)).join();
+    keys.push(key);
+    const sum = sums.get(key) ?? [0, 0, 0];
+    for (let c = 0; c < 3; c++) sum[c] += normals[i + c];
+    sums.set(key, sum);
+  }
+  keys.forEach((key, n) => {
+    const [x, y, z] = sums.get(key)!;
+    const length = Math.hypot(x, y, z) || 1;
+    normals.set([x / length, y / length, z / length], n * 3);
+  });
+  return made;
+}
