@@ -187,7 +187,9 @@ def convex_hull(points: NDArray[np.floating]) -> Hull:
 
 def _joined(normals: NDArray[np.float64], triangles: NDArray[np.integer]) -> list[list[int]]:
     """Groups of neighbouring triangles that lie in one plane."""
-    owner = {(int(t[k]), int(t[(k + 1) % 3])): f for f, t in enumerate(triangles) for k in range(3)}
+    corners = triangles.tolist()
+    owner = {(t[k], t[(k + 1) % 3]): f for f, t in enumerate(corners) for k in range(3)}
+    level = (normals @ normals.T > 0.99995).tolist()
     group = [-1] * len(triangles)
     groups: list[list[int]] = []
     for start in range(len(triangles)):
@@ -199,8 +201,8 @@ def _joined(normals: NDArray[np.float64], triangles: NDArray[np.integer]) -> lis
             f = todo.pop()
             members.append(f)
             for k in range(3):
-                other = owner.get((int(triangles[f][(k + 1) % 3]), int(triangles[f][k])), f)
-                if group[other] < 0 and normals[other] @ normals[start] > 0.99995:
+                other = owner.get((corners[f][(k + 1) % 3], corners[f][k]), f)
+                if group[other] < 0 and level[other][start]:
                     group[other] = len(groups)
                     todo.append(other)
         groups.append(members)
@@ -217,11 +219,12 @@ def from_triangles(verts: NDArray[np.float64], triangles: NDArray[np.integer]) -
     if volume < 1e-12 or not np.isfinite(inertia).all():
         raise BadBody("a hull without a volume")
     planes, loops = [], []
+    triples = triangles.tolist()
     for members in _joined(normals, triangles):
         edges: dict[int, dict[int, int]] = {}
         for f in members:
             for k in range(3):
-                edges[int(triangles[f][k])] = edges.get(int(triangles[f][k]), {}) | {int(triangles[f][(k + 1) % 3]): f}
+                edges.setdefault(triples[f][k], {})[triples[f][(k + 1) % 3]] = f
         rim = {
             a: b for a, ends in edges.items() for b in ends if not (b in edges and a in edges[b])
         }  # fmt: skip
@@ -237,10 +240,11 @@ def from_triangles(verts: NDArray[np.float64], triangles: NDArray[np.integer]) -
         if length < 1e-14:
             continue
         normal /= length
-        planes.append([*normal, float((verts[loop] @ normal).max())])
+        planes.append([*normal.tolist(), float((verts[loop] @ normal).max())])
         loops.append(loop)
     edges_of: dict[tuple[int, int], int] = {}
     result = []
+    corners = verts.tolist()  # plain numbers: numpy takes a hundred times as long for one cross product
     for f, loop in enumerate(loops):
         for k, a in enumerate(loop):
             b = loop[(k + 1) % len(loop)]
@@ -248,13 +252,28 @@ def from_triangles(verts: NDArray[np.float64], triangles: NDArray[np.integer]) -
             if other is None:
                 edges_of[(a, b)] = f
                 continue
-            n1, n2 = np.array(planes[f][:3]), np.array(planes[other][:3])
-            forward = (verts[b] - verts[a]) @ np.cross(n2, n1) > 0
+            (ax, ay, az), (bx, by, bz) = corners[a], corners[b]
+            (x1, y1, z1, _), (x2, y2, z2, _) = planes[f], planes[other]
+            across = y2 * z1 - z2 * y1, z2 * x1 - x2 * z1, x2 * y1 - y2 * x1
+            forward = (bx - ax) * across[0] + (by - ay) * across[1] + (bz - az) * across[2] > 0
             result.append((a, b, f, other) if forward else (b, a, f, other))
     array = np.array(planes)
     if (verts @ array[:, :3].T - array[:, 3]).max() > 1e-3 * np.ptp(verts, axis=0).max() + 1e-5:
         raise BadBody("a hull that is not convex")
     return Hull(verts, array, loops, result, volume, center, inertia)
+
+
+def stretched(hull: Hull, by: NDArray[np.float64], shift: NDArray[np.float64]) -> Hull:
+    """The hull stretched along the axes (positive factors), then moved: the same corners make the same faces and edges."""
+    normals = hull.planes[:, :3] / by
+    length = np.linalg.norm(normals, axis=1)
+    normals /= length[:, None]
+    distances = hull.planes[:, 3] / length + normals @ shift
+    volume = hull.volume * float(by.prod())
+    second = (np.trace(hull.inertia) / 2 * np.eye(3) - hull.inertia) * np.outer(by, by) * float(by.prod())
+    inertia = np.trace(second) * np.eye(3) - second
+    planes = np.c_[normals, distances]
+    return Hull(hull.verts * by + shift, planes, hull.loops, hull.edges, volume, hull.center * by + shift, inertia)
 
 
 def solid(

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from sim.physics.data import EDGE, FACE, NODE, PIECE, SHAPE, Geometry
 from sim.physics.engine import BadBody, Form, Shape
-from sim.physics.hulls import Hull, convex_hull, from_triangles
+from sim.physics.hulls import Hull, convex_hull, from_triangles, stretched
 from sim.physics.meshes import build_tree
 
 SIDES = 16  # of the polygon that stands for a cylinder's rim where corners are needed
 MAX_PIECES = 1024
+THIN = 1e-3  # metres: thinner hulls are found each by itself
 MAX_TRIANGLES = 200_000
 
 _ROLLS = {Form.SPHERE: 2, Form.CYLINDER: 1, Form.CAPSULE: 1}
@@ -118,6 +119,7 @@ class ShapeStore:
         self._solids: list[Solid] = []
         self._hulls: dict[Any, tuple[tuple[int, int, int, int, int, int], Hull]] = {}
         self._templates: dict[int, tuple[NDArray[Any], int, Hull]] = {}
+        self._forms: dict[bytes, tuple[NDArray[Any], int, Hull]] = {}  # of hulls, by their points in a box of size 1
         self.users: list[int] = []  # how many bodies have each shape
         self.sources: list[Shape] = []
         self.geometry = self._geometry()
@@ -260,13 +262,32 @@ class ShapeStore:
         if shape.form in (Form.BOX, Form.CYLINDER):
             return self._scaled(shape)
         assert shape.points is not None
-        hull = convex_hull(shape.points)
-        v0 = self.verts.extend(hull.verts)
+        size = np.ptp(shape.points, axis=0).astype(np.float64)
+        if size.min() < THIN:
+            return self._kept(key, *self._drawn(convex_hull(shape.points)))
+        # The wedges of all tori of a region are a few forms in many sizes: finding the hull is what takes the time.
+        low = shape.points.min(axis=0).astype(np.float64)
+        form = np.round((shape.points - low) / size, 4).astype(np.float32).tobytes()
+        if form not in self._forms:
+            self._forms[form] = self._drawn(convex_hull(shape.points))
+            return self._kept(key, *self._forms[form])
+        faces, e0, hull = self._forms[form]
+        before = np.ptp(hull.verts, axis=0)
+        hull = stretched(hull, size / before, low - hull.verts.min(axis=0) * size / before)
+        faces = faces.copy()
+        for column, name in enumerate(("nx", "ny", "nz", "d")):
+            faces[name] = hull.planes[:, column]
+        return self._kept(key, faces, e0, hull)
+
+    def _drawn(self, hull: Hull) -> tuple[NDArray[Any], int, Hull]:
+        """A hull's faces, with their loops in the table, and the first of its edges there."""
         faces = np.zeros(len(hull.planes), FACE)
         for k, (plane, loop) in enumerate(zip(hull.planes, hull.loops, strict=True)):
             faces[k] = (*plane, self.loops.extend(loop), len(loop), 0)
-        f0 = self.faces.extend(faces)
-        e0 = self.edges.extend(np.array(hull.edges, EDGE) if hull.edges else np.zeros(0, EDGE))
+        return faces, self.edges.extend(np.array(hull.edges, EDGE) if hull.edges else np.zeros(0, EDGE)), hull
+
+    def _kept(self, key: Any, faces: NDArray[Any], e0: int, hull: Hull) -> tuple[tuple[int, int, int, int, int, int], Hull]:
+        v0, f0 = self.verts.extend(hull.verts), self.faces.extend(faces)
         self._hulls[key] = (v0, len(hull.verts), f0, len(faces), e0, len(hull.edges)), hull
         return self._hulls[key]
 

@@ -42,6 +42,8 @@ class Entry:
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         value = self.values.get(name, default)
+        if value is default and name not in self.values:
+            return default
         if not _within(value, low, high):
             raise self.error(name, f"a number from {low:g} to {high:g}")
         return float(value)
@@ -54,7 +56,9 @@ class Entry:
 
     def numbers(self, name: str, default: Sequence[float], low: float, high: float) -> tuple[float, ...]:
         """As many numbers as the default has."""
-        value = self.values.get(name, default)
+        value = self.values.get(name)
+        if value is None and name not in self.values:
+            return tuple(default)
         count = len(default)
         if not isinstance(value, list | tuple) or len(value) != count or not all(_within(v, low, high) for v in value):
             raise self.error(name, f"{count} numbers from {low:g} to {high:g} in brackets")

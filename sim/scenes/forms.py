@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from uuid import UUID
 
 from protocol.objects import pack_text_color
@@ -64,7 +65,7 @@ def wire_shape(entry: Entry) -> dict[str, int]:
             shape, profile_begin=begin, profile_end=end, path_begin=low, path_end=high, path_scale_x=1 - taper_x,
             path_scale_y=1 - taper_y,
         )  # fmt: skip
-        return to_wire(shape)
+        return _wired(shape)
     low, high = entry.span("dimple" if kind == "sphere" else "profile_cut")
     shape = replace(
         shape, path_begin=begin, path_end=end, profile_begin=low, profile_end=high, path_taper_x=taper_x, path_taper_y=taper_y,
@@ -76,7 +77,7 @@ def wire_shape(entry: Entry) -> dict[str, int]:
         if hole_y > 0.5:
             raise entry.error("hole_size", "two numbers, the second at most 0.5")
         shape = replace(shape, path_scale_x=hole_x, path_scale_y=hole_y)
-    return to_wire(shape)
+    return _wired(shape)
 
 
 def face(entry: Entry, base: Face) -> Face:
@@ -122,7 +123,16 @@ def look(entry: Entry) -> bytes:
         if name not in FACES:
             raise SceneError(f"{entry.where}: a face is a number from 0 to 8, not {shown(name)}")
         others[int(name)] = face(Entry(f"{entry.where}, face {name}", values, FACE_FIELDS), default)
-    return encode_texture_entry(TextureEntry(default, others))
+    return encode_texture_entry(TextureEntry(default, others)) if others else _plain_look(default)
+
+
+# Thousands of prims of a scene share a handful of forms and looks.
+_wired = lru_cache(4096)(to_wire)
+
+
+@lru_cache(4096)
+def _plain_look(every_face: Face) -> bytes:
+    return encode_texture_entry(TextureEntry(every_face))
 
 
 def hover_text(entry: Entry) -> tuple[str, bytes]:
