@@ -213,7 +213,13 @@ class Travel(Core):
             raise ProtocolError("EstablishAgentCommunication without a seed")
         handle = body.get("region-handle")
         known = int.from_bytes(handle, "big") if isinstance(handle, bytes) and len(handle) == 8 else 0
-        child = self._known_or_new(checked_address(ip, port), known)
+        address = checked_address(ip, port)
+        child = self._known_or_new(address, known)
+        begun_anew = child.caps is not None and child.caps.seed != seed
+        if begun_anew and child is not self.region and child is not self._travel_region:
+            # It has forgotten us, as a region does that was started again: our circuit there leads nowhere.
+            self.drop_region(child)
+            child = self._known_or_new(address, known)
         self._learn_seed(child, seed)
 
     def _learn_seed(self, region: Region, seed: str) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+import viewer
+from tests.kit.waiting import eventually
+
 from .conftest import Visit
 from .driver import Driver, until
 from .grid import Grid, Region
@@ -205,3 +208,37 @@ def test_the_edge_of_the_world_stops(grid: Grid, visit: Visit) -> None:
     me.set_keys(0, WEST)
     assert me.root.handle == grid.west.handle
     grid.settled(me.agent_id, grid.west)
+
+
+async def test_hippolyzer_rides_over_on_a_box_that_somebody_else_drags(grid: Grid, visit: Visit) -> None:
+    """Seated in the west, seated in the east: no moment on its own feet, and it is where the box is."""
+    rider = visit.hippo(grid.west, (250, 60))
+    grid.settled(rider.agent_id, grid.west)
+    who = grid.account()
+    async with viewer.login(grid.login_uri, who.first, who.last, who.password, start=grid.west.start(250, 58)) as owner:
+        await eventually(lambda: owner.root.land_received == 1.0, 20, "all land")
+        await eventually(lambda: grid.east.address in owner.regions, 20, "the neighbour")
+        box = await owner.rez_box((252.0, 60.0, owner.root.height_at(252, 60)), (1.0, 1.0, 0.5))
+        height = box.position[2]
+        until(lambda: math.dist(rider.position(), box.position) < 8, "down on the ground")
+        target = {"TargetID": f"uuid:{box.id}", "Offset": [0.0, 0.0, 0.25]}
+        rider.do("send", message="AgentRequestSit", blocks={"TargetObject": target})
+        rider.wait("AvatarSitResponse")
+        rider.do("send", message="AgentSit")
+        rider.wait("ObjectUpdate", lambda event: parent_of(event, rider) == box.local_id)
+        mark = rider.mark()
+        owner.drag(box, (259.0, 60.0, height))
+        await eventually(lambda: owner.regions[grid.east.address].avatars, 20, "the rider in the east")
+    until(lambda: rider.do("region")["name"] == grid.east.name, "hippolyzer's main region is the east")
+    grid.settled(rider.agent_id, grid.east)
+    rider.wait("ObjectUpdate", lambda event: parent_of(event, rider) not in (None, 0, box.local_id), since=mark)
+    assert all(parent_of(event, rider) != 0 for event in rider.since(mark, "ObjectUpdate"))
+    until(lambda: (at := rider.position()) and math.dist(at[:2], (3, 60)) < 0.7, "knows where it is")
+    rider.set_keys(0x10000)
+    until(lambda: (at := rider.position()) and 0.7 < math.dist(at[:2], (3, 60)) < 4, "stands beside the box")
+    rider.set_keys(0)
+
+
+def parent_of(event: Any, who: Driver) -> int | None:
+    """The ParentID an ObjectUpdate gives an avatar; None when it is not about it."""
+    return next((block["ParentID"] for block in event.blocks("ObjectData") if block["FullID"] == who.agent_id), None)

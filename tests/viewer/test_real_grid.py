@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,6 +263,42 @@ async def test_rides_a_box_to_and_fro_over_the_border(grid: Grid, loss: float) -
             me.unharmed()
     finally:
         link.close()
+
+
+async def test_a_region_killed_under_way_leaves_box_and_rider_where_they_were(grid: Grid) -> None:
+    """The east is killed while it is asked: the box waits at the edge, and goes over once the east is back."""
+    async with visit(grid, grid.west, 250, 40) as me:
+        await ready_to_cross(me, grid.east)
+        await eventually(lambda: me.root.land_received == 1.0, 20, "all land")
+        box = await me.rez_box((252.0, 40.0, me.root.height_at(252, 40)), (1.0, 1.0, 0.5))
+        await eventually(lambda: math.dist(me.position, box.position) < 8, 20, "down on the ground")
+        await me.sit_on(box.id)
+        pid, before = process(grid, grid.east), me.regions[grid.east.address]
+        os.kill(pid, signal.SIGSTOP)  # it is asked, and will not answer
+        me.drag(box, (258.0, 40.0, box.position[2]))
+        await eventually(lambda: box.received_position[0] > 256, 20, "held over the border")
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: box.received_position[0] < 256, 30, "put back inside")
+        assert seat_of(me) == box.id and me.root.name == grid.west.name and not me.crossings
+        await eventually(lambda: me.regions.get(grid.east.address) not in (None, before), 60, "a new circuit to the east")
+        await ready_to_cross(me, grid.east)
+
+        async def over() -> None:
+            while not me.crossings:
+                me.drag(box, (258.0, 40.0, box.position[2]))
+                await asyncio.sleep(1.2)
+
+        await asyncio.wait_for(over(), 40)
+        assert me.root.name == grid.east.name
+        await eventually(lambda: seat_of(me) == box.id, 20, "seated there")
+        await present(grid, me, grid.east)
+        me.unharmed()
+
+
+def process(grid: Grid, region: Region) -> int:
+    """Its process id as `mainland status` has it, 0 while it does not run."""
+    processes = json.loads(grid.run("status", "--json"))["processes"]
+    return next(int(each["pid"] or 0) for each in processes if each["name"] == region.name)
 
 
 def seat_of(me: FakeViewer) -> UUID | None:
