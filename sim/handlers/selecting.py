@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sim.simulator import Simulator
 
 SELECT = Rate("select", 60.0, 1000.0)
+MISSES = Rate("misses", 100.0, 2000.0)  # a cache that holds nothing asks for 30,000 prims in a few hundred messages
 PROPERTIES_BYTES = 250  # of an ObjectProperties block without its texts
 SELECTED_LIMIT = 4096  # objects one agent may have selected
 
@@ -112,7 +113,7 @@ def request_object_properties_family(sim: Simulator, agent: Agent, message: Mess
     send(agent, Message("ObjectPropertiesFamily", ObjectData=block))
 
 
-@handles("RequestMultipleObjects", state=OPEN, rate=QUERY)
+@handles("RequestMultipleObjects", state=OPEN, rate=MISSES)
 def request_multiple_objects(sim: Simulator, agent: Agent, message: Message) -> None:
     """Full updates of what the viewer's cache does not hold, or what it heard of and does not know."""
     wanted = {block["ID"] for block in message["ObjectData"]}
