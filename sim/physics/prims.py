@@ -21,7 +21,8 @@ from sim.physics.engine import MAX_SIZE, MIN_SIZE, BadBody, Shape, box, compound
 Points = NDArray[np.float64]
 ROUND = 16  # corners of a whole circle
 _CORNERS = {
-    Profile.SQUARE: ((0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)),
+    # A cut counts from here: the first side is the one that faces -y, as faces are numbered.
+    Profile.SQUARE: ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)),
     # An isosceles triangle stands on the x axis' left; the sides are equal to the eye in a scale of one.
     Profile.ISOSCELES: ((0.5, 0.0), (-0.5, 0.5), (-0.5, -0.5)),
     Profile.EQUILATERAL: ((0.5, 0.0), (-0.25, 0.4330127), (-0.25, -0.4330127)),
@@ -152,21 +153,24 @@ def _bent(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale: Poi
     if ball:
         hole_x, hole_y = 1.0, 1.0
     radius = 0.0 if ball else 0.5 * (1 - hole_y)
+    slim = max(1 - abs(prim.path_skew), 0.05)  # a skewed ring is the thinner
 
     def ring(polygon: Sequence[tuple[float, float]], t: float) -> Points:
         angle = 2 * math.pi * t * turns
         tx = 1 - abs(prim.path_taper_x) * (1 - t if prim.path_taper_x < 0 else t)
         ty = 1 - abs(prim.path_taper_y) * (1 - t if prim.path_taper_y < 0 else t)
-        flat = np.asarray(polygon, np.float64) * (hole_x * max(tx, 1e-3), hole_y * max(ty, 1e-3))
+        flat = np.asarray(polygon, np.float64) * (hole_x * slim * max(tx, 1e-3), hole_y * max(ty, 1e-3))
         turn = 2 * math.pi * (prim.path_twist_begin + (prim.path_twist - prim.path_twist_begin) * t)
         if not ball:
             c, s = math.cos(turn), math.sin(turn)
             flat = flat @ np.array([[c, s], [-s, c]])
         offset = radius * (1 - abs(prim.path_radius_offset) * (1 - t if prim.path_radius_offset > 0 else t))
-        # The profile's x runs along the ring's axis, its y outwards.
+        # The profile's x runs along the ring's axis, its y outwards; the path begins at +y and turns to +z.
         away = offset + flat[:, 1]
-        along = flat[:, 0] + prim.path_skew * (t - 0.5) * (1 - hole_x)
-        return np.c_[along, -np.sin(angle) * away, np.cos(angle) * away] * scale
+        # Shear moves the ring along x and y by how high it is.
+        height = offset * math.sin(angle)
+        along = flat[:, 0] + prim.path_skew * (t - 0.5) + prim.path_shear_x * height
+        return np.c_[along, np.cos(angle) * away + prim.path_shear_y * height, np.sin(angle) * away] * scale
 
     return [
         np.concatenate([ring(polygon, a), ring(polygon, b)])

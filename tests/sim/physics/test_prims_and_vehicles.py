@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol import shapes as prim
-from sim.physics.engine import BadBody, BodySpec, Form, Mask, box
+from sim.physics.engine import BadBody, BodySpec, Form, Mask, Shape, box
 from sim.physics.materials import MATERIALS, material
 from sim.physics.prims import prim_shape
 from sim.physics.shapes import ShapeStore
@@ -65,6 +65,28 @@ def test_one_can_look_and_fall_through_a_hollow() -> None:
     pebble = drop(world, box(0.5, 0.5, 0.5), (50, 50, 9))
     run(world, 3)
     assert world.position[pebble][2] == pytest.approx(0.25, abs=0.05)
+
+
+def corners(shape: Shape) -> np.ndarray:
+    if shape.parts:
+        return np.concatenate([corners(part) + offset for part, offset, _ in shape.parts])
+    assert shape.points is not None
+    return shape.points
+
+
+def test_cuts_take_away_the_side_that_viewers_show_cut() -> None:
+    """A box's first quarter is its -y side; a ring begins at +y and rises; viewers and scripts number faces that way."""
+    world = engine()
+    world.add(BodySpec(prim_shape(replace(prim.BOX, profile_begin=0.25), (4, 4, 4)), (50, 50, 5)))
+    hit = [len(world.raycast((50 + x, 50 + y, 20), (0, 0, -1), 30, Mask.STATIC)) for x, y in ((0, -1), (1, 0), (0, 1), (-1, 0))]
+    assert hit == [0, 1, 1, 1]
+    ring = replace(prim.TORUS, path_scale_y=0.25)
+    low = corners(prim_shape(replace(ring, path_begin=0.5), (4, 4, 4)))
+    assert low[:, 2].max() < 0.1 and low[:, 1].min() < -1.9 and low[:, 1].max() > 1.9
+    near = corners(prim_shape(replace(ring, path_end=0.25), (4, 4, 4)))
+    assert near[:, 1].min() > -0.1 and near[:, 2].min() > -0.1
+    skewed = corners(prim_shape(replace(ring, path_scale_x=0.5, path_skew=0.5), (4, 4, 4)))
+    assert skewed[:, 0].max() == pytest.approx(4 * (0.125 + 0.25), abs=0.02)
 
 
 fraction = st.floats(0, 1)

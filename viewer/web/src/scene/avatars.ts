@@ -62,7 +62,7 @@ export class Figure {
   private head = new Group();
   private arms: Limb[] = [];
   private legs: Limb[] = [];
-  private label: Sprite | null = null;
+  label: Sprite | null = null;
   private phase = Math.random() * 6;
   private mode: Mode = "stand";
   private current = structuredClone(pose("stand", 0, 0));

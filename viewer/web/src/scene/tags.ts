@@ -1,4 +1,4 @@
-import { CanvasTexture, Sprite, SpriteMaterial, SRGBColorSpace } from "three";
+import { CanvasTexture, Sprite, SpriteMaterial, SRGBColorSpace, Vector3 } from "three";
 
 /** A text that floats in the world and always faces the eye: names of people, hover text of things. */
 export function tag(text: string, color = "#ffffff", plate = true): Sprite {
@@ -31,11 +31,22 @@ export function tag(text: string, color = "#ffffff", plate = true): Sprite {
   const sprite = new Sprite(new SpriteMaterial({ map, transparent: true, depthWrite: false, toneMapped: false, fog: false }));
   const scale = 0.0058;
   sprite.scale.set(canvas.width * scale, canvas.height * scale, 1);
+  sprite.userData.size = sprite.scale.clone();
   sprite.center.set(0.5, 0);
   sprite.renderOrder = 5;
   sprite.raycast = () => {};
   return sprite;
 }
+
+const NEAR = 6; // metres: nearer than this a text grows no more
+
+/** Keep a text from filling the view when the eye comes near. */
+export function fit(sprite: Sprite, eye: Vector3): void {
+  const far = sprite.getWorldPosition(spot).distanceTo(eye);
+  sprite.scale.copy(sprite.userData.size).multiplyScalar(Math.min(1, Math.max(far, 0.5) / NEAR));
+}
+
+const spot = new Vector3();
 
 export function drop(sprite: Sprite | null): void {
   if (!sprite) return;

@@ -8,7 +8,7 @@ import { looks, PLAIN, type FaceLook } from "../scene/look";
 import { moved, textureMotion, type TextureMotion } from "../scene/moving";
 import { plantColors } from "../scene/plants";
 import type { Stage } from "../scene/stage";
-import { drop, tag } from "../scene/tags";
+import { drop, fit, tag } from "../scene/tags";
 import { Terrain } from "../scene/terrain";
 import { BLANK, Textures, TRANSPARENT } from "../scene/textures";
 import { Motion } from "./motion";
@@ -286,6 +286,8 @@ export class World {
     for (const thing of this.things.values()) {
       if (thing.moving) this.stepThing(thing, now, dt, 0);
       if (thing.figure) this.stepFigure(thing, shown, dt);
+      const words = thing.words ?? thing.figure?.label;
+      if (words) fit(words, this.stage.camera.position);
     }
     for (const { texture } of this.textured) {
       for (const slot of texture!.slots) slot.batch?.touch(slot, moved(slot.look, texture!.motion, shown - texture!.since));
