@@ -130,6 +130,7 @@ class NumbaEngine:
         self._contacts, self._old = np.zeros(1024, CONTACT), np.zeros(1024, CONTACT)
         self._axes, self._old_axes = np.zeros(1024, AXIS), np.zeros(1024, AXIS)
         self._old_count = 0
+        self._freed = 0
         self._table = np.full(1024, -1, np.int32)
         self._touches = np.zeros(256, events.TOUCH)
         self._touching = events.Touching()
@@ -244,7 +245,7 @@ class NumbaEngine:
             table[handles] = table[first]
         self.user[handles] = users[1:]
         shape = int(b.body[first]["shape"])
-        self.shapes.users[shape] += more
+        self.shapes.use(shape, more)
         self._density.update(dict.fromkeys(handles, self._density[first]))
         o, q, v = b.body[first], rotations[1:, :3], np.zeros(3)
         v[:] = o["cx"], o["cy"], o["cz"]
@@ -653,6 +654,9 @@ class NumbaEngine:
     def _collide(self, n: int, pairs: int, dt: float) -> int:
         """Fill `_contacts`, with as much room as they need; how many."""
         b, g, s = self.bodies, self.shapes.geometry, self._scratch
+        if self._freed != self.shapes.freed:  # what was known of pieces may be of others now
+            self._freed = self.shapes.freed
+            self._old["axis"] = -1
         while True:
             m = contacts.collide_pairs(
                 b, g, s, self._pairs, pairs, self._contacts, self._axes, self._old, self._old_count, self._table,

@@ -1,12 +1,15 @@
 """Shapes as the kernels want them: convex pieces about a centre of mass, with corners, faces and edges in shared tables.
 
-Equal shapes are stored once: thirty thousand prims of a region come in far fewer sizes. A shape that no body has any
-more keeps its place until the tables are half idle; then the store forgets and rebuilds them (`compact`).
+Equal shapes are stored once: thirty thousand prims of a region come in far fewer sizes. The last shapes that no body has
+any more are kept, for sizes come back; older ones give their rows to the next shapes, so that a region in which people
+build for weeks does not grow.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +24,7 @@ from sim.physics.meshes import build_tree
 SIDES = 16  # of the polygon that stands for a cylinder's rim where corners are needed
 MAX_PIECES = 1024
 THIN = 1e-3  # metres: thinner hulls are found each by itself
+MOST_IDLE = 256  # shapes kept that no body has
 MAX_TRIANGLES = 200_000
 
 _ROLLS = {Form.SPHERE: 2, Form.CYLINDER: 1, Form.CAPSULE: 1}
@@ -54,15 +58,37 @@ class Solid:
 
 
 class Table:
-    """A record array that grows by doubling."""
+    """A record array that grows by doubling, and in which what was freed is used again."""
 
     def __init__(self, dtype: Any, columns: int = 0) -> None:
         self.rows = np.zeros((256, columns) if columns else 256, dtype)
         self.count = 0
+        self._gaps: list[tuple[int, int]] = []  # start and length of what was freed, by start, none next to another
+
+    def free(self, start: int, length: int) -> None:
+        """Give rows back."""
+        if not length:
+            return
+        at = bisect(self._gaps, (start, length))
+        if at < len(self._gaps) and self._gaps[at][0] == start + length:
+            length += self._gaps.pop(at)[1]
+        if at and sum(self._gaps[at - 1]) == start:
+            at -= 1
+            start, before = self._gaps.pop(at)
+            length += before
+        if start + length == self.count:
+            self.count = start
+        else:
+            self._gaps.insert(at, (start, length))
 
     def extend(self, values: Any) -> int:
-        """Append rows; the index of the first."""
+        """Put rows in the first gap that holds them, or behind all; the index of the first."""
         values = np.asarray(values, self.rows.dtype)
+        for k, (start, length) in enumerate(self._gaps):
+            if length >= len(values) > 0:
+                self._gaps[k : k + 1] = [(start + len(values), length - len(values))] if length > len(values) else []
+                self.rows[start : start + len(values)] = values
+                return start
         start, self.count = self.count, self.count + len(values)
         if self.count > len(self.rows):
             size = max(2 * len(self.rows), self.count)
@@ -110,18 +136,41 @@ def _flat(shape: Shape, offset: Any = (0.0, 0.0, 0.0), turn: Any = None, depth: 
     return leaves
 
 
+@dataclass(slots=True)
+class _Entry:
+    """A shape in the store."""
+
+    key: Any
+    solid: Solid
+    rows: list[tuple[Table, int, int]]  # its own, in whichever tables
+    forms: list[bytes]  # the hulls' forms it is made of
+    users: int = 0  # bodies that have it
+
+
+@dataclass(slots=True)
+class _Form:
+    """What hulls that differ in size alone share: loops and edges, and the first of them found."""
+
+    faces: NDArray[Any]
+    edges: int  # the first
+    hull: Hull
+    rows: list[tuple[Table, int, int]]
+    users: int = 0  # hulls of shapes in the store
+
+
 class ShapeStore:
     def __init__(self) -> None:
         self.shapes, self.pieces = Table(SHAPE), Table(PIECE)
         self.verts, self.faces, self.loops = Table(np.float32, 3), Table(FACE), Table(np.int32)
         self.edges, self.nodes, self.triangles = Table(EDGE), Table(NODE), Table(np.int32, 3)
         self._known: dict[Any, int] = {}
-        self._solids: list[Solid] = []
-        self._hulls: dict[Any, tuple[tuple[int, int, int, int, int, int], Hull]] = {}
+        self._entries: dict[int, _Entry] = {}
+        self._idle: dict[int, None] = {}  # shapes without bodies, the longest so first
         self._templates: dict[int, tuple[NDArray[Any], int, Hull]] = {}
-        self._forms: dict[bytes, tuple[NDArray[Any], int, Hull]] = {}  # of hulls, by their points in a box of size 1
-        self.users: list[int] = []  # how many bodies have each shape
-        self.sources: list[Shape] = []
+        self._forms: dict[bytes, _Form] = {}  # of hulls, by their points in a box of size 1
+        self._making: list[tuple[Table, int, int]] = []
+        self._made_of: list[bytes] = []
+        self.freed = 0  # goes up when rows may have come to mean other shapes
         self.geometry = self._geometry()
 
     def _geometry(self) -> Geometry:
@@ -133,21 +182,57 @@ class ShapeStore:
         key = _key(shape)
         number = self._known.get(key)
         if number is None:
-            number = self._build(shape)
+            self._making, self._made_of = [], []
+            try:
+                number, solid = self._build(shape)
+            except BadBody:
+                self._release(self._making, self._made_of)
+                raise
             self._known[key] = number
+            self._entries[number] = _Entry(key, solid, self._making, self._made_of)
             self.geometry = self._geometry()
-        self.users[number] += 1
+        self.use(number, 1)
         return number
 
-    def drop(self, number: int) -> None:
-        self.users[number] -= 1
+    def use(self, number: int, bodies: int) -> None:
+        """So many more bodies have a shape."""
+        self._entries[number].users += bodies
+        self._idle.pop(number, None)
 
-    @property
-    def idle(self) -> int:
-        return sum(users <= 0 for users in self.users)
+    def drop(self, number: int) -> None:
+        """A body has the shape no more."""
+        entry = self._entries[number]
+        entry.users -= 1
+        if entry.users > 0:
+            return
+        self._idle[number] = None
+        if len(self._idle) > MOST_IDLE:
+            self._forget(next(iter(self._idle)))
+
+    def _forget(self, number: int) -> None:
+        del self._idle[number]
+        entry = self._entries.pop(number)
+        del self._known[entry.key]
+        self._release(entry.rows, entry.forms)
+        self.freed += 1
+
+    def _release(self, rows: list[tuple[Table, int, int]], forms: list[bytes]) -> None:
+        for key in forms:
+            form = self._forms[key]
+            form.users -= 1
+            if form.users == 0:
+                rows = rows + self._forms.pop(key).rows
+        for table, start, length in rows:
+            table.free(start, length)
+
+    def _put(self, table: Table, values: Any) -> int:
+        """Rows that belong to the shape being made; the index of the first."""
+        start = table.extend(values)
+        self._making.append((table, start, len(values)))
+        return start
 
     def solid(self, number: int) -> Solid:
-        return self._solids[number]
+        return self._entries[number].solid
 
     def is_mesh(self, number: int) -> bool:
         row = self.shapes.rows[number]
@@ -155,7 +240,7 @@ class ShapeStore:
 
     # --- building
 
-    def _build(self, shape: Shape) -> int:
+    def _build(self, shape: Shape) -> tuple[int, Solid]:
         leaves = _flat(shape)
         if len(leaves) > 1 and any(leaf.form == Form.MESH for leaf, *_ in leaves) and len(leaves) > MAX_PIECES:
             raise BadBody("too many pieces")
@@ -183,14 +268,11 @@ class ShapeStore:
                 for c in range(3):
                     rows[k][f"r{r}{c}"] = turn[r, c]
         low, high, inner, outer = self._extent(rows)
-        first = self.pieces.extend(rows)
+        first = self._put(self.pieces, rows)
         rolls = _ROLLS.get(leaves[0][0].form, 0) if len(leaves) == 1 else 0
         middle, half = (low + high) / 2, (high - low) / 2
-        self.shapes.extend(np.array([(first, len(rows), rolls, *middle, *half, inner, outer)], SHAPE))
-        self._solids.append(Solid(volume, center, inertia))
-        self.users.append(0)
-        self.sources.append(shape)
-        return len(self._solids) - 1
+        number = self._put(self.shapes, np.array([(first, len(rows), rolls, *middle, *half, inner, outer)], SHAPE))
+        return number, Solid(volume, center, inertia)
 
     def _extent(self, rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
         """Box around all pieces, the least half thickness of one, the ball around all."""
@@ -255,41 +337,47 @@ class ShapeStore:
         return row, Solid(volume, np.zeros(3), np.diag([across, across, along]))
 
     def _hull(self, shape: Shape) -> tuple[tuple[int, int, int, int, int, int], Hull]:
-        """A hull's ranges in the tables, and itself, made once for equal shapes."""
-        key = _key(shape)
-        if key in self._hulls:
-            return self._hulls[key]
+        """A hull's ranges in the tables, and itself."""
         if shape.form in (Form.BOX, Form.CYLINDER):
             return self._scaled(shape)
         assert shape.points is not None
         size = np.ptp(shape.points, axis=0).astype(np.float64)
         if size.min() < THIN:
-            return self._kept(key, *self._drawn(convex_hull(shape.points)))
+            hull = convex_hull(shape.points)
+            return self._kept(*self._drawn(hull, self._put), hull)
         # The wedges of all tori of a region are a few forms in many sizes: finding the hull is what takes the time.
         low = shape.points.min(axis=0).astype(np.float64)
-        form = np.round((shape.points - low) / size, 4).astype(np.float32).tobytes()
-        if form not in self._forms:
-            self._forms[form] = self._drawn(convex_hull(shape.points))
-            return self._kept(key, *self._forms[form])
-        faces, e0, hull = self._forms[form]
-        before = np.ptp(hull.verts, axis=0)
-        hull = stretched(hull, size / before, low - hull.verts.min(axis=0) * size / before)
-        faces = faces.copy()
+        key = np.round((shape.points - low) / size, 4).astype(np.float32).tobytes()
+        form = self._forms.get(key)
+        if form is None:
+            hull, rows = convex_hull(shape.points), []
+
+            def put(table: Table, values: Any) -> int:
+                start = table.extend(values)
+                rows.append((table, start, len(values)))
+                return start
+
+            form = self._forms[key] = _Form(*self._drawn(hull, put), hull, rows)
+        else:
+            before = np.ptp(form.hull.verts, axis=0)
+            hull = stretched(form.hull, size / before, low - form.hull.verts.min(axis=0) * size / before)
+        form.users += 1
+        self._made_of.append(key)
+        faces = form.faces.copy()
         for column, name in enumerate(("nx", "ny", "nz", "d")):
             faces[name] = hull.planes[:, column]
-        return self._kept(key, faces, e0, hull)
+        return self._kept(faces, form.edges, hull)
 
-    def _drawn(self, hull: Hull) -> tuple[NDArray[Any], int, Hull]:
+    def _drawn(self, hull: Hull, put: Callable[[Table, Any], int]) -> tuple[NDArray[Any], int]:
         """A hull's faces, with their loops in the table, and the first of its edges there."""
         faces = np.zeros(len(hull.planes), FACE)
         for k, (plane, loop) in enumerate(zip(hull.planes, hull.loops, strict=True)):
-            faces[k] = (*plane, self.loops.extend(loop), len(loop), 0)
-        return faces, self.edges.extend(np.array(hull.edges, EDGE) if hull.edges else np.zeros(0, EDGE)), hull
+            faces[k] = (*plane, put(self.loops, loop), len(loop), 0)
+        return faces, put(self.edges, np.array(hull.edges, EDGE) if hull.edges else np.zeros(0, EDGE))
 
-    def _kept(self, key: Any, faces: NDArray[Any], e0: int, hull: Hull) -> tuple[tuple[int, int, int, int, int, int], Hull]:
-        v0, f0 = self.verts.extend(hull.verts), self.faces.extend(faces)
-        self._hulls[key] = (v0, len(hull.verts), f0, len(faces), e0, len(hull.edges)), hull
-        return self._hulls[key]
+    def _kept(self, faces: NDArray[Any], e0: int, hull: Hull) -> tuple[tuple[int, int, int, int, int, int], Hull]:
+        v0, f0 = self._put(self.verts, hull.verts), self._put(self.faces, faces)
+        return (v0, len(hull.verts), f0, len(faces), e0, len(hull.edges)), hull
 
     def _scaled(self, shape: Shape) -> tuple[tuple[int, int, int, int, int, int], Hull]:
         """A box or cylinder from the one of size 2, whose loops and edges all of them share."""
@@ -304,7 +392,7 @@ class ShapeStore:
         half = np.array(shape.size) / 2
         verts, faces = hull.verts * half, template.copy()
         faces["d"] *= np.where(np.abs(faces["nz"]) > 0.5, half[2], np.where(np.abs(faces["nx"]) > 0.5, half[0], half[1]))
-        v0, f0 = self.verts.extend(verts), self.faces.extend(faces)
+        v0, f0 = self._put(self.verts, verts), self._put(self.faces, faces)
         return (v0, len(verts), f0, len(faces), e0, len(hull.edges)), hull._replace(verts=verts)
 
     def _mesh(self, shape: Shape, row: NDArray[Any]) -> Solid:
@@ -317,9 +405,9 @@ class ShapeStore:
         if keep.sum() > MAX_TRIANGLES:
             raise BadBody(f"a mesh of more than {MAX_TRIANGLES} triangles")
         triangles, nodes = build_tree(shape.points, np.ascontiguousarray(shape.triangles[keep]))
-        row["v0"], row["vn"] = self.verts.extend(shape.points), len(shape.points)
-        row["f0"], row["fn"] = self.triangles.extend(triangles), len(triangles)
-        row["e0"], row["en"] = self.nodes.extend(nodes), len(nodes)
+        row["v0"], row["vn"] = self._put(self.verts, shape.points), len(shape.points)
+        row["f0"], row["fn"] = self._put(self.triangles, triangles), len(triangles)
+        row["e0"], row["en"] = self._put(self.nodes, nodes), len(nodes)
         row["outer"] = float(np.linalg.norm(shape.points, axis=1).max())
         low, high = shape.points.min(axis=0).astype(np.float64), shape.points.max(axis=0).astype(np.float64)
         size = np.maximum(high - low, 0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from sim.clock import STEP
 from sim.physics.engine import BadBody, BodySpec, Kind, box, compound, create, hull, mesh, sphere
+from sim.physics.shapes import Table
 from tests.sim.physics.kit import NOBODY, drop, engine, run
 
 BAD = (math.nan, math.inf, -math.inf)
@@ -154,3 +156,166 @@ def _shared():  # type: ignore[no-untyped-def]
         _worlds.append(engine())
         drop(_worlds[0], box(1, 1, 1), (128, 128, 0.5))
     return _worlds[0]
+
+
+def test_shapes_that_come_and_go_for_days_leave_no_trace() -> None:
+    """Edits of every kind: the tables end as large as they were after the first round."""
+    world = engine()
+    rng = np.random.default_rng(7)
+    handle = world.add(BodySpec(box(1, 1, 1), (50, 50, 5)))
+    store, sizes = world.shapes, []  # type: ignore[attr-defined]
+    tables = (
+        store.shapes,
+        store.pieces,
+        store.verts,
+        store.faces,
+        store.loops,
+        store.edges,
+        store.nodes,
+        store.triangles,
+    )
+    for _ in range(4):
+        for k in range(400):
+            corners = rng.normal(size=(rng.integers(5, 20), 3))
+            shape = (
+                box(*rng.uniform(0.1, 5, 3)), hull(corners), compound([(box(*rng.uniform(0.1, 2, 3)), (0, 0, 0), (0, 0, 0, 1))] * 3),
+                mesh(corners, [(0, 1, 2), (1, 2, 3), (2, 3, 4)]),
+            )[k % 4]  # fmt: skip
+            world.replace_shape(handle, shape)
+            with pytest.raises(BadBody):
+                world.add(
+                    BodySpec(
+                        compound(
+                            [
+                                (box(1, 2, 3 + k), (0, 0, 0), (0, 0, 0, 1)),
+                                (hull(np.eye(4, 3)[[0, 1, 2, 2]]), (0, 0, 0), (0, 0, 0, 1)),
+                            ]
+                        )
+                    )
+                )
+        sizes.append([table.count for table in tables])
+    assert len(store._known) <= 258
+    assert max(sizes[-1]) <= 1.3 * max(sizes[0]), sizes
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(st.one_of(st.integers(1, 40), st.none()), min_size=1, max_size=120),
+    seed=st.randoms(use_true_random=False),
+)
+def test_a_table_hands_no_row_out_twice(rows: list[int | None], seed: random.Random) -> None:
+    table = Table(np.int32)
+    held: dict[int, int] = {}
+    for number, length in enumerate(rows):
+        if length is None:
+            if held:
+                start = seed.choice(sorted(held))
+                assert (table.rows[start : start + held[start]] == table.rows[start]).all()
+                table.free(start, held.pop(start))
+        else:
+            held[table.extend(np.full(length, number))] = length
+    taken = [row for start, length in held.items() for row in range(start, start + length)]
+    assert len(taken) == len(set(taken)) <= table.count
+    for start in sorted(held):
+        table.free(start, held[start])
+    assert table.count == 0
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    kind=st.sampled_from(["line", "plane", "twice", "needle", "grid"]), count=st.integers(4, 1000),
+    size=st.floats(1e-3, 60), seed=st.integers(0, 999),
+)  # fmt: skip
+def test_hulls_of_hardly_any_volume_are_solid_or_refused(kind: str, count: int, size: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-1, 1, (count, 3))
+    if kind == "line":
+        points[:, 1:] = points[:, :1]
+    elif kind == "plane":
+        points[:, 2] = 0.3 * points[:, 0] + rng.uniform(0, 1e-6, count)
+    elif kind == "twice":
+        points[count // 2 :] = points[0]
+    elif kind == "needle":
+        points[:, 1:] *= 1e-4
+    else:
+        points = np.round(points * 2) / 2
+    world = _shared()
+    try:
+        handle = world.add(BodySpec(hull(points * size), (60, 60, 100), kind=Kind.DYNAMIC))
+    except BadBody:
+        return
+    for _ in range(3):
+        world.step(STEP, NOBODY)
+    assert np.isfinite(world.position[handle]).all() and 0 < world.mass(handle) < 1e12
+    world.remove(handle)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 9999), holes=st.floats(0, 0.9), spread=st.floats(0.01, 30))
+def test_meshes_with_holes_and_crossing_triangles_neither_throw_nor_swallow(
+    seed: int, holes: float, spread: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-spread, spread, (30, 3))
+    triangles = rng.integers(0, 30, (40, 3))[rng.uniform(size=40) >= holes]
+    world = engine()
+    try:
+        world.add(BodySpec(mesh(points, triangles), (100, 100, 20)))
+    except BadBody:
+        return
+    shots = [
+        drop(world, form, (100, 100, 20 + spread + k))
+        for k, form in enumerate((box(1, 1, 1), sphere(0.4), hull(rng.normal(size=(9, 3)))))
+    ]
+    fastest = 0.0
+    for _ in range(45):
+        world.step(STEP, NOBODY)
+        fastest = max(fastest, float(np.linalg.norm(world.velocity[shots], axis=1).max()))
+    assert np.isfinite(world.position[shots]).all()
+    assert fastest < 30
+
+
+_CALLS = st.sampled_from(
+    ["set_pose", "set_velocity", "apply_impulse", "apply_angular_impulse", "set_force", "set_torque", "set_hover",
+     "set_move_target", "set_turn_target", "set_material", "raycast", "add", "set_kind", "replace_shape"]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    calls=st.lists(st.tuples(_CALLS, vectors, st.tuples(numbers, numbers, numbers, numbers)), min_size=1, max_size=8)
+)
+def test_any_calls_with_any_numbers_leave_the_world_finite(calls: list) -> None:
+    world = engine()
+    body = drop(world, box(1, 1, 1), (50, 50, 2))
+    other = drop(world, sphere(0.5), (50, 50, 3.2))
+    for name, v, q in calls:
+        arguments = {
+            "set_pose": (body, v, q), "set_velocity": (body, v, q[:3]), "apply_impulse": (body, v, q[:3]),
+            "apply_angular_impulse": (body, v), "set_force": (body, v, True), "set_torque": (body, v),
+            "set_hover": (body, q[0], q[1]), "set_move_target": (body, v, q[0]), "set_turn_target": (body, q, v[0], v[1]),
+            "raycast": (v, q[:3], q[3]), "set_kind": (body, Kind.KINEMATIC),
+        }.get(name)  # fmt: skip
+        try:
+            if arguments is not None:
+                getattr(world, name)(*arguments)
+            elif name == "set_material":
+                world.set_material(
+                    body,
+                    friction=q[0],
+                    restitution=q[1],
+                    density=q[2],
+                    mass=q[3],
+                    buoyancy=v[0],
+                    gravity_multiplier=v[1],
+                )
+            elif name == "add":
+                world.add(BodySpec(sphere(abs(v[0])), (50, 50, 4), kind=Kind.DYNAMIC, mass=v[1], density=v[2]))
+            else:
+                world.replace_shape(body, box(*v))
+        except BadBody:
+            pass
+        world.step(STEP, NOBODY)
+    run(world, 0.2)
+    for column in (world.position, world.velocity, world.angular_velocity, world.rotation):
+        assert np.isfinite(column[[body, other]]).all()
