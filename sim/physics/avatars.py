@@ -34,7 +34,6 @@ from sim.world.avatars import Motion
 from sim.world.terrain import height_at
 
 if TYPE_CHECKING:
-    from sim.physics.engine import Engine
     from sim.world.world import World
 
 WALK, RUN, CROUCH, FLY, FLY_SLOW = 3.2, 5.13, 1.6, 16.0, 6.0  # metres a second
@@ -375,20 +374,6 @@ def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # prag
     return total, motions, outside
 
 
-def step_avatars(world: World, dt: float, engine: Engine | None = None) -> None:
-    """Move every avatar (and, given an engine, every body) by `dt` seconds of world time; marks animations and border
-    crossers in `world.marks`. Without an engine there is only land."""
-    avatars = world.avatars
-    rows = avatars.rows[: avatars.count]
-    if engine is None:
-        if not len(rows):
-            return
-        engine = _landscape(world)
-    engine.open_sides = world.open_sides
-    engine.step(dt, rows)
-    mark(world, rows)
-
-
 def mark(world: World, rows: np.ndarray[Any, Any]) -> None:
     """Note in `world.marks` whose animation changed and who walked over a border, after a step."""
     if not len(rows):
@@ -403,25 +388,3 @@ def mark(world: World, rows: np.ndarray[Any, Any]) -> None:
     if over.any():
         active = (rows["active"] == 1) & (rows["held"] == 0)
         world.marks.outside.extend(np.flatnonzero(over.any(axis=1) & active).tolist())
-
-
-_empty: list[Engine] = []
-
-
-def _landscape(world: World) -> Engine:
-    """An engine with nothing in it but the world's land."""
-    from sim.physics.numba_engine import NumbaEngine
-
-    if not _empty:
-        _empty.append(NumbaEngine())
-    engine = _empty[0]
-    if engine.heights is not world.terrain.heights:  # type: ignore[attr-defined]
-        engine.set_terrain(world.terrain.heights)
-    return engine
-
-
-def warm() -> None:
-    """Compile, or load from the cache, all of physics before the region opens."""
-    from sim.physics.warm import warm as warm_all
-
-    warm_all()
