@@ -13,7 +13,7 @@ from sim.physics.data import DYNAMIC, KINEMATIC, STATIC, inner, kernel
 # Still is what stays where it is, not what is slow: a tower that sways a little may sleep, a ball that creeps may not.
 STILL_RANGE = 0.03  # metres; less than boxes of bounds reach over, so that what crept away is still a pair when it counts
 STILL_SPEED, STILL_SPIN = 0.35, 0.4  # metres and radians a second
-DRIVEN_SPEED = 0.01  # metres a second, of what a motor or target moves
+DRIVEN_SPEED, DRIVEN_SPIN = 0.01, 0.01  # metres and radians a second, of what a motor or target moves
 STIRRING_SPEED = 0.1  # metres a second at a step's end; a step of free fall gives twice that
 PATIENCE, ABOUT = 0.5, 0.1  # seconds of stillness before sleep, of a body and of all it touches
 DOZE = 0.9 * PATIENCE  # seconds of stillness that a roused body counts as having behind it
@@ -77,13 +77,14 @@ def settle(b, n, contacts, m, least, dt):  # pragma: no cover - compiled
         speed = v.vx * v.vx + v.vy * v.vy + v.vz * v.vz
         spin = v.wx * v.wx + v.wy * v.wy + v.wz * v.wz
         off = (p.x - o.sx) ** 2 + (p.y - o.sy) ** 2 + (p.z - o.sz) ** 2
-        slow = DRIVEN_SPEED**2 if _driven(o) else STILL_SPEED**2
-        if speed < slow and spin < STILL_SPIN**2 and off < STILL_RANGE**2:
+        driven = _driven(o)
+        slow, steady = (DRIVEN_SPEED**2, DRIVEN_SPIN**2) if driven else (STILL_SPEED**2, STILL_SPIN**2)
+        if speed < slow and spin < steady and off < STILL_RANGE**2:
             o.timer += dt
         else:
             o.timer = 0
             o.sx, o.sy, o.sz = p.x, p.y, p.z
-        o.stirs = speed > STIRRING_SPEED**2 or o.kind == KINEMATIC or _driven(o)
+        o.stirs = speed > STIRRING_SPEED**2 or o.kind == KINEMATIC or driven
         least[i] = o.timer
     for k in range(m):
         c = contacts[k]

@@ -293,11 +293,16 @@ def drive(v, p, m, heights, water, gravity, dt):  # pragma: no cover - compiled
         turned = f * (sign * speed - a)
         # Falling is not made into forward motion: without NO_DEFLECTION_UP, wings are meant, and they need speed.
         lift = f if abs(a) > 0.5 and not flags & _NO_UP else 0.0
+        level = speed if lift > 0 else math.sqrt(a * a + b * b)
         if abs(b) > 1e-3 or lift > 0:
-            level = math.sqrt(a * a + b * b)
             a += turned if lift > 0 else f * (sign * level - a)
         b -= f * b
         c -= lift * c
+        after = math.sqrt(a * a + b * b + c * c) if lift > 0 else math.sqrt(a * a + b * b)
+        if after > 1e-3:
+            a, b = a * level / after, b * level / after
+            if lift > 0:
+                c *= level / after
     # Friction.
     a -= a * _share(dt, v.lfx)
     b -= b * _share(dt, v.lfy)
