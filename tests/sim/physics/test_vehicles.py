@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,12 +116,12 @@ def test_roll_only_leaves_the_nose_where_it_points() -> None:
     assert axes(world, held)[0][2] == pytest.approx(0, abs=0.05)
 
 
-def yaw_rate(roll: float, speed: float, **banking: float) -> float:
+def yaw_rate(roll: float, speed: float, **banking: Any) -> float:
     """Radians a second to the left after a second of leaning."""
     world = engine()
     bank = replace(
         BARE, vertical_attraction_timescale=60.0, banking_timescale=0.5, flags=Flag.LIMIT_ROLL_ONLY, **banking
-    )  # type: ignore[arg-type]
+    )
     handle = craft(world, bank, roll=roll, velocity=(speed, 0, 0))
     run(world, 1)
     return float(world.angular_velocity[handle][2])
