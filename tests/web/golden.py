@@ -58,10 +58,10 @@ def golden() -> np.ndarray:
         return np.asarray(opened.convert("RGB")).astype(float)
 
 
-async def draw(tab: Tab) -> np.ndarray:
-    """What the window shows once everything in it is drawn, [y, x, rgb]."""
+async def draw(tab: Tab, quiet: float = 1.5) -> np.ndarray:
+    """What the window shows once everything in it is drawn and nothing came for so many seconds, [y, x, rgb]."""
     drawn = await tab.see("mainland.frames")
-    await tab.until(f"mainland.settled() && mainland.frames > {drawn} + 2", "the whole scene", 120.0)
+    await tab.until(f"mainland.settled({quiet}) && mainland.frames > {drawn} + 2", "the whole scene", 120.0)
     with Image.open(io.BytesIO(await tab.picture())) as opened:
         return np.asarray(opened.convert("RGB")).astype(float)
 
