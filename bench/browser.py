@@ -115,10 +115,12 @@ async def frames(grid: BenchGrid, region: str, prims: int, seconds: float) -> di
         times, scripting = await tab.see("[timed.between, timed.scripting]")
         info = await tab.see("(({calls, triangles}) => ({calls, triangles}))(mainland.stage.renderer.info.render)")
         heap = await tab.see("performance.memory.usedJSHeapSize")
+        there = await tab.see("[...mainland.world.things.values()].filter((t) => t.slots?.every((slot) => slot.batch)).length")
         await leave(tab)
     count = len(times)
     return {
         "prims": prims,
+        "placed": there,
         "draw calls": info["calls"],
         "triangles": info["triangles"],
         "frame p50 ms": round(statistics.median(times), 1),

@@ -147,7 +147,8 @@ _LOG_IN = """(() => {
 
 # True when there is something to see, a text when there never will be.
 _IN = """window.mainland?.standing != null || document.querySelector("form.login .problem")?.textContent
-  || document.querySelector(".again p")?.textContent"""
+  || document.querySelector(".again p")?.textContent
+  || (!document.getElementById("app") && document.querySelector("h1")?.textContent)"""
 
 _FACTS = """(() => {
   const { world, stage } = mainland, gl = stage.renderer.getContext(), info = stage.renderer.info.render;

@@ -6,15 +6,19 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.clients.driver import ROOT
 from tests.clients.grid import Grid
 from tests.kit.waiting import eventually
 from viewer.chromium import BrowserFailed, chromium
+from viewer.snapshot import PictureFailed, Shot, take
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -37,6 +41,16 @@ def test_a_region_that_is_not_there_is_said_before_a_browser_starts(grid: Grid, 
     with pytest.raises(AssertionError, match="there is no region 'Atlantis'") as failure:
         grid.run("snapshot", "--region", "Atlantis", "--at", "1,1,1", "--look", "2,2,2", "-o", str(tmp_path / "a.png"))
     assert "Harbour" in str(failure.value)
+
+
+async def test_a_page_that_is_not_built_is_said(grid: Grid, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "viewer.gateway", "--grid", grid.login_uri, "--port", "0", "--page", str(tmp_path)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as gateway:
+        assert gateway.stdout is not None
+        port = json.loads(gateway.stdout.readline())["port"]
+        with pytest.raises(PictureFailed, match="The page is not built"):
+            await take(f"http://127.0.0.1:{port}/", None, Shot("Harbour", (1, 1, 50), (9, 9, 20), (64, 64)))
+        gateway.terminate()
 
 
 async def test_the_browser_says_what_is_wrong_and_leaves_nothing_behind() -> None:
