@@ -1,4 +1,5 @@
 import {
+  Box3,
   BufferAttribute,
   BufferGeometry,
   DynamicDrawUsage,
@@ -27,7 +28,6 @@ export interface Slot {
 }
 
 const CELL = 128; // metres
-const RADIUS = CELL * Math.SQRT1_2;
 
 /**
  * All faces in one cell of the world that share form, texture and way of drawing: one draw call, none if the cell is out
@@ -37,20 +37,17 @@ class Batch {
   mesh: InstancedMesh;
   slots: Slot[] = [];
   private capacity = 8;
-  private sphere: Sphere;
-  private low = Infinity;
-  private high = -Infinity;
+  private bounds = new Box3(); // of the places its instances have been at, within the cell
+  private sphere = new Sphere();
   private widest = 0;
+  private spot = new Vector3();
 
   constructor(
     readonly key: string,
     private scene: Scene,
     private geometry: BufferGeometry,
     private material: Material,
-    x: number,
-    y: number,
   ) {
-    this.sphere = new Sphere(new Vector3(x, y, 0), RADIUS);
     this.mesh = this.make();
   }
 
@@ -65,7 +62,7 @@ class Batch {
     const mesh = new InstancedMesh(geometry, this.material, this.capacity);
     mesh.instanceMatrix.setUsage(DynamicDrawUsage);
     mesh.count = 0;
-    mesh.boundingSphere = this.sphere; // of the cell: asking three for it would look at every instance, at each move
+    mesh.boundingSphere = this.sphere; // kept by move: asking three for it would look at every instance, at each move
     mesh.castShadow = mesh.receiveShadow = true;
     mesh.userData.batch = this;
     this.scene.add(mesh);
@@ -115,12 +112,11 @@ class Batch {
     this.mesh.instanceMatrix.needsUpdate = true;
     const e = matrix.elements;
     const size = Math.sqrt(e[0] ** 2 + e[1] ** 2 + e[2] ** 2 + e[4] ** 2 + e[5] ** 2 + e[6] ** 2 + e[8] ** 2 + e[9] ** 2 + e[10] ** 2);
-    if (e[14] >= this.low && e[14] <= this.high && size <= this.widest) return;
-    this.low = Math.min(this.low, e[14]);
-    this.high = Math.max(this.high, e[14]);
+    this.spot.set(e[12], e[13], e[14]);
+    if (this.bounds.containsPoint(this.spot) && size <= this.widest) return;
     this.widest = Math.max(this.widest, size);
-    this.sphere.center.z = (this.low + this.high) / 2;
-    this.sphere.radius = Math.hypot(RADIUS, (this.high - this.low) / 2) + this.widest;
+    this.bounds.expandByPoint(this.spot).getBoundingSphere(this.sphere);
+    this.sphere.radius += this.widest;
   }
 
   /** Take a slot out; the last one takes its place. True when the batch is empty now. */
@@ -175,7 +171,7 @@ export class Batches {
       this.remove(slot);
       let batch = this.batches.get(key);
       if (!batch) {
-        batch = new Batch(key, this.scene, slot.form, this.material(slot.look), x * CELL, y * CELL);
+        batch = new Batch(key, this.scene, slot.form, this.material(slot.look));
         this.batches.set(key, batch);
       }
       batch.add(slot);
