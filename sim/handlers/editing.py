@@ -12,6 +12,7 @@ from protocol.wellknown import Permission
 from sim.handlers import ROOT, handles
 from sim.handlers.building import BUILD, chosen, clean_position, clean_scale, make_temporary, may
 from sim.handlers.replies import alert
+from sim.physics import materials
 from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Vector
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Material, Prim, conjugate, multiply, rotate
 from sim.world.shapes import clean_shape
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 EXTRA_PARAM_LIMIT = 256
 # Types of ObjectExtraParams: flexi, light, sculpt, light image, mesh, extended mesh, material, probe.
 EXTRA_PARAMS = (0x10, 0x20, 0x30, 0x40, 0x60, 0x70, 0x80, 0x90)
-# Friction and restitution of Second Life's materials: stone metal glass wood flesh plastic rubber light.
-MATERIALS = ((0.8, 0.4), (0.3, 0.4), (0.2, 0.7), (0.6, 0.5), (0.9, 0.3), (0.4, 0.7), (0.9, 0.9), (0.6, 0.5))
-PHYSICS_LIMITS = {"density": (1.0, 22587.0), "friction": (0.0, 255.0), "restitution": (0.0, 1.0), "gravity": (-1.0, 28.0)}
 
 
 # --- place and size
@@ -163,7 +161,8 @@ def object_extra_params(sim: Simulator, agent: Agent, message: Message) -> None:
 def object_material(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message, Permission.MODIFY):
         prim.material = min(block["Material"], 7)
-        prim.features.friction, prim.features.restitution = MATERIALS[prim.material]
+        made_of = materials.material(prim.material)
+        prim.features.friction, prim.features.restitution = made_of.friction, made_of.restitution
         sim.world.objects.mark(prim)
         sim.bodies.rebuild(prim.linkset_root)
 
@@ -191,14 +190,14 @@ def object_flag_update(sim: Simulator, agent: Agent, message: Message) -> None:
 
 def _features(block: dict[str, Any]) -> Material:
     def held(name: str, value: float) -> float:
-        low, high = PHYSICS_LIMITS[name]
+        low, high = materials.LIMITS[name]
         return min(max(value, low), high) if math.isfinite(value) else low
 
     return Material(
         density=held("density", block["Density"]),
         friction=held("friction", block["Friction"]),
         restitution=held("restitution", block["Restitution"]),
-        gravity=held("gravity", block["GravityMultiplier"]),
+        gravity=held("gravity_multiplier", block["GravityMultiplier"]),
         shape_type=min(block["PhysicsShapeType"], 2),
     )
 
