@@ -6,6 +6,9 @@ everything that is looked at once a step is in `BODY`. Shapes are shared between
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +23,29 @@ _OPTIONS: dict[str, Any] = {
 }  # fmt: skip
 # What Python calls, compiled once a machine together with the inner kernels it calls, which are kept nowhere else.
 _njit: Any = njit  # its stubs leave some of its options out
-kernel = _njit(cache=True, **_OPTIONS)
+
+
+def stamp_of(folder: Path) -> str:
+    """A digest of everything that is compiled into kernels: the modules beside this one, and the land's."""
+    digest = hashlib.sha256()
+    for path in (*sorted(folder.glob("*.py")), folder.parent / "world" / "terrain.py"):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+STAMP = stamp_of(Path(__file__).parent)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function that Python calls. Numba's cache would look at the date of its own file alone and go on with
+    old inner kernels after an update: it is told to look at what all files say."""
+    made = _njit(cache=True, **_OPTIONS)(function)
+    index = getattr(made._cache, "_cache_file", None)
+    if index is not None:
+        index._source_stamp = STAMP
+    return made
+
+
 inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
 
 # Kernels are compiled anew for every type they are called with, and a literal is a type of its own: constants that are
