@@ -14,25 +14,29 @@ import {
   type Scene,
   type WebGLProgramParametersWithUniforms,
 } from "three";
+import type { Form } from "./forms";
+import { FAR } from "./levels";
 import type { FaceLook } from "./look";
 import { BLANK, type Textures } from "./textures";
 
-/** One face of one prim, and its place in a batch once it is known where it stands. */
+/** Faces of one thing that look the same, and their place in a batch once it is known where it stands. */
 export interface Slot {
   owner: number;
   look: FaceLook;
+  faces: number[];
   form: BufferGeometry;
+  cell: number; // metres
   key: string; // of form and way of drawing
   batch: Batch | null;
   at: number;
 }
 
-const CELL = 128; // metres
+// What is near is drawn by cells, each of them only when it is in sight; what is far is a region's, to be few calls.
+const [NEAR_CELL, FAR_CELL] = [128, 256]; // metres
+// A region's middle, where most is built, is the middle of a cell.
+const cell = (metres: number, size: number) => Math.floor((metres - 128) / size + 0.5);
 
-/**
- * All faces in one cell of the world that share form, texture and way of drawing: one draw call, none if the cell is out
- * of sight.
- */
+/** All that shares form, texture and way of drawing in one cell of the world: one draw call, none if it is out of sight. */
 class Batch {
   mesh: InstancedMesh;
   slots: Slot[] = [];
@@ -156,17 +160,16 @@ export class Batches {
     return [...this.batches.values()].map((batch) => batch.mesh);
   }
 
-  /** A face to be drawn as soon as `move` says where. */
-  add(shapeKey: string, face: number, form: BufferGeometry, look: FaceLook, owner: number): Slot {
+  /** Faces of a form to be drawn as soon as `move` says where. */
+  add(form: Form, faces: number[], look: FaceLook, level: number, owner: number): Slot {
     const clear = look.color[3] < 0.99;
     const kind = `${look.texture}|${look.fullBright || look.glow > 0 ? "b" : "l"}${clear ? "t" : "o"}`;
-    return { owner, look, form, key: `${shapeKey}|${face}|${kind}`, batch: null, at: 0 };
+    const size = level > FAR ? NEAR_CELL : FAR_CELL;
+    return { owner, look, faces, form: form.piece(faces), cell: size, key: `${form.key}|${faces}|${kind}`, batch: null, at: 0 };
   }
 
   move(slot: Slot, matrix: Matrix4): void {
-    // A region's middle, where most is built, is the middle of a cell too.
-    const [x, y] = [Math.floor(matrix.elements[12] / CELL + 0.5), Math.floor(matrix.elements[13] / CELL + 0.5)];
-    const key = `${slot.key}|${x}|${y}`;
+    const key = `${slot.key}|${cell(matrix.elements[12], slot.cell)}|${cell(matrix.elements[13], slot.cell)}`;
     if (slot.batch?.key !== key) {
       this.remove(slot);
       let batch = this.batches.get(key);

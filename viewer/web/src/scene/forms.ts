@@ -1,17 +1,41 @@
 import { BufferAttribute, BufferGeometry } from "three";
+import { mergeGeometries } from "three/examples/jsm/utils/BufferGeometryUtils.js";
 import type { ObjectRecord } from "../net/frames";
+import { SEGMENTS } from "./levels";
 import { plantFaces } from "./plants";
 import { sculptFace, type Picture } from "./sculpt";
-import { tessellate, type Face } from "./tessellate";
+import { isRound, tessellate, type Face } from "./tessellate";
 import { fetchAgain } from "./textures";
 
 const PRIM = 9;
 const MESH = 5; // of the kinds of a sculpt; the others are kinds of stitching
 const AT_ONCE = 4;
 
-/** What things are made of: the faces of prims, sculpts, meshes and plants, each made once. */
+type Faces = (BufferGeometry | null)[]; // null: one without triangles
+
+/** What things are made of, at one level of detail. */
+export class Form {
+  private pieces = new Map<string, BufferGeometry>();
+
+  constructor(
+    readonly key: string,
+    readonly faces: Faces,
+  ) {}
+
+  /** Some of its faces (that have triangles) as one geometry. */
+  piece(faces: number[]): BufferGeometry {
+    if (faces.length === 1) return this.faces[faces[0]]!;
+    const key = faces.join();
+    let piece = this.pieces.get(key);
+    if (!piece) this.pieces.set(key, (piece = mergeGeometries(faces.map((face) => this.faces[face]!))));
+    return piece;
+  }
+}
+
+/** The forms of prims, sculpts, meshes and plants, each made once for each level. */
 export class Forms {
-  private known = new Map<string, (BufferGeometry | null)[]>();
+  private known = new Map<string, Form>();
+  private makers = new Map<string, (segments: number) => Faces>();
   private asked = new Map<string, (() => void)[]>();
   private waiting: (() => Promise<void>)[] = [];
   private running = 0;
@@ -21,27 +45,38 @@ export class Forms {
     return this.waiting.length + this.running;
   }
 
-  /** The faces of a thing (null: one without triangles), or null until they came; then `ready` is called. */
-  of(record: ObjectRecord, ready: () => void): (BufferGeometry | null)[] | null {
-    const key = record.shapeKey;
+  /** Whether a thing's form differs by level. */
+  isRound(record: ObjectRecord): boolean {
+    if (record.pcode !== PRIM) return false;
+    return record.form ? !isMesh(record) : isRound(record.shape);
+  }
+
+  /** The form of a thing at a level, or null until it came; then `ready` is called. */
+  of(record: ObjectRecord, level: number, ready: () => void): Form | null {
+    const key = `${record.shapeKey}|${level}`;
     const found = this.known.get(key);
     if (found) return found;
-    if (record.pcode !== PRIM) return this.keep(key, plantFaces(record.pcode, record.species).map(smooth));
-    if (!record.form) return this.keep(key, tessellate(record.shape).map(smooth));
-    const others = this.asked.get(key);
+    const make = this.maker(record);
+    if (make) {
+      const form = new Form(key, make(SEGMENTS[level]));
+      this.known.set(key, form);
+      return form;
+    }
+    const others = this.asked.get(record.shapeKey);
     if (others) {
       others.push(ready);
       return null;
     }
-    this.asked.set(key, [ready]);
+    this.asked.set(record.shapeKey, [ready]);
     this.waiting.push(() => this.fetch(record));
     this.next();
     return null;
   }
 
-  private keep(key: string, faces: (BufferGeometry | null)[]): (BufferGeometry | null)[] {
-    this.known.set(key, faces);
-    return faces;
+  private maker(record: ObjectRecord): ((segments: number) => Faces) | undefined {
+    if (record.pcode !== PRIM) return () => plantFaces(record.pcode, record.species).map(smooth);
+    if (!record.form) return (segments) => tessellate(record.shape, segments).map(smooth);
+    return this.makers.get(record.shapeKey);
   }
 
   private next(): void {
@@ -56,21 +91,28 @@ export class Forms {
 
   private async fetch(record: ObjectRecord): Promise<void> {
     const { id, kind } = record.form!;
-    const isMesh = (kind & 7) === MESH;
-    const reply = await fetchAgain(`form/${id}/${isMesh ? "mesh" : "sculpt"}`);
-    let faces: (BufferGeometry | null)[] = [];
+    const reply = await fetchAgain(`form/${id}/${isMesh(record) ? "mesh" : "sculpt"}`);
+    let make: (segments: number) => Faces = () => [];
     if (reply?.ok) {
       const data = await reply.arrayBuffer();
-      faces = isMesh ? meshFaces(data) : [smooth(sculptFace(picture(data), kind))];
-    } else if (!isMesh) {
-      faces = tessellate(record.shape).map(smooth); // the prim it would be without its map
+      if (isMesh(record)) {
+        const faces = meshFaces(data);
+        make = () => faces;
+      } else {
+        const map = picture(data);
+        make = (segments) => [smooth(sculptFace(map, kind, Math.ceil((segments * 4) / 3)))];
+      }
+    } else if (!isMesh(record)) {
+      make = (segments) => tessellate(record.shape, segments).map(smooth); // the prim it would be without its map
     }
-    this.keep(record.shapeKey, faces);
+    this.makers.set(record.shapeKey, make);
     const others = this.asked.get(record.shapeKey) ?? [];
     this.asked.delete(record.shapeKey);
     for (const ready of others) ready();
   }
 }
+
+const isMesh = (record: ObjectRecord) => (record.form!.kind & 7) === MESH;
 
 function picture(data: ArrayBuffer): Picture {
   const view = new DataView(data);
@@ -78,9 +120,9 @@ function picture(data: ArrayBuffer): Picture {
 }
 
 /** Reads what viewer/gateway/forms.py draws. */
-function meshFaces(data: ArrayBuffer): (BufferGeometry | null)[] {
+function meshFaces(data: ArrayBuffer): Faces {
   const view = new DataView(data);
-  const faces: (BufferGeometry | null)[] = [];
+  const faces: Faces = [];
   let at = 4;
   for (let n = view.getUint32(0, true); n > 0; n--) {
     const [corners, triangles] = [view.getUint32(at, true), view.getUint32(at + 4, true)];

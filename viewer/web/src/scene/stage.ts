@@ -38,6 +38,11 @@ export class Stage {
     this.camera.updateProjectionMatrix();
   }
 
+  /** Pixels that a thing is large for each metre of its size, at a metre's distance. */
+  get pixels(): number {
+    return this.canvas.height / (2 * Math.tan((this.camera.fov * Math.PI) / 360));
+  }
+
   /** Draw; fewer pixels when frames have been slow for a while. */
   draw(dt: number): void {
     this.renderer.render(this.scene, this.camera);

@@ -9,20 +9,29 @@ export interface Face {
 
 type Point = { x: number; y: number; u: number };
 const LINE = 0x10;
-const CIRCLE_STEPS = 24;
+const HOLES: Record<number, number> = { 0x10: 0, 0x20: 1, 0x30: 3 }; // their curve; any other is the profile's own
+
+const isLine = (shape: Shape) => (shape.path & 0xf0) === LINE || (shape.path & 0xf0) === 0x80;
+const isCurved = (kind: number) => kind === 0 || kind >= 5;
+
+/** Whether anything of a prim is round (or twisted), so that it gets smoother with more segments. */
+export function isRound(shape: Shape): boolean {
+  const round = isCurved(shape.profile & 15) || (shape.hollow > 0 && HOLES[shape.profile & 0xf0] === 0);
+  return round || !isLine(shape) || shape.twist !== shape.twistBegin;
+}
 
 /**
  * A prim's faces in the protocol's order: top, sides, hollow, bottom, then the two cut ends. A prim is a profile (a
- * square, a circle, ...) swept along a path (a line, a circle). Numbers out of range are held to it: what is drawn is
- * never more than some thousand triangles.
+ * square, a circle, ...) swept along a path (a line, a circle); `segments` is how many make a circle, at least 4. Numbers
+ * out of range are held to it: what is drawn is never more than some thousand triangles.
  */
-export function tessellate(shape: Shape): Face[] {
-  const line = (shape.path & 0xf0) === LINE || (shape.path & 0xf0) === 0x80;
-  const outer = profile(shape);
+export function tessellate(shape: Shape, segments: number): Face[] {
+  const line = isLine(shape);
+  const outer = profile(shape, segments);
   const closed = shape.profileBegin <= 0 && shape.profileEnd >= 1;
   const hollow = Math.min(Math.max(shape.hollow, 0), 0.99);
-  const inner = hollow > 0 ? hole(shape, outer, hollow) : null;
-  const rings = path(shape, line);
+  const inner = hollow > 0 ? hole(shape, outer, hollow, segments) : null;
+  const rings = path(shape, line, segments);
   const faces: Face[] = [];
   const half = (shape.profile & 15) === 5;
   const pathOpen = line || shape.pathBegin > 0 || shape.pathEnd < 1 || shape.skew !== 0 || shape.radiusOffset !== 0 || shape.taperX !== 0 || shape.taperY !== 0 || shape.twist !== shape.twistBegin || shape.revolutions > 1;
@@ -41,7 +50,7 @@ export function tessellate(shape: Shape): Face[] {
 }
 
 /** Corners of the profile's curve, counter-clockwise, with the share of the way around at which each lies. */
-function curve(kind: number): Point[] {
+function curve(kind: number, segments: number): Point[] {
   const ring = (n: number, turn: number, from = 0, radius = 0.5) =>
     Array.from({ length: n + 1 }, (_, i) => {
       const a = from + (turn * i) / n;
@@ -61,16 +70,16 @@ function curve(kind: number): Point[] {
     case 4:
       return ring(3, Math.PI * 2);
     case 5:
-      return ring(CIRCLE_STEPS / 2, Math.PI);
+      return ring(segments / 2, Math.PI);
     default:
-      return ring(CIRCLE_STEPS, Math.PI * 2);
+      return ring(segments, Math.PI * 2);
   }
 }
 
 /** The cut profile as sides: a flat-sided curve gives one a side, a round one gives one. */
-function profile(shape: Shape): Point[][] {
+function profile(shape: Shape, segments: number): Point[][] {
   const kind = shape.profile & 15;
-  const all = curve(kind);
+  const all = curve(kind, segments);
   const begin = Math.min(Math.max(shape.profileBegin, 0), 0.98);
   const end = Math.max(Math.min(shape.profileEnd, 1), begin + 0.02);
   const kept: Point[] = [];
@@ -95,14 +104,13 @@ function profile(shape: Shape): Point[][] {
 }
 
 /** The hollow's outline, running the other way round. */
-function hole(shape: Shape, outer: Point[][], hollow: number): Point[] {
-  const kinds: Record<number, number> = { 0x10: 0, 0x20: 1, 0x30: 3 };
-  const kind = kinds[shape.profile & 0xf0];
+function hole(shape: Shape, outer: Point[][], hollow: number, segments: number): Point[] {
+  const kind = HOLES[shape.profile & 0xf0];
   const own = shape.profile & 15;
   // A square hole in something round reaches its corners no farther than the rim.
   const fit = kind === 1 && own !== 1 ? Math.SQRT1_2 : kind === 0 && own > 1 && own < 5 ? 0.5 : 1;
   const half = own === 5;
-  const sides = kind === undefined || half ? outer : profile({ ...shape, profile: kind });
+  const sides = kind === undefined || half ? outer : profile({ ...shape, profile: kind }, segments);
   const points = sides.flatMap((side, n) => (n ? side.slice(1) : side));
   return points
     .map((p) => ({ x: p.x * hollow * fit, y: p.y * hollow * fit, u: 0 }))
@@ -116,14 +124,14 @@ interface Ring {
 }
 
 /** Where the profile goes: a function of the profile's points for each step of the path. */
-function path(shape: Shape, line: boolean): Ring[] {
+function path(shape: Shape, line: boolean, segments: number): Ring[] {
   const begin = Math.min(Math.max(shape.pathBegin, 0), 0.98);
   const end = Math.max(Math.min(shape.pathEnd, 1), begin + 0.02);
   const twists = Math.abs(shape.twist - shape.twistBegin);
   const mix = (a: number, b: number, t: number) => a + (b - a) * t;
   const rings: Ring[] = [];
   if (line) {
-    const steps = Math.max(1, Math.ceil(twists * 16));
+    const steps = Math.max(1, Math.ceil((twists * segments * 2) / 3));
     for (let i = 0; i <= steps; i++) {
       const t = mix(begin, end, i / steps);
       const angle = mix(shape.twistBegin, shape.twist, t) * Math.PI;
@@ -141,7 +149,7 @@ function path(shape: Shape, line: boolean): Ring[] {
     return rings;
   }
   const turns = Math.min(Math.max(shape.revolutions, 1), 4);
-  const steps = Math.ceil(CIRCLE_STEPS * turns * Math.max(0.1, end - begin) * (1 + twists * 0.5));
+  const steps = Math.ceil(segments * turns * Math.max(0.1, end - begin) * (1 + twists * 0.5));
   const holeX = Math.min(Math.max(shape.scaleX, 0.01), 1);
   const holeY = Math.min(Math.max(shape.scaleY, 0.01), 1);
   const sphere = (shape.profile & 15) === 5;

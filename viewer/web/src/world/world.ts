@@ -4,6 +4,7 @@ import type { Told } from "../net/socket";
 import { Figure } from "../scene/avatars";
 import { Batches, type Slot } from "../scene/batches";
 import { Forms } from "../scene/forms";
+import { chooseLevel, UNSEEN } from "../scene/levels";
 import { looks, PLAIN, type FaceLook } from "../scene/look";
 import { moved, textureMotion, type TextureMotion } from "../scene/moving";
 import { plantColors } from "../scene/plants";
@@ -15,6 +16,7 @@ import { Motion } from "./motion";
 
 const key = (at: [number, number]) => `${at[0]},${at[1]}`;
 const PRIM = 9;
+const REFINED = 400; // things a frame whose level of detail is chosen again
 
 /** A region in view: its land, and the corner that everything in it counts from. */
 export interface Region {
@@ -38,6 +40,7 @@ export interface Thing {
   frame: Matrix4; // where it is and how it is turned, in its region
   // a prim
   record?: ObjectRecord;
+  level?: number; // of detail; none chosen yet: it has no faces either
   slots?: Slot[];
   texture?: { motion: TextureMotion; since: number; slots: Slot[] };
   words?: Sprite | null;
@@ -64,6 +67,7 @@ export class World {
   hidden = false;
   private origin: [number, number] | null = null;
   private textured = new Set<Thing>();
+  private round = this.things.values();
   private early = new Map<number, MotionRecord>();
   private animations = new Map<string, Set<string>>();
   private batches: Batches;
@@ -188,7 +192,7 @@ export class World {
     const thing = this.thing(record.n, key([record.west, record.south]));
     this.undress(thing);
     thing.record = record;
-    this.dress(thing, record);
+    thing.moving = true; // dressed as it is placed
     if (record.text.trim()) {
       const [r, g, b, a] = record.textColor;
       thing.words = tag(record.text, `rgba(${r}, ${g}, ${b}, ${a / 255})`, false);
@@ -196,32 +200,46 @@ export class World {
     }
   }
 
-  /** Give a thing its faces, now or when its form has come. */
-  private dress(thing: Thing, record: ObjectRecord): void {
-    const forms = this.forms.of(record, () => {
-      if (thing.record === record && this.things.get(record.n) === thing) this.dress(thing, record);
+  /** Give a thing the faces of its level, now or when its form has come; those that look the same are one piece. */
+  private dress(thing: Thing, record: ObjectRecord, level: number): void {
+    thing.level = level;
+    for (const slot of thing.slots ?? []) this.batches.remove(slot);
+    thing.slots = undefined;
+    if (thing.texture) thing.texture.slots = [];
+    if (level === UNSEEN) {
+      thing.slots = [];
+      return;
+    }
+    const form = this.forms.of(record, level, () => {
+      if (thing.record !== record || this.things.get(record.n) !== thing) return;
+      thing.level = undefined;
+      thing.moving = true;
     });
-    if (!forms) return;
+    if (!form) return;
     const look = record.pcode === PRIM ? looks(record.look) : plantLook(record.pcode, record.species);
-    thing.moving = true;
-    thing.slots = [];
     const motion = record.moving ? textureMotion(record.moving) : null;
-    const touched: Slot[] = [];
-    forms.forEach((form, face) => {
+    const pieces = new Map<string, { skin: FaceLook; moves: boolean; faces: number[] }>();
+    form.faces.forEach((made, face) => {
       const skin = look(face);
-      if (!form || skin.color[3] < 0.01 || skin.texture === TRANSPARENT) return;
-      const slot = this.batches.add(record.shapeKey, face, form, skin, record.n);
-      thing.slots!.push(slot);
-      if (motion && (motion.face < 0 || motion.face === face)) touched.push(slot);
+      if (!made || skin.color[3] < 0.01 || skin.texture === TRANSPARENT) return;
+      const moves = !!motion && (motion.face < 0 || motion.face === face);
+      const kind = JSON.stringify([moves, skin]);
+      const piece = pieces.get(kind) ?? { skin, moves, faces: [] };
+      piece.faces.push(face);
+      pieces.set(kind, piece);
     });
-    thing.texture = motion && touched.length ? { motion, since: performance.now() / 1000, slots: touched } : undefined;
-    if (thing.texture) this.textured.add(thing);
+    const found = [...pieces.values()];
+    const slots = (thing.slots = found.map(({ skin, faces }) => this.batches.add(form, faces, skin, level, record.n)));
+    if (!motion) return;
+    const since = thing.texture?.since ?? performance.now() / 1000;
+    thing.texture = { motion, since, slots: slots.filter((_, n) => found[n].moves) };
+    this.textured.add(thing);
   }
 
   private undress(thing: Thing): void {
     this.textured.delete(thing);
     for (const slot of thing.slots ?? []) this.batches.remove(slot);
-    thing.slots = undefined;
+    thing.slots = thing.texture = thing.level = undefined;
     drop(thing.words ?? null);
     thing.words = null;
   }
@@ -289,6 +307,7 @@ export class World {
       const words = thing.words ?? thing.figure?.label;
       if (words) fit(words, this.stage.camera.position);
     }
+    this.refine();
     for (const { texture } of this.textured) {
       for (const slot of texture!.slots) slot.batch?.touch(slot, moved(slot.look, texture!.motion, shown - texture!.since));
     }
@@ -303,21 +322,52 @@ export class World {
     if (parent) thing.frame.premultiply(parent.frame);
     const region = this.regions.get(thing.region);
     if (!region) return;
-    const [dx, dy] = [region.group.position.x, region.group.position.y];
-    if (thing.record) {
-      this.place.copy(thing.frame);
-      this.place.elements[12] += dx;
-      this.place.elements[13] += dy;
-      if (thing.words) thing.words.position.set(this.place.elements[12], this.place.elements[13], this.place.elements[14] + thing.record.scale[2] / 2 + 0.15);
-      this.place.multiply(this.scale.makeScale(...thing.record.scale));
-      for (const slot of thing.slots ?? []) this.batches.move(slot, this.place);
-    }
+    if (thing.record) this.put(thing, thing.record, region, this.level(thing, thing.record, region, thing.level));
     // Links hang on their root; the depth is bounded whatever was sent.
     if (depth < 4) {
       for (const n of thing.children) {
         const child = this.things.get(n);
         if (child) this.stepThing(child, now, dt, depth + 1);
       }
+    }
+  }
+
+  /** Show a prim where it is, at a level of detail. */
+  private put(thing: Thing, record: ObjectRecord, region: Region, level: number): void {
+    if (level !== thing.level) this.dress(thing, record, level);
+    this.place.copy(thing.frame);
+    this.place.elements[12] += region.group.position.x;
+    this.place.elements[13] += region.group.position.y;
+    if (thing.words) {
+      thing.words.position.setFromMatrixPosition(this.place);
+      thing.words.position.z += record.scale[2] / 2 + 0.15;
+    }
+    this.place.multiply(this.scale.makeScale(...record.scale));
+    for (const slot of thing.slots ?? []) this.batches.move(slot, this.place);
+  }
+
+  /** The level of detail for how large a prim looks; `before`: the one it has, if it may keep it. */
+  private level(thing: Thing, record: ObjectRecord, region: Region, before: number | undefined): number {
+    this.spot.setFromMatrixPosition(thing.frame).add(region.group.position);
+    const distance = Math.max(this.spot.distanceTo(this.stage.camera.position), 0.01);
+    const pixels = (Math.max(...record.scale) / distance) * this.stage.pixels;
+    return chooseLevel(pixels, this.forms.isRound(record), before);
+  }
+
+  /** Choose levels again: of some things each frame, or of all, whatever they had, for pictures that compare. */
+  private refine(): void {
+    const { steady } = this.stage;
+    if (steady) this.round = this.things.values();
+    for (let n = steady ? this.things.size : REFINED; n > 0; n--) {
+      const { value: thing, done } = this.round.next();
+      if (done) {
+        this.round = this.things.values();
+        return;
+      }
+      const region = this.regions.get(thing.region);
+      if (!thing.record || thing.level === undefined || !region) continue;
+      const level = this.level(thing, thing.record, region, steady ? undefined : thing.level);
+      if (level !== thing.level) this.put(thing, thing.record, region, level);
     }
   }
 

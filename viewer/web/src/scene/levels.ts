@@ -1,0 +1,33 @@
+/**
+ * How finely things are drawn: by how large they look, in pixels across. What is round has a polygon's corners for its
+ * circle; a level serves as long as that polygon is less than a pixel off the circle.
+ */
+
+/** Segments of a circle, from the coarsest level to the finest. */
+export const SEGMENTS = [4, 6, 12, 24];
+export const FINEST = SEGMENTS.length - 1;
+/** Up to this level things are far: so small that leaving out those behind the camera saves less than draw calls cost. */
+export const FAR = 1;
+/** The level of what is too small to be seen. */
+export const UNSEEN = -1;
+
+const LEAST = 1.5; // pixels
+const ENDS = SEGMENTS.slice(0, FINEST).map((n) => 2 / (1 - Math.cos(Math.PI / n))); // 7, 15 and 59 pixels
+const STAY = 1.2;
+
+function level(pixels: number): number {
+  if (pixels < LEAST) return UNSEEN;
+  const found = ENDS.findIndex((end) => pixels < end);
+  return found < 0 ? FINEST : found;
+}
+
+/**
+ * The level of a thing that is `pixels` large. One that had a level `before` keeps it until another is better by a
+ * margin, lest it flicker between two. What has no `round` parts is only near, far or unseen.
+ */
+export function chooseLevel(pixels: number, round: boolean, before?: number): number {
+  let found = level(pixels);
+  if (before !== undefined) found = Math.min(Math.max(before, level(pixels / STAY)), level(pixels * STAY));
+  if (round || found === UNSEEN) return found;
+  return found > FAR ? FINEST : FAR;
+}
