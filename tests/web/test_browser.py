@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -138,13 +139,10 @@ def test_prims_of_every_form_are_drawn(visitor: Open) -> None:
     assert seen == {(0.5, 0.5, x, y) for x in (-0.25, 0.25) for y in (-0.25, 0.25)}
     # From farther away the sphere has fewer triangles, but not the box; from very far they are too small to be seen.
     levels = "[100000, 100004].map((n) => mainland.world.things.get(n).slots.map((slot) => slot.form.index.count / 3))"
-    ada.until(lambda: ada.see(levels) == [[12], [576]], "the finest")
-    ada.see("mainland.view([128, 128, 90], [128, 129, 30])")
-    ada.until(lambda: ada.see(levels) == [[12], [36]], "fewer triangles")
-    ada.see("mainland.view([128, 128, 600], [128, 129, 30])")
-    ada.until(lambda: ada.see(levels) == [[], []], "nothing to be drawn")
-    ada.see("mainland.view(null)")
-    ada.until(lambda: ada.see(levels) == [[12], [576]], "the finest again")
+    above = "(({x, y, z}) => mainland.view([x, y, z + %d], [x, y + 1, z]))(mainland.world.things.get(100004).motion.position)"
+    for height, triangles in ((2, [[16], [576]]), (45, [[16], [36]]), (600, [[], []]), (2, [[16], [576]])):
+        ada.see(above % height)
+        ada.until(partial(lambda wanted: ada.see(levels) == wanted, triangles), f"the level at {height} m")
 
 
 MOVE = """() => {

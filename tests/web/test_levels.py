@@ -96,6 +96,6 @@ def test_round_forms_have_fewer_triangles_far_away(page: Any) -> None:
         assert form["round"] == (len(set(triangles)) > 1), name
         if form["round"]:
             assert triangles == sorted(set(triangles)), name
-    assert page["forms"]["box"]["triangles"] == [12] * 4
+    assert page["forms"]["box"]["triangles"] == [16] * 4
     assert page["forms"]["torus"]["triangles"] == [32, 72, 288, 1152]
     assert page["forms"]["sphere"]["triangles"] == [16, 36, 144, 576]
