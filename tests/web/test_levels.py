@@ -69,7 +69,7 @@ def test_what_looks_larger_is_drawn_finer(page: Any) -> None:
     for size, round_one, flat in zip(SIZES, page["round"], page["flat"], strict=True):
         assert (size < 1.5) == (round_one == page["UNSEEN"]) == (flat == page["UNSEEN"])
         assert (round_one > page["FAR"]) == (flat > page["FAR"])  # whatever its form, it is near or far
-        assert round_one == page["FINEST"] or size < 60
+        assert round_one == page["FINEST"] or size < 30
 
 
 @pytest.mark.parametrize("which", ["kept", "keptFlat"])

@@ -1,6 +1,6 @@
 /**
  * How finely things are drawn: by how large they look, in pixels across. What is round has a polygon's corners for its
- * circle; a level serves as long as that polygon is less than a pixel off the circle.
+ * circle; a level serves as long as that polygon is less than half a pixel off the circle.
  */
 
 /** Segments of a circle, from the coarsest level to the finest. */
@@ -12,7 +12,7 @@ export const FAR = 1;
 export const UNSEEN = -1;
 
 const LEAST = 1.5; // pixels
-const ENDS = SEGMENTS.slice(0, FINEST).map((n) => 2 / (1 - Math.cos(Math.PI / n))); // 7, 15 and 59 pixels
+const ENDS = SEGMENTS.slice(0, FINEST).map((n) => 1 / (1 - Math.cos(Math.PI / n))); // 3.4, 7.5 and 29 pixels
 const STAY = 1.2;
 
 function level(pixels: number): number {
