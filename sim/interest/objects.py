@@ -7,6 +7,9 @@ its root. Movement is another matter: terse updates go to all who know the objec
 
 A viewer with a filled cache is first told ids and checksums (ObjectUpdateCached), a few packets a frame; it asks for what
 it does not hold. Blocks are encoded once for the owner and once for everybody else, and kept until the object changes.
+
+They are sent as plain ObjectUpdates, zero coded: those of ObjectUpdateCompressed are a sixth shorter, but a client library in
+wide use misreads their shapes, and linking must be told plainly in any case. `protocol/compressed.py` has that form.
 Packets are filled by what the blocks take on the line, zero coded, which is a quarter or a third of what they are.
 """
 
