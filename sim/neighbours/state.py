@@ -100,7 +100,7 @@ def parse_state(body: Any) -> dict[str, Any]:
     try:
         state["animations"] = [UUID(str(animation)) for animation in state.get("animations", [])]
         state["wearables"] = [(UUID(item), UUID(asset), int(kind)) for item, asset, kind in state.get("wearables", [])]
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ProtocolError(f"animations and wearables must be lists of uuids: {error}") from error
     look = state.get("appearance")
     if isinstance(look, dict) and "size" in look:

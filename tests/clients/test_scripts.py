@@ -162,6 +162,11 @@ def test_both_libraries_sit_on_a_box_and_see_each_other_there(
     hippo = visit.hippo(place, (128.0, 140.0))
     node = visit.node(place, (128.0, 142.0))
     prim = put_script(workshop, hippo.agent_id, "", (130.0, 141.0))
+
+    async def heights(sim: Simulator) -> list[float]:
+        return [sim.world.position(agent)[2] - sim.world.terrain.height(130.0, 141.0) for agent in sim.world.roots()]
+
+    until(lambda: max(workshop.do(heights)) < 4.0, "both have come down from where they arrived, within reach")
     marks = {hippo: hippo.mark(), node: node.mark()}
     for sitter, offset in ((hippo, [0.0, -0.4, 0.5]), (node, "vector:0,0.4,0.5")):
         target = {"TargetID": f"uuid:{prim.full_id}", "Offset": offset}

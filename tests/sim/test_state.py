@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
@@ -72,6 +72,7 @@ FIELDS = sorted([*good(), "controls", "children", "appearance", "wearables", "an
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))
+@example({"wearables": [[[], None, None]]})
 def test_no_json_breaks_it(changes: dict[str, Any]) -> None:
     try:
         parse_state({**good(), **changes})

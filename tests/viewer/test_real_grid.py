@@ -244,6 +244,7 @@ async def test_rides_a_box_to_and_fro_over_the_border(grid: Grid, loss: float) -
             await me.sit_on(box.id, timeout=30)
             for lap in range(4):
                 there = grid.east if lap % 2 == 0 else grid.west
+                await eventually(lambda: me.find(box.id) is not None, 20, "the box's update")
                 moved = me.find(box.id)
                 assert moved is not None
                 me.drag(moved, (258.0 if lap % 2 == 0 else -2.0, 80.0, height))

@@ -76,12 +76,13 @@ class Friend:
         """Make an object and wait until its region shows it. ``shape``: wire values that differ from a box's."""
 
         async def build(me: Client) -> Entity:
-            known = set(me.root.entities)
+            root = me.root
+            known = set(root.entities)
             block = {
                 **BOX, **shape, "PCode": pcode, "Material": 3, "AddFlags": 2, "BypassRaycast": 1, "RayStart": spot,
                 "RayEnd": spot, "Scale": scale, "Rotation": (0.0, 0.0, 0.0, 1.0),
             }  # fmt: skip
-            seen = me.expect("object-seen", lambda thing: thing.local_id not in known)
+            seen = me.expect("object-seen", lambda thing: thing.local_id not in known and root.entities.get(thing.local_id) is thing)
             me.send(Message("ObjectAdd", AgentData={**me.agent_block, "GroupID": me.agent_id}, ObjectData=block))
             made: Entity = await asyncio.wait_for(seen, 20)
             return made
