@@ -55,6 +55,17 @@ def address_of(key: int) -> tuple[str, int]:
     return str(ipaddress.IPv4Address(key >> 16)), key & 0xFFFF
 
 
+@njit(cache=True, nogil=True, inline="always")
+def put_header(buffer, at, flags, sequence):  # pragma: no cover - compiled
+    """The six bytes every packet begins with: flags, sequence U32 BE, no extra header."""
+    buffer[at] = flags
+    buffer[at + 1] = (sequence >> np.uint32(24)) & np.uint32(255)
+    buffer[at + 2] = (sequence >> np.uint32(16)) & np.uint32(255)
+    buffer[at + 3] = (sequence >> np.uint32(8)) & np.uint32(255)
+    buffer[at + 4] = sequence & np.uint32(255)
+    buffer[at + 5] = 0
+
+
 @njit(cache=True, nogil=True)
 def _receive(fd, buffer, names, headers, vectors, keys, lengths):  # pragma: no cover - compiled
     """Fill the slots; returns how many. A datagram over SLOT bytes gets length -1."""

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from protocol.message import Message, encode
-from sim.circuits.datagrams import MTU, Outgoing
+from sim.circuits.datagrams import MTU, Outgoing, put_header
 from sim.handlers.avatar import playing_animations
 from sim.interest.packing import NEEDS, Rings
 from sim.world.agent import Agent
@@ -62,12 +62,7 @@ def _pack(
                     continue
                 sequences[slot] = (sequences[slot] + np.uint32(1)) & np.uint32(0xFFFFFF)
                 sequence = sequences[slot]
-                buffer[used] = 0
-                buffer[used + 1] = (sequence >> np.uint32(24)) & np.uint32(255)
-                buffer[used + 2] = (sequence >> np.uint32(16)) & np.uint32(255)
-                buffer[used + 3] = (sequence >> np.uint32(8)) & np.uint32(255)
-                buffer[used + 4] = sequence & np.uint32(255)
-                buffer[used + 5] = 0
+                put_header(buffer, used, 0, sequence)
                 for b in range(length):
                     buffer[used + 6 + b] = bodies[r, b]
                 offsets[count] = used

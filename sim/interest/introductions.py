@@ -26,7 +26,7 @@ from numba import njit
 from protocol import objects, packet
 from protocol.message import Message, encode
 from protocol.packet import zero_encode_into
-from sim.circuits.datagrams import MTU, Outgoing
+from sim.circuits.datagrams import MTU, Outgoing, put_header
 from sim.circuits.flights import ROWS, WINDOW, Flights
 from sim.clock import STEP
 from sim.interest.animations import CHANGED
@@ -55,9 +55,9 @@ _RELIABLE, _ZEROCODED = packet.RELIABLE, packet.ZEROCODED
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _put_floats(target, at, values, count):  # pragma: no cover - compiled
-    for k in range(count):
-        word = np.float32(values[k]).view(np.uint32)
+def _put_vector(target, at, values, sign):  # pragma: no cover - compiled
+    for k in range(3):
+        word = np.float32(values[k] * sign).view(np.uint32)
         target[at + 4 * k] = word & np.uint32(255)
         target[at + 4 * k + 1] = (word >> np.uint32(8)) & np.uint32(255)
         target[at + 4 * k + 2] = (word >> np.uint32(16)) & np.uint32(255)
@@ -72,15 +72,13 @@ def _copy_block(plain, at, block, length, row):  # pragma: no cover - compiled
     if row.sitting == ON_OBJECT:
         return
     moment = at + _OBJECT_DATA + _PLANE
-    _put_floats(plain, moment, row.position, 3)
-    _put_floats(plain, moment + 12, row.velocity, 3)
-    _put_floats(plain, moment + 24, row.acceleration, 3)
-    sign = np.float32(-1.0) if row.rotation[3] < 0 else np.float32(1.0)  # w is not sent, and is taken as positive
-    for k in range(3):
-        word = np.float32(row.rotation[k] * sign).view(np.uint32)
-        for b in range(4):
-            plain[moment + 36 + 4 * k + b] = (word >> np.uint32(8 * b)) & np.uint32(255)
-    _put_floats(plain, moment + 48, row.angular_velocity, 3)
+    plus = np.float32(1.0)
+    _put_vector(plain, moment, row.position, plus)
+    _put_vector(plain, moment + 12, row.velocity, plus)
+    _put_vector(plain, moment + 24, row.acceleration, plus)
+    # w is not sent, and is taken as positive
+    _put_vector(plain, moment + 36, row.rotation, -plus if row.rotation[3] < 0 else plus)
+    _put_vector(plain, moment + 48, row.angular_velocity, plus)
 
 
 @njit(cache=True, nogil=True)
@@ -96,12 +94,7 @@ def _post(body, length, zerocode, sequence, buffer, used):  # pragma: no cover -
         coded = length
         for b in range(length):
             buffer[start + b] = body[b]
-    buffer[used] = flags
-    buffer[used + 1] = (sequence >> np.uint32(24)) & np.uint32(255)
-    buffer[used + 2] = (sequence >> np.uint32(16)) & np.uint32(255)
-    buffer[used + 3] = (sequence >> np.uint32(8)) & np.uint32(255)
-    buffer[used + 4] = sequence & np.uint32(255)
-    buffer[used + 5] = 0
+    put_header(buffer, used, flags, sequence)
     return coded + 6
 
 

@@ -14,19 +14,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sim.circuits.datagrams import MTU, Outgoing
+from sim.circuits.datagrams import MTU, Outgoing, put_header
 
 _HEADER = 18
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _open_packet(buffer, start, sequence, handle, dilation):  # pragma: no cover - compiled
-    buffer[start] = 0
-    buffer[start + 1] = (sequence >> np.uint32(24)) & np.uint32(255)
-    buffer[start + 2] = (sequence >> np.uint32(16)) & np.uint32(255)
-    buffer[start + 3] = (sequence >> np.uint32(8)) & np.uint32(255)
-    buffer[start + 4] = sequence & np.uint32(255)
-    buffer[start + 5] = 0
+    put_header(buffer, start, 0, sequence)
     buffer[start + 6] = 15
     for b in range(8):
         buffer[start + 7 + b] = (handle >> np.uint64(8 * b)) & np.uint64(255)
