@@ -245,6 +245,20 @@ def bot(
 
     With --login the accounts must be there already, all with the same --password.
     """
+    from grid import bots
+
+    login, password = _walkers(data, login, password, count)
+    report = bots.walk(login, count, seconds, password, over_borders)
+    if report is not None and as_json:
+        _print_json(report)
+    elif report is not None:
+        seen = report["move_to_seen_ms"]["p50"]
+        print(f"{report['walks']} walks, {report['chats_heard']} lines of chat heard, sessions lost: ", end="")
+        print(f"{report['lost_sessions']}; a step is seen by others after {seen or '-'} ms (median)")
+
+
+def _walkers(data: Path, login: str | None, password: str | None, count: int) -> tuple[str, str]:
+    """Where the bots log in, and with which password; the accounts are made if that is this machine's grid."""
     import asyncio
 
     from grid import bots
@@ -253,16 +267,10 @@ def bot(
         layout = Layout(data)
         login = _needs_running(layout) + "/"
         asyncio.run(bots.ensure(layout, login.rstrip("/"), count))
-        password = bots.password(layout)
-    elif password is None:
+        return login, bots.password(layout)
+    if password is None:
         raise GridError("--login needs --password", "the password of that grid's accounts Walker 1, Walker 2, ...")
-    report = bots.walk(login, count, seconds, password, over_borders)
-    if report is not None and as_json:
-        _print_json(report)
-    elif report is not None:
-        seen = report["move_to_seen_ms"]["p50"]
-        print(f"{report['walks']} walks, {report['chats_heard']} lines of chat heard, sessions lost: ", end="")
-        print(f"{report['lost_sessions']}; a step is seen by others after {seen or '-'} ms (median)")
+    return login, password
 
 
 @app.command("bots")
@@ -282,17 +290,9 @@ def many_bots(
     Reports updates, losses, and the time from one's change of direction until others are shown it. `bot` has full clients
     for company.
     """
-    import asyncio
-
     from grid import bots
 
-    if login is None:
-        layout = Layout(data)
-        login = _needs_running(layout) + "/"
-        asyncio.run(bots.ensure(layout, login.rstrip("/"), count))
-        password = bots.password(layout)
-    elif password is None:
-        raise GridError("--login needs --password", "the password of that grid's accounts Walker 1, Walker 2, ...")
+    login, password = _walkers(data, login, password, count)
     report = bots.load(login, count, seconds, password, region or "", chat_every)
     if as_json:
         _print_json(report)
