@@ -11,6 +11,7 @@ import {
   SphereGeometry,
   Vector3,
 } from "three";
+import { NOISE } from "./noise";
 
 const FAR = 900; // metres at which the land has faded into the sky
 
@@ -126,14 +127,9 @@ const FRAGMENT = /* glsl */ `
   uniform float time;
   varying vec3 direction;
 
-  float hash(vec2 p) { return fract(sin(dot(p, vec2(127.1, 311.7))) * 43758.5453); }
-  float noise(vec2 p) {
-    vec2 i = floor(p), f = fract(p);
-    f = f * f * (3.0 - 2.0 * f);
-    return mix(mix(hash(i), hash(i + vec2(1, 0)), f.x), mix(hash(i + vec2(0, 1)), hash(i + vec2(1, 1)), f.x), f.y);
-  }
+  ${NOISE}
   float clouds(vec2 p) {
-    return 0.5 * noise(p) + 0.25 * noise(p * 2.1 + 7.0) + 0.125 * noise(p * 4.3 + 19.0) + 0.0625 * noise(p * 8.9);
+    return 0.5 * noise2(p) + 0.25 * noise2(p * 2.1 + 7.0) + 0.125 * noise2(p * 4.3 + 19.0) + 0.0625 * noise2(p * 8.9);
   }
 
   void main() {
@@ -149,8 +145,8 @@ const FRAGMENT = /* glsl */ `
     color += vec3(0.75, 0.82, 1.0) * (2.2 * smoothstep(0.9996, 0.9998, toMoon) + 0.25 * pow(toMoon, 200.0)) * (1.0 - day);
     if (day < 0.95 && d.z > 0.0) {
       vec3 cell = floor(d * 160.0);
-      float star = hash(cell.xy + cell.z * 17.0);
-      color += vec3(0.9, 0.95, 1.0) * step(0.9975, star) * (0.4 + 0.6 * hash(cell.yz)) * (1.0 - day) * smoothstep(0.0, 0.3, d.z);
+      float star = hash2(cell.xy + cell.z * 17.0);
+      color += vec3(0.9, 0.95, 1.0) * step(0.9975, star) * (0.4 + 0.6 * hash2(cell.yz)) * (1.0 - day) * smoothstep(0.0, 0.3, d.z);
     }
     if (d.z > 0.015) {
       vec2 at = d.xy / (d.z + 0.12) * 1.6 + vec2(time * 0.004, time * 0.0015);

@@ -10,6 +10,7 @@ import {
   Vector4,
   type WebGLProgramParametersWithUniforms,
 } from "three";
+import { NOISE } from "./noise";
 import type { Textures } from "./textures";
 
 const SIDE = 257; // points along an edge: the region's own 256 and the first of the neighbour
@@ -167,12 +168,7 @@ const BLEND = /* glsl */ `
   varying vec3 spot;
   varying float steep;
 
-  float hash2(vec2 p) { return fract(sin(dot(p, vec2(127.1, 311.7))) * 43758.5453); }
-  float noise2(vec2 p) {
-    vec2 i = floor(p), f = fract(p);
-    f = f * f * (3.0 - 2.0 * f);
-    return mix(mix(hash2(i), hash2(i + vec2(1, 0)), f.x), mix(hash2(i + vec2(0, 1)), hash2(i + vec2(1, 1)), f.x), f.y);
-  }
+  ${NOISE}
   float corners(vec4 c) {
     vec2 f = clamp(spot.xy / 256.0, 0.0, 1.0);
     return mix(mix(c.x, c.z, f.x), mix(c.y, c.w, f.x), f.y);
