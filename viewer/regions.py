@@ -48,6 +48,7 @@ class Region:
         self.avatars: dict[UUID, Entity] = {}
         self.animations: dict[UUID, frozenset[UUID]] = {}
         self.coarse: dict[UUID, tuple[int, int, int]] = {}  # CoarseLocationUpdate: metres, z in steps of 4
+        self.departed: dict[int, UUID] = {}  # local ids of things that another region has shown since
         self.missing_ids: dict[int, float] = {}  # local ids moved but never described, and when we asked about them
         # our own avatar, for measuring crossings
         self.motions = 0  # motions received, of anything

@@ -22,6 +22,7 @@ _TERSE_HEAD = struct.Struct("<BQHB")  # message number, region handle, time dila
 _LOCAL_ID = struct.Struct("<I")
 _ASK_AGAIN = 5.0  # seconds before an undescribed local id is asked for again
 _MAX_UNDESCRIBED = 4096
+_MAX_DEPARTED = 4096
 _MAX_COARSE = 2000  # also of animations: avatars of a region we may not see in full
 
 
@@ -196,6 +197,8 @@ class Sight(Travel):
 
     def _described(self, heard: Heard, local_id: int, full_id: UUID, pcode: int, motion: Any, block: Any) -> None:
         region = heard.region
+        if region.departed.get(local_id) == full_id and self._shown_by.get(full_id) not in (None, region):
+            return  # said before it went over the border, and late
         entity = region.entities.get(local_id)
         new = entity is None or entity.id != full_id
         if entity is None or new:
@@ -240,6 +243,9 @@ class Sight(Travel):
         if older is not None and older is not entity.region and self.regions.get(older.address) is older:
             for local_id in [local_id for local_id, known in older.entities.items() if known.id == entity.id]:
                 self._gone(older, local_id)
+                if len(older.departed) >= _MAX_DEPARTED:
+                    del older.departed[next(iter(older.departed))]
+                older.departed[local_id] = entity.id
 
     def drop_region(self, region: Region) -> None:
         super().drop_region(region)

@@ -9,7 +9,7 @@ import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from protocol import packet
 from protocol.message import Message, encode
@@ -30,6 +30,26 @@ MIN_RESEND, MAX_RESEND = 0.6, 4.0
 FIRST_RESEND = 1.0  # until a round trip has been measured
 
 
+class Telling(Protocol):
+    """What a packet tells of the world, for one that must not be repeated as it was: after a second or in a queue it may
+    be untrue. Lost, it is owed again, and said as it is then (docs/decisions/0012)."""
+
+    def stands(self) -> bool:
+        """Whether it may leave yet. If not, `lost` is called, and nothing leaves."""
+
+    def lost(self) -> None:
+        """It did not arrive, as far as is known."""
+
+
+class Parcel(NamedTuple):
+    """A message's body and how it goes."""
+
+    body: bytes
+    reliable: bool = True
+    on_ack: Callable[[], None] | None = None
+    telling: Telling | None = None
+
+
 @dataclass(slots=True)
 class Pending:
     """A reliable packet in flight."""
@@ -40,6 +60,7 @@ class Pending:
     due: float
     tries: int = 1
     on_ack: Callable[[], None] | None = None
+    telling: Telling | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +71,7 @@ class Circuit:
     agent: Agent
     opened_at: float
     heard_at: float
+    unheard_since: float = float("inf")  # when the first reliable packet left after the last acknowledgement
     unacked: dict[int, Pending] = field(default_factory=dict)
     unacked_bytes: int = 0
     acks_due: list[int] = field(default_factory=list)
@@ -61,7 +83,7 @@ class Circuit:
     ping_sent_at: float = 0.0
     next_resend: float = float("inf")
     buckets: dict[str, list[float]] = field(default_factory=dict)  # handler rate class -> [tokens, updated]
-    queues: dict[str, ThrottledQueue[tuple[bytes, bool, Callable[[], None] | None]]] = field(default_factory=dict)
+    queues: dict[str, ThrottledQueue[Parcel]] = field(default_factory=dict)
     closed: bool = False
 
     def send(
@@ -85,6 +107,7 @@ class Circuit:
         category: str | None = None,
         on_ack: Callable[[], None] | None = None,
         zerocode: bool = False,
+        telling: Telling | None = None,
     ) -> None:
         """As `send`, for a message encoded already (one broadcast to many)."""
         if self.closed:
@@ -95,20 +118,25 @@ class Circuit:
                 rate = DEFAULT[CATEGORIES.index(category)]
                 queue = self.queues[category] = ThrottledQueue(rate, self.circuits.clock.now())
             # What counts is what goes over the line: objects are mostly zeros, and a quarter of their size when coded.
-            queue.put(min(len(self.circuits.coded(body)), len(body)) + 6, (body, reliable, on_ack))
+            queue.put(min(len(self.circuits.coded(body)), len(body)) + 6, Parcel(body, reliable, on_ack, telling))
             self.circuits.throttled.add(self)
             return
-        self.transmit(body, reliable, on_ack, zerocode)
+        self.transmit(Parcel(body, reliable, on_ack, telling), zerocode)
 
-    def transmit(self, body: bytes, reliable: bool, on_ack: Callable[[], None] | None, zerocode: bool = True) -> None:
+    def transmit(self, parcel: Parcel, zerocode: bool = True) -> None:
+        body, reliable, on_ack, telling = parcel
+        if telling is not None and not telling.stands():
+            telling.lost()
+            return
         sequence = self.circuits.next_sequence(self.slot)
         flags = (packet.RELIABLE if reliable else 0) | (packet.ZEROCODED if zerocode else 0)
         if reliable:
             now = self.circuits.clock.now()
             due = now + self.resend_after
-            self.unacked[sequence] = Pending(body, flags, now, due, 1, on_ack)
+            self.unacked[sequence] = Pending(body, flags, now, due, 1, on_ack, telling)
             self.unacked_bytes += len(body)
             self.next_resend = min(self.next_resend, due)
+            self.unheard_since = min(self.unheard_since, now)
         coded = self.circuits.coded(body) if zerocode else body
         if zerocode and len(coded) >= len(body):
             coded, flags = body, flags & ~packet.ZEROCODED
@@ -137,6 +165,7 @@ class Circuit:
         return True
 
     def acknowledged(self, sequence: int, now: float) -> None:
+        self.unheard_since = float("inf")
         pending = self.unacked.pop(sequence, None)
         if pending is None:
             self.circuits.flights.acknowledged(self.slot, sequence)
@@ -165,11 +194,17 @@ class Circuit:
     # --- keeping
 
     def resend(self, now: float) -> int:
-        """Send again what is overdue; returns how many."""
+        """Send again what is overdue, or say that it is lost; returns how many."""
         count = 0
         soonest = float("inf")
-        for sequence, pending in self.unacked.items():
+        for sequence, pending in list(self.unacked.items()):
             if pending.due <= now:
+                if pending.telling is not None:
+                    del self.unacked[sequence]
+                    self.unacked_bytes -= len(pending.body)
+                    pending.telling.lost()
+                    count += 1
+                    continue
                 pending.tries += 1
                 pending.due = now + min(self.resend_after * 1.5 ** (pending.tries - 1), MAX_RESEND)
                 self.circuits.queue(self.key, packet.build(pending.body, sequence, pending.flags | packet.RESENT))

@@ -164,8 +164,8 @@ class Circuits:
     def _let_out(self, circuit: Circuit, now: float) -> None:
         waiting = False
         for queue in circuit.queues.values():
-            for body, reliable, on_ack in queue.take(now):
-                circuit.transmit(body, reliable, on_ack)
+            for parcel in queue.take(now):
+                circuit.transmit(parcel)
             waiting = waiting or bool(queue.items)
         if not waiting:
             self.throttled.discard(circuit)

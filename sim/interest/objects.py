@@ -11,12 +11,16 @@ it does not hold. Blocks are encoded once for the owner and once for everybody e
 They are sent as plain ObjectUpdates, zero coded: those of ObjectUpdateCompressed are a sixth shorter, but a client library in
 wide use misreads their shapes, and linking must be told plainly in any case. `protocol/compressed.py` has that form.
 Packets are filled by what the blocks take on the line, zero coded, which is a quarter or a third of what they are.
+
+No packet of these is repeated (docs/decisions/0012): what it said may be untrue by then, and an object that has gone, or
+has gone over a border, would be seen again for good. A lost one makes its objects wait anew.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,6 +49,7 @@ PACKET_BYTES = 1150  # on the line
 MOST_RAW = 7000  # of one packet: viewers unpack into 8 KB
 MOST_BLOCKS = 255
 CACHED_PER_PACKET = 90
+SILENCE = 4.0  # seconds without an acknowledgement after which a viewer gets one batch at a time
 OFFERS = 900  # ids and checksums told in a frame, for all viewers together
 NEWS = 32
 ORDERED, ORDER_FRAMES = 2048, 15  # how many rows are put in order at once, and for how long that order is good
@@ -136,7 +141,23 @@ class ObjectInterest:
         for one in dict.fromkeys((prim.linkset_root, prim)):
             if not self.known[slot, one.row]:
                 self.known[slot, one.row] = TOLD
-                self._send_packet(viewer.circuit, [self._block(viewer, one)[0]], None)
+                self._send_packet(viewer, viewer.circuit, [self._block(viewer, one)[0]], [one.local_id], None)
+
+    def owe(self, agent: Agent, local_ids: list[int], offered: bool) -> None:
+        """What a viewer was told of these did not reach it; `offered`: their checksums."""
+        slot = self._viewers.get(agent)
+        by_id = self.sim.world.objects.by_local_id
+        rows = [by_id[local_id].row for local_id in local_ids if local_id in by_id]
+        if slot is None or not rows:
+            return
+        self._busy.add(agent)
+        if offered:
+            told = [row for row in rows if self.known[slot, row] == TOLD]
+            self.known[slot, told] = 0
+            self._offers[agent] = np.concatenate([self._offers.get(agent, np.zeros(0, np.int64)), np.asarray(told, np.int64)])
+        else:
+            self.known[slot, rows] = CHANGED
+            self._first(agent, rows)
 
     def _first(self, agent: Agent, rows: list[int]) -> None:
         """News go before what a viewer is being given anyway; many at once wait until the order is drawn up anew."""
@@ -154,7 +175,7 @@ class ObjectInterest:
             ids = [{"ID": local_id} for row, local_id in gone if self.known[slot, row]]
             self.known[slot, rows] = 0
             if ids:
-                self.sim.after(latest if agent in aboard else late, partial(_kill, agent, agent.circuit, ids))
+                self.sim.after(latest if agent in aboard else late, partial(_kill_if_here, agent, agent.circuit, ids))
 
     def _grow(self, slot: int = 0) -> None:
         slots, rows = self.known.shape
@@ -204,9 +225,8 @@ class ObjectInterest:
         self._grow()
         for agent, slot in self._viewers.items():
             ids = [{"ID": local_id} for local_id, row in removed if self.known[slot, row]]
-            for start in range(0, len(ids), 200):
-                if agent.circuit is not None:
-                    agent.circuit.send(Message("KillObject", ObjectData=ids[start : start + 200]))
+            if agent.circuit is not None:
+                _kill(agent.circuit, ids)
             selected = self._selected.get(agent)
             if selected:
                 selected.difference_update(local_id for local_id, _ in removed)
@@ -251,6 +271,8 @@ class ObjectInterest:
         queue = circuit.queues.get("task")
         if queue is not None and queue.waiting > batch:
             return
+        if circuit.unacked and self.sim.clock.now() - circuit.unheard_since > SILENCE:
+            return
         if agent in self._offers:
             self._offer_cached(agent, circuit, slot)
             return
@@ -259,6 +281,7 @@ class ObjectInterest:
             self._busy.discard(agent)
             return
         packet: list[bytes] = []
+        ids: list[int] = []
         size = raw = given = 0
         while order and given < batch and self._encodes_left > 0:
             prim = objects.of_row.get(order.popleft())
@@ -270,15 +293,16 @@ class ObjectInterest:
                 block, length = self._block(agent, one)
                 full = size + length > PACKET_BYTES or raw + len(block) > MOST_RAW or len(packet) == MOST_BLOCKS
                 if packet and full:
-                    self._send_packet(circuit, packet)
-                    packet, size, raw = [], 0, 0
+                    self._send_packet(agent, circuit, packet, ids)
+                    packet, ids, size, raw = [], [], 0, 0
                 packet.append(block)
+                ids.append(one.local_id)
                 size += length
                 raw += len(block)
                 given += length
                 self.known[slot, one.row] = TOLD
         if packet:
-            self._send_packet(circuit, packet)
+            self._send_packet(agent, circuit, packet, ids)
 
     def _order(self, agent: Agent, slot: int) -> deque[int]:
         """The rows that wait for a viewer, most important first; drawn up anew when used up or some frames old."""
@@ -308,10 +332,13 @@ class ObjectInterest:
             return best[np.argsort(-weight[best])]
         return np.argsort(-weight)
 
-    def _send_packet(self, circuit: Circuit, blocks: list[bytes], category: str | None = "task") -> None:
+    def _send_packet(
+        self, agent: Agent, circuit: Circuit, blocks: list[bytes], ids: list[int], category: str | None = "task"
+    ) -> None:
         region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": round(self.sim.world.dilation * 65535)}
         head = encode(Message("ObjectUpdate", RegionData=region, ObjectData=[]))
-        circuit.send_body(head[: HEADER - 1] + bytes([len(blocks)]) + b"".join(blocks), category=category, zerocode=True)
+        body = head[: HEADER - 1] + bytes([len(blocks)]) + b"".join(blocks)
+        circuit.send_body(body, category=category, zerocode=True, telling=_Told(self, agent, circuit, ids))
         self.sim.metrics.count("object_updates", len(blocks), "full")
 
     def _block(self, agent: Agent, prim: Prim) -> tuple[bytes, int]:
@@ -392,7 +419,9 @@ class ObjectInterest:
         head = encode(Message("ObjectUpdateCached", RegionData=region, ObjectData=[]))
         for start in range(0, len(now), CACHED_PER_PACKET):
             part = blocks[start : start + CACHED_PER_PACKET]
-            circuit.send_body(head[: HEADER - 1] + bytes([len(part)]) + part.tobytes(), category="task")
+            body = head[: HEADER - 1] + bytes([len(part)]) + part.tobytes()
+            telling = _Told(self, agent, circuit, part["id"].tolist(), offered=True)
+            circuit.send_body(body, category="task", telling=telling)
         self.sim.metrics.count("object_updates", len(now), "cached")
 
     def _flags_of(self, agent: Agent, rows: np.ndarray) -> np.ndarray:
@@ -414,10 +443,35 @@ class ObjectInterest:
                 flags[n] = update_flags(prim, True)
         return flags
 
-def _kill(agent: Agent, circuit: Circuit | None, ids: list[dict[str, int]]) -> None:
+
+@dataclass(slots=True)
+class _Told:
+    """A packet of objects, full or offered, on its way to a viewer."""
+
+    interest: ObjectInterest
+    agent: Agent
+    circuit: Circuit
+    ids: list[int]
+    offered: bool = False
+
+    def stands(self) -> bool:
+        """A packet that waited for the throttle may be about what has gone since, and KillObject is out already."""
+        there = self.interest.sim.world.objects.by_local_id
+        return all(local_id in there for local_id in self.ids)
+
+    def lost(self) -> None:
+        if self.agent.circuit is self.circuit:
+            self.interest.owe(self.agent, self.ids, self.offered)
+
+
+def _kill(circuit: Circuit, ids: list[dict[str, int]]) -> None:
+    for start in range(0, len(ids), 200):
+        circuit.send(Message("KillObject", ObjectData=ids[start : start + 200]))
+
+
+def _kill_if_here(agent: Agent, circuit: Circuit | None, ids: list[dict[str, int]]) -> None:
     if circuit is not None and agent.circuit is circuit:
-        for start in range(0, len(ids), 200):
-            circuit.send(Message("KillObject", ObjectData=ids[start : start + 200]))
+        _kill(circuit, ids)
 
 
 def update_flags(prim: Prim, owner: bool) -> int:

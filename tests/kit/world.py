@@ -26,7 +26,7 @@ from protocol import llsd, packet
 from protocol.message import Message, decode, encode
 from sim import caps
 from sim.caps import Capability, CapRequest
-from sim.circuits.circuit import FIRST_RESEND, Circuit
+from sim.circuits.circuit import FIRST_RESEND, Circuit, Telling
 from sim.circuits.circuits import Circuits
 from sim.clock import ManualClock
 from sim.neighbours.peers import PeerError
@@ -43,6 +43,7 @@ class Sent:
     message: Message
     reliable: bool
     on_ack: Callable[[], None] | None
+    telling: Telling | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -59,9 +60,10 @@ class RecordingCircuit(Circuit):
         category: str | None = None,
         on_ack: Callable[[], None] | None = None,
         zerocode: bool = False,
+        telling: Telling | None = None,
     ) -> None:
         if not self.closed:
-            self.sent.append(Sent(decode(body), reliable, on_ack))
+            self.sent.append(Sent(decode(body), reliable, on_ack, telling))
 
 
 class TestCircuits(Circuits):

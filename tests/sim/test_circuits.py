@@ -226,6 +226,42 @@ async def test_reliable_packets_are_resent_until_acked(sim: TestSimulator, clien
     assert number not in [p.sequence for p, _ in client.received()]
 
 
+class Told:
+    """What a packet tells, by a test's leave."""
+
+    def __init__(self) -> None:
+        self.true = True
+        self.losses = 0
+
+    def stands(self) -> bool:
+        return self.true
+
+    def lost(self) -> None:
+        self.losses += 1
+
+
+async def test_a_packet_that_may_be_untrue_by_now_is_not_repeated(sim: TestSimulator, client: Client) -> None:
+    client.use_circuit_code()
+    frames(sim)
+    circuit = client.agent.circuit
+    assert circuit is not None
+    body = encode(Message("KillObject", ObjectData=[{"ID": 7}]))
+    lost, arrived, untrue = Told(), Told(), Told()
+    client.received()
+    for told in (lost, arrived):
+        circuit.send_body(body, category="task", telling=told)
+    frames(sim)
+    numbers = [p.sequence for p, m in client.received() if m.name == "KillObject"]
+    client.send(Message("PacketAck", Packets=[{"ID": numbers[1]}]), flags=0)
+    frames(sim, 3)
+    assert (lost.losses, arrived.losses) == (1, 0)
+    assert "KillObject" not in client.names()
+    circuit.send_body(body, category="task", telling=untrue)
+    untrue.true = False
+    frames(sim, 3)
+    assert untrue.losses == 1 and "KillObject" not in client.names()
+
+
 async def test_pings_are_answered_at_once_and_sent_every_five_seconds(sim: TestSimulator, client: Client) -> None:
     client.use_circuit_code()
     frames(sim)

@@ -193,3 +193,92 @@ async def test_the_throttle_counts_what_goes_over_the_line(full):
     assert anna.circuit.queues["task"].waiting < 40
     Circuit.send_body(anna.circuit, bytes(range(1, 201)), category="task")
     assert anna.circuit.queues["task"].waiting > 200
+
+
+# --- what is lost
+
+
+def tellings(viewer):
+    return [sent.telling for sent in viewer.circuit.sent if sent.telling is not None]
+
+
+async def test_what_was_lost_is_told_as_it_is_by_then(full):
+    anna = await come(full, CACHED | EMPTY)
+    frames(full, 200)
+    prim = next(prim for prim in full.world.objects.roots() if not prim.children)
+    prim.text = "old"
+    full.world.objects.mark(prim)
+    anna.forget()
+    frames(full, 3)
+    (packet,) = tellings(anna)
+    assert packet.ids == [prim.local_id]
+    prim.text = "new"
+    full.world.objects.mark(prim)
+    frames(full, 3)
+    anna.forget()
+    packet.lost()
+    frames(full, 3)
+    assert [message["ObjectData"][0]["Text"] for message in anna.heard("ObjectUpdate")] == [b"new\0"]
+    anna.forget()
+    frames(full, 10)
+    assert not told(anna)
+
+
+async def test_what_went_meanwhile_is_not_told_of_again(full):
+    anna = await come(full, CACHED | EMPTY)
+    frames(full, 30)
+    packet = tellings(anna)[-1]
+    objects = full.world.objects
+    prims = [objects.by_local_id[local_id] for local_id in packet.ids]
+    gone = next(prim.local_id for prim in prims if prim.root is None and not prim.children)
+    others = [local_id for local_id in packet.ids if local_id != gone]
+    frames(full, 200)
+    anna.forget()
+    assert packet.stands()
+    prim = objects.by_local_id[gone]
+    full.bodies.drop(prim)
+    objects.remove(prim)
+    assert not packet.stands()  # so it would not leave now, had it waited
+    frames(full, 1)
+    assert [block["ID"] for message in anna.heard("KillObject") for block in message["ObjectData"]] == [gone]
+    packet.lost()
+    frames(full, 30)
+    assert sorted(told(anna)) == sorted(others)
+
+
+async def test_lost_checksums_are_offered_again(full):
+    anna = await come(full, CACHED)
+    frames(full, 60)
+    packet = next(each for each in tellings(anna) if each.offered)
+    anna.forget()
+    packet.lost()
+    frames(full, 4)
+    assert [block["ID"] for block in offered(anna)] == packet.ids and not told(anna)
+
+
+async def test_a_loss_is_no_matter_once_the_circuit_is_another(full):
+    anna = await come(full, CACHED | EMPTY)
+    frames(full, 3)
+    packet = tellings(anna)[0]
+    full.interest.forget_viewer(anna.agent)
+    packet.lost()
+    frames(full, 3)
+    assert anna.agent not in full.interest.objects._busy
+
+
+async def test_who_acknowledges_nothing_is_not_drowned(full):
+    anna = await come(full, CACHED | EMPTY)
+    anna.circuit.unacked[1] = anna.circuit.unheard_since = full.clock.now()
+    frames(full, 90)
+    first = len(told(anna))
+    assert first > 0
+    frames(full, 180)  # four seconds are over
+    anna.forget()
+    frames(full, 90)
+    assert not told(anna)
+    anna.circuit.unacked.clear()
+    Circuit.acknowledged(anna.circuit, 1, full.clock.now())
+    waiting = full.world.objects.of_row
+    full.interest.objects.show(anna.agent, list(waiting.values())[:5])
+    frames(full, 6)
+    assert told(anna)

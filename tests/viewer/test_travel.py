@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
 
 import pytest
 
-from protocol import events
+from protocol import events, objects
 from protocol.message import Message
 from tests.kit.fakegrid import FakeGrid
 from tests.kit.viewers import FakeViewer, fake_viewer
@@ -170,3 +171,44 @@ async def test_teleport_orders_by_udp_are_refused(grid: FakeGrid, ann: FakeViewe
     west.send(here, Message("TeleportFinish", Info=info))
     await eventually(lambda: ann.counters.refused == 1, what="refused")
     assert ann.root.name == "West" and not ann.travelling
+
+
+def show_box(grid: FakeGrid, who: FakeViewer, region: str, local_id: int, box: UUID) -> None:
+    block = objects.full_block(local_id, box, objects.Motion((10.0, 10.0, 26.0)), scale=(1.0, 1.0, 1.0), pcode=objects.PRIM)
+    head = {"RegionHandle": grid.regions[region].handle, "TimeDilation": 65535}
+    grid.regions[region].send(grid.agent(who.agent_id, region), Message("ObjectUpdate", RegionData=head, ObjectData=[block]))
+
+
+def kill(grid: FakeGrid, who: FakeViewer, region: str, local_id: int) -> None:
+    message = Message("KillObject", ObjectData=[{"ID": local_id}])
+    grid.regions[region].send(grid.agent(who.agent_id, region), message)
+
+
+async def test_what_was_said_of_a_thing_before_it_crossed_may_come_late(grid: FakeGrid, ann: FakeViewer) -> None:
+    await neighbour(ann, "East")
+    box = uuid4()
+
+    def shown() -> str:
+        found = ann.find(box)
+        return found.region.name if found is not None else ""
+
+    show_box(grid, ann, "West", 700, box)
+    await eventually(lambda: shown() == "West", what="the box")
+    show_box(grid, ann, "East", 900, box)
+    await eventually(lambda: shown() == "East", what="the box beyond the border")
+    known = ann.root.motions
+    show_box(grid, ann, "West", 700, box)  # repeated: its first sending was lost
+    await eventually(lambda: ann.root.motions > known, what="the late packet")
+    kill(grid, ann, "West", 700)
+    show_box(grid, ann, "West", 701, uuid4())
+    await eventually(lambda: 701 in ann.root.entities, what="the packet after it")
+    assert shown() == "East"
+    # It comes back, under a number of its own; or the region beyond gives it back, and it has its old one.
+    show_box(grid, ann, "West", 702, box)
+    await eventually(lambda: shown() == "West", what="the box on this side again")
+    show_box(grid, ann, "East", 901, box)
+    await eventually(lambda: shown() == "East", what="the box beyond the border again")
+    kill(grid, ann, "East", 901)
+    await eventually(lambda: shown() == "", what="the box gone")
+    show_box(grid, ann, "West", 702, box)
+    await eventually(lambda: shown() == "West", what="the box given back")
