@@ -6,6 +6,9 @@ latest even with no border, which is the limit in the same run: the gap between 
 
 Then it sits on a linkset, without scripts and with a hundred that have timers, and that goes over the border with it: from
 the last update of either by the old region to the first of the avatar by the new one.
+
+At last many cross at once over lines that lose datagrams: how many come through, none doubled, none lost
+(`crossing_lossy.py`; `--losses ""` leaves it out).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import viewer
+from bench.crossing_lossy import LOSSES, RIDERS, WALKERS, lossy
 from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show
 
 TIMER = "integer n; default { state_entry() { llSetTimerEvent(0.2); } timer() { ++n; } }"
@@ -91,7 +95,7 @@ def seats(folder: Path, scripts: int) -> str:
 
 
 def main() -> None:
-    given = arguments(__doc__, crossings=30, scripts=100)
+    given = arguments(__doc__, crossings=30, scripts=100, losses=LOSSES, lossy_crossings=120)
     with running_grid("2x1") as grid:
         grid.add_users("Walker", 1, "walker")
         result = asyncio.run(walk(grid, given.crossings))
@@ -103,7 +107,12 @@ def main() -> None:
             phases |= asyncio.run(ride(grid, given.crossings, name))
     rows = [{"phase": name, **milliseconds(values)} for name, values in phases.items()]
     largest = max((jump for jump in result["jumps"] if jump is not None), default=None)
-    show("crossing", rows, given.json, largest_jump_on_foot_m=largest)
+    bad = lossy(given.losses, WALKERS, RIDERS, given.lossy_crossings) if given.losses else []
+    if given.json:
+        show("crossing", rows, True, largest_jump_on_foot_m=largest, bad_network=bad)
+    else:
+        show("crossing", rows, False, largest_jump_on_foot_m=largest)
+        show("crossings over a bad network", bad, False)
 
 
 if __name__ == "__main__":

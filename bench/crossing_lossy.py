@@ -35,7 +35,7 @@ PATIENCE = 90.0  # seconds a crossing may take, resends and new tries of the per
 SETTLED = 15.0  # seconds until everybody must see the same
 DRAG_AGAIN = 8.0
 COMES = 10  # times an agent that failed logs in anew
-LOSSES = "0,0.1,0.3"
+LOSSES, WALKERS, RIDERS = "0,0.1,0.3", 6, 6
 DELAY = (0.0, 0.02)
 APART = 12.0  # metres between the ways of two agents
 
@@ -238,7 +238,7 @@ def lossy(losses: str, walkers: int, riders: int, crossings: int) -> list[dict[s
 
 
 def main() -> None:
-    given = arguments(__doc__, losses=LOSSES, walkers=6, riders=6, crossings=120)
+    given = arguments(__doc__, losses=LOSSES, walkers=WALKERS, riders=RIDERS, crossings=120)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     rows = lossy(given.losses, given.walkers, given.riders, given.crossings)
     show("crossings over a bad network", rows, given.json)

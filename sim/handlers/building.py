@@ -11,6 +11,7 @@ from protocol.wellknown import NULL, Permission
 from sim.handlers import ROOT, Rate, handles
 from sim.handlers.replies import alert, send
 from sim.handlers.selecting import properties_messages
+from sim.seating import CHANGED_LINK
 from sim.world.agent import Agent, Vector
 from sim.world.objects import MAX_HEIGHT, MAX_SCALE, MIN_SCALE, Prim
 from sim.world.shapes import clean_shape
@@ -105,9 +106,7 @@ def rez_position(sim: Simulator, block: dict[str, Any], scale: Vector) -> Vector
         return clean_position(sim, end)
     point, normal = hit
     lift = abs(normal[0]) * scale[0] / 2 + abs(normal[1]) * scale[1] / 2 + abs(normal[2]) * scale[2] / 2
-    return clean_position(
-        sim, (point[0] + normal[0] * lift, point[1] + normal[1] * lift, point[2] + normal[2] * lift)
-    )
+    return clean_position(sim, (point[0] + normal[0] * lift, point[1] + normal[1] * lift, point[2] + normal[2] * lift))
 
 
 def clean_scale(scale: Vector) -> Vector:
@@ -210,6 +209,7 @@ def object_link(sim: Simulator, agent: Agent, message: Message) -> None:
         if root.root is not None:
             sim.bodies.drop(root)
     sim.bodies.rebuild(prims[0].linkset_root)
+    sim.scripts.changed(prims[0].linkset_root, CHANGED_LINK)
 
 
 @handles("ObjectDelink", state=ROOT, rate=BUILD)
@@ -217,6 +217,7 @@ def object_delink(sim: Simulator, agent: Agent, message: Message) -> None:
     prims = [prim for prim, _ in chosen(sim, agent, message, Permission.MODIFY)]
     for root in sim.world.objects.unlink([prim for prim in prims if prim.root is not None or prim.children]):
         sim.bodies.rebuild(root)
+        sim.scripts.changed(root, CHANGED_LINK)
 
 
 # --- going

@@ -71,7 +71,12 @@ async def test_touch_dialog_and_answer(sim: TestSimulator, anna: Viewer) -> None
     frame(sim, 0.2)
     (dialog,) = anna.heard("ScriptDialog")
     assert [text(b["ButtonLabel"]) for b in dialog["Buttons"]] == ["Yes", "No"]
-    anna.sends(Message("ScriptDialogReply", Data={"ObjectID": prim.full_id, "ChatChannel": -7, "ButtonIndex": 0, "ButtonLabel": "Yes"}))
+    anna.sends(
+        Message(
+            "ScriptDialogReply",
+            Data={"ObjectID": prim.full_id, "ChatChannel": -7, "ButtonIndex": 0, "ButtonLabel": "Yes"},
+        )
+    )
     frame(sim, 1.5)  # llDialog lets a script sleep for a second
     assert said(anna) == [(1, "You said Yes")]
 
@@ -103,3 +108,19 @@ async def test_errors_reach_the_owner(sim: TestSimulator, anna: Viewer) -> None:
     frame(sim, 0.2)
     ((kind, words),) = said(anna)
     assert kind == 8 and "Math Error" in words
+
+
+async def test_scripts_hear_of_linking_and_unlinking(sim: TestSimulator, anna: Viewer) -> None:
+    """CHANGED_LINK (0x20) to all scripts of the linkset that came to be, and of both parts when it is taken apart."""
+    root, child = rez(anna), rez(anna, (131.0, 128.0, 30.0))
+    for prim, name in ((root, "root"), (child, "child")):
+        await script(sim, prim, f'default {{ changed(integer what) {{ llOwnerSay("{name} " + (string)what); }} }}')
+    frame(sim, 0.1)
+    both = [{"ObjectLocalID": prim.local_id} for prim in (root, child)]
+    anna.sends(Message("ObjectLink", ObjectData=both))
+    frame(sim, 0.1)
+    assert sorted(what for _, what in said(anna)) == ["child 32", "root 32"]
+    anna.forget()
+    anna.sends(Message("ObjectDelink", ObjectData=both[1:]))
+    frame(sim, 0.1)
+    assert sorted(what for _, what in said(anna)) == ["child 32", "root 32"]
