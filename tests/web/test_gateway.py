@@ -6,16 +6,22 @@ import asyncio
 import json
 import struct
 import zlib
+from asyncio import timeout
+from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Any
+from time import monotonic
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 import aiohttp
 import numpy as np
 import pytest
 
 from tests.clients.grid import PASSWORD, Grid
+from tests.kit.waiting import eventually
 from viewer.gateway import frames
 from viewer.gateway.limits import Bucket, ByAddress
+from viewer.gateway.link import MOST_WAITING, Link
 from viewer.gateway.pictures import convert
 
 pytestmark = pytest.mark.timeout(180)
@@ -40,7 +46,7 @@ def socket(http: aiohttp.ClientSession, token: str, **more: Any) -> Any:
 
 async def told(ws: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     """The next JSON frame of that kind."""
-    async with asyncio.timeout(30):
+    async with timeout(30):
         async for message in ws:
             if message.type is aiohttp.WSMsgType.TEXT and (found := json.loads(message.data))["t"] == kind:
                 return dict(found)
@@ -94,10 +100,127 @@ async def test_a_second_window_takes_over(http: aiohttp.ClientSession) -> None:
         hello = await told(first, "hello")
         async with socket(http, hello["token"]) as second:
             assert (await told(second, "hello"))["agent"] == hello["agent"]
-            async with asyncio.timeout(10):
+            async with timeout(10):
                 async for _ in first:
                     pass
             assert first.close_code == 4001
+
+
+async def test_who_is_let_go_hears_why_before_the_line_drops(gateway: str, http: aiohttp.ClientSession) -> None:
+    """A window that goes on talking while its goodbye is on the way: the gateway hears it out, or it would learn nothing."""
+    async with timeout(60), Window(gateway, await guest(http)) as first:
+        token = (await first.told("hello"))["token"]
+        async with socket(http, token) as second:
+            for at in range(3):  # the gateway has long done with the first one
+                await second.send_json({"t": "ping", "at": at})
+                await told(second, "pong")
+            await first.say({"t": "ping", "at": 0})
+            assert await first.closed() == 4001
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(first.read(1), 0.2)  # still open
+            await first.say(None)
+            assert await first.read(1) == b""
+
+
+class Window:
+    """A browser's end of a WebSocket, byte by byte."""
+
+    def __init__(self, gateway: str, token: str) -> None:
+        self._to = urlsplit(gateway)
+        self._token = token
+
+    async def __aenter__(self) -> Window:
+        assert self._to.hostname is not None
+        self._reader, self._writer = await asyncio.open_connection(self._to.hostname, self._to.port)
+        lines = (
+            "GET /api/socket HTTP/1.1", f"Host: {self._to.netloc}", f"Origin: http://{self._to.netloc}",
+            "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", f"Sec-WebSocket-Protocol: mainland.1, {self._token}",
+        )  # fmt: skip
+        self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        assert (await self._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._writer.transport.abort()
+
+    async def read(self, size: int) -> bytes:
+        return await self._reader.read(size)
+
+    async def _frame(self) -> tuple[int, bytes]:
+        """(kind, words)"""
+        kind, size = await self._reader.readexactly(2)
+        if size >= 126:
+            size = int.from_bytes(await self._reader.readexactly(2 if size == 126 else 8), "big")
+        return kind & 15, await self._reader.readexactly(size)
+
+    async def told(self, what: str) -> dict[str, Any]:
+        while True:
+            kind, words = await self._frame()
+            if kind == 1 and (found := json.loads(words))["t"] == what:
+                return dict(found)
+
+    async def closed(self) -> int:
+        """The code it is closed with."""
+        while True:
+            kind, words = await self._frame()
+            if kind == 8:
+                return int.from_bytes(words[:2], "big")
+
+    async def say(self, command: dict[str, Any] | None) -> None:
+        """A command; None closes."""
+        words = b"\x03\xe8" if command is None else json.dumps(command).encode()
+        self._writer.write(bytes([0x88 if command is None else 0x81, 0x80 | len(words)]) + bytes(4) + words)
+        await self._writer.drain()
+
+
+class Quiet:
+    """A client to whom nothing happens."""
+
+    regions: dict[Any, Any] = {}
+    region, agent_id, name, keys = None, "", "Gus", 0
+    clock = staticmethod(monotonic)
+
+    def on(self, name: str, listener: Any) -> Any:
+        return lambda: None
+
+    def hold(self, keys: int) -> None:
+        pass
+
+
+class Deaf:
+    """A socket whose browser takes nothing."""
+
+    closed: Any = False
+
+    def __aiter__(self) -> Deaf:
+        return self
+
+    async def __anext__(self) -> Any:
+        await asyncio.Event().wait()
+
+    async def send_str(self, words: str) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self, code: int, message: bytes) -> None:
+        self.closed = code
+        await asyncio.Event().wait()
+
+
+async def test_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewer.gateway.link.GOODBYE", 0.05)
+    link, deaf = Link(cast(Any, Quiet()), Counter()), Deaf()
+    serving = asyncio.create_task(link.serve(cast(Any, deaf), {}))
+    await eventually(lambda: link.socket is deaf, what="the browser")
+    most = 0
+    for _ in range(100):
+        await asyncio.sleep(0)
+        link.tell("chat", text="x" * 1_000_000)
+        most = max(most, link._waiting_bytes)
+    async with timeout(10):
+        await serving
+    assert deaf.closed == 4002 and link.socket is None and link.count["too slow"] == 1
+    assert most < MOST_WAITING + 2e6
 
 
 async def test_leaving_ends_the_session(grid: Grid, http: aiohttp.ClientSession) -> None:
@@ -105,7 +228,7 @@ async def test_leaving_ends_the_session(grid: Grid, http: aiohttp.ClientSession)
         hello = await told(ws, "hello")
         await told(ws, "avatar")
         await ws.send_json({"t": "leave"})
-        async with asyncio.timeout(10):
+        async with timeout(10):
             async for _ in ws:
                 pass
         assert ws.close_code == 4000
@@ -124,7 +247,7 @@ async def test_nonsense_ends_the_connection_and_nothing_else(http: aiohttp.Clien
         await told(ws, "hello")
         for _ in range(25):
             await ws.send_str(nonsense)
-        async with asyncio.timeout(10):
+        async with timeout(10):
             async for _ in ws:
                 pass
         assert ws.close_code == 4003
@@ -136,7 +259,7 @@ async def test_a_command_too_large_ends_the_connection(http: aiohttp.ClientSessi
     async with socket(http, await guest(http)) as ws:
         await told(ws, "hello")
         await ws.send_str("x" * 100_000)
-        async with asyncio.timeout(10):
+        async with timeout(10):
             async for _ in ws:
                 pass
         assert ws.close_code == 1009

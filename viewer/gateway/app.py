@@ -190,6 +190,9 @@ class App:
         await socket.prepare(request)
         self._learn_source(session.link.client)
         await self.sessions.serve(session, socket, {"grid": self.grid_name})
+        line = request.transport
+        if line is not None and line.get_write_buffer_size():  # who has not taken it by now never will
+            line.abort()
         return socket
 
     # -- the rest ---------------------------------------------------------------------------------------------------

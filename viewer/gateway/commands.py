@@ -59,8 +59,8 @@ class Commands:
         self._talk = Bucket(3, 15, now)
         self._heavy = Bucket(0.5, 5, now)
 
-    async def read(self, socket: web.WebSocketResponse) -> None:
-        """Until the socket closes, or the browser sends too much nonsense."""
+    async def read(self, socket: web.WebSocketResponse) -> tuple[int, bytes] | None:
+        """Until the socket closes, or the browser sends too much nonsense: then code and words to close it with."""
         bad = 0
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
@@ -77,8 +77,8 @@ class Commands:
                 except ViewerError as error:  # the session ends; the socket will be closed from the other side
                     log.info("%s: %s", self._link.client.name, error)
             if bad > MOST_BAD:
-                await socket.close(code=4003, message=b"not understood")
-                return
+                return 4003, b"not understood"
+        return None
 
     def _do(self, raw: str) -> None:
         try:

@@ -13,6 +13,7 @@ import logging
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ log = logging.getLogger("gateway")
 MOST_WAITING = 32 * 1024 * 1024
 FRAME_GAP = 1 / 30  # seconds between two frames of motions to one browser
 STATS_GAP = 1.0
+GOODBYE = 3.0  # seconds a browser has to take its leave
 _PACK = 48 * 1024  # bytes of objects in one frame
 HISTORY = 100  # lines of chat a returning browser is shown again
 
@@ -44,6 +46,7 @@ class Link:
         self.client = client
         self.count = count
         self.socket: web.WebSocketResponse | None = None
+        self._parting: asyncio.Future[tuple[int, bytes]] | None = None  # why the socket ends, once it is to
         self._waiting: deque[bytes | str] = deque()
         self._waiting_bytes = 0
         self._goodbyes: set[asyncio.Task[Any]] = set()
@@ -75,28 +78,41 @@ class Link:
     def _put(self, frame: bytes | str) -> None:
         if self.socket is None:
             return  # whoever comes back is told everything anyway
+        if self._waiting_bytes > MOST_WAITING:  # checked here: who takes nothing holds up the writer
+            self.count["too slow"] += 1
+            self.part(4002, b"too slow")
+            return
         self._waiting.append(frame)
         self._waiting_bytes += len(frame)
         self._wake.set()
 
+    def part(self, code: int, words: bytes) -> None:
+        """End the browser's connection, telling it why."""
+        self.socket = None
+        if self._parting is not None and not self._parting.done():
+            self._parting.set_result((code, words))
+
     async def serve(self, socket: web.WebSocketResponse, greeting: dict[str, Any]) -> None:
         """Be this browser's until its socket closes. A second browser of the same session replaces the first."""
-        before, self.socket = self.socket, socket
-        if before is not None:
-            # Not awaited: a window that hangs must not keep its successor waiting for its goodbye.
-            self._beside(before.close(code=4001, message=b"another window took over"))
+        self.part(4001, b"another window took over")
+        self.socket = socket
+        parting = self._parting = asyncio.get_running_loop().create_future()
         self._waiting.clear()
         self._waiting_bytes = 0
         self._scene(greeting)
         writer = asyncio.create_task(self._write(socket))
+        reader = asyncio.create_task(self._commands.read(socket))
         try:
-            await self._commands.read(socket)
+            await asyncio.wait((reader, parting), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if self.socket is socket:
-                self.socket = None
+            if self._parting is parting:
+                self.socket = self._parting = None
                 self.client.hold(self.client.keys & keys.FLY)  # nobody holds the keys now
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+        if why := parting.result() if parting.done() else reader.result():
+            await _goodbye(socket, *why)
 
     def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)
@@ -128,16 +144,12 @@ class Link:
         loop = asyncio.get_running_loop()
         next_stats = 0.0
         try:
-            while not socket.closed:
+            while self.socket is socket and not socket.closed:
                 begun = loop.time()
                 if begun >= next_stats:
                     next_stats = begun + STATS_GAP
                     self.tell("stats", **self._figures())
                 self._collect()
-                if self._waiting_bytes > MOST_WAITING:
-                    self.count["too slow"] += 1
-                    await socket.close(code=4002, message=b"too slow")
-                    return
                 while self._waiting:
                     frame = self._waiting.popleft()
                     self._waiting_bytes -= len(frame)
@@ -146,7 +158,8 @@ class Link:
                     self.count["frames out"] += 1
                 self._wake.clear()
                 try:
-                    await asyncio.wait_for(self._wake.wait(), max(0.02, next_stats - loop.time()))
+                    async with asyncio.timeout(max(0.02, next_stats - loop.time())):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
                 await asyncio.sleep(max(0.0, begun + FRAME_GAP - loop.time()))
@@ -302,10 +315,16 @@ class Link:
         """Log out, and let the browser know."""
         for off in self._off:
             off()
-        socket, self.socket = self.socket, None
-        if socket is not None and not socket.closed:
-            await socket.close(code=4000, message=b"the session has ended")
+        self.part(4000, b"the session has ended")
         try:
             await self.client.logout()
         except ViewerError as error:
             log.info("%s: %s", self.client.name, error)
+
+
+async def _goodbye(socket: web.WebSocketResponse, code: int, words: bytes) -> None:
+    """Close as the one who reads: aiohttp, asked by anybody else, drops the connection before the browser has answered,
+    and what is then still on its way to us makes the kernel throw away what is on its way to the browser."""
+    with suppress(TimeoutError):  # who takes nothing does not take this either
+        async with asyncio.timeout(GOODBYE):
+            await socket.close(code=code, message=words)
