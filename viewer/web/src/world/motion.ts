@@ -3,6 +3,7 @@ import type { MotionRecord } from "../net/frames";
 
 const BELIEF = 3; // seconds a motion is carried on without news, as viewers do
 const EASE = 9; // a correction is smoothed away with this rate, per second
+const FAR = 8; // metres: what is farther off was no correction but a teleport
 
 /**
  * Where a thing is between two updates: last position + velocity + half the acceleration, spin likewise. When news
@@ -36,11 +37,30 @@ export class Motion {
     this.offset.set(0, 0, 0);
     if (shown && smooth) {
       this.offset.subVectors(shown, this.base);
-      if (this.offset.length() > 8) this.offset.set(0, 0, 0); // that was a teleport
+      if (this.offset.length() > FAR) this.offset.set(0, 0, 0);
     }
     this.settled = false;
     this.known = true;
     if (!shown) this.rotation.copy(this.baseRotation);
+  }
+
+  /** Go on from where something else was shown, which this is from now on; the difference fades as any correction. */
+  follow(place: Vector3, turn: Quaternion, now: number): void {
+    if (this.known) {
+      this.settled = false;
+      this.step(now, 0);
+      this.offset.add(place).sub(this.position);
+      if (this.offset.length() > FAR) {
+        this.offset.set(0, 0, 0);
+        return;
+      }
+    } else {
+      this.base.copy(place);
+      this.baseRotation.copy(turn);
+      this.known = true;
+    }
+    this.position.copy(place);
+    this.rotation.copy(turn);
   }
 
   /** Bring position and rotation to `now` (seconds); false when nothing moves any more. */

@@ -65,6 +65,7 @@ export class World {
   yaw = 0;
   /** Whether the own avatar is left out of the picture. */
   hidden = false;
+  private stood: { place: Vector3; turn: Quaternion } | null = null; // where the own figure was drawn last; null: on a seat
   private origin: [number, number] | null = null;
   private textured = new Set<Thing>();
   private round = this.things.values();
@@ -89,7 +90,7 @@ export class World {
     for (const region of [...this.regions.values()]) this.regionGone(region.at);
     this.early.clear();
     this.animations.clear();
-    this.me = null;
+    this.me = this.stood = null;
     this.origin = null;
   }
 
@@ -259,9 +260,16 @@ export class World {
   /** At a border two regions may show us; the one we stand in counts. */
   private chooseMe(): void {
     const mine = [...this.things.values()].filter((thing) => thing.own);
+    const before = this.me;
     this.me = mine.find((thing) => thing.region === this.here) ?? this.me ?? mine[0] ?? null;
     if (this.me && !this.things.has(this.me.n)) this.me = mine[0] ?? null;
     for (const thing of mine) thing.figure!.root.visible = thing === this.me;
+    if (this.me && this.me !== before && !this.me.parent && this.stood) {
+      // Another region shows us from now on: nobody shall see where the one ends and the other begins.
+      const corner = this.regions.get(this.me.region)!.group.position;
+      this.me.motion.follow(this.stood.place.clone().sub(corner), this.stood.turn, performance.now() / 1000);
+      this.me.moving = true;
+    }
   }
 
   animate(told: Told): void {
@@ -384,6 +392,7 @@ export class World {
       root.rotation.set(0, 0, root.rotation.z + Math.atan2(Math.sin(swing), Math.cos(swing)) * (1 - Math.exp(-18 * dt)));
     } else root.quaternion.copy(this.quaternion);
     thing.figure!.ground(root.position.z - this.ground(root.position.x, root.position.y));
+    if (thing === this.me) this.stood = thing.parent ? null : { place: root.position.clone(), turn: this.quaternion.clone() };
     const facing = this.away.set(1, 0, 0).applyQuaternion(root.quaternion);
     const forward = velocity.x * facing.x + velocity.y * facing.y;
     if (thing.own) root.visible = thing === this.me && !this.hidden;
