@@ -20,6 +20,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.clients.driver import ROOT
 from tests.clients.grid import Grid
+from tests.kit.waiting import until
 
 CHROMIUM = [
     "--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -104,10 +105,22 @@ class Visitor:
         return words in self.page.inner_text(".log")
 
 
+@pytest.fixture(scope="package")
+def devtools() -> Iterator[str]:
+    """One Chromium for all, and the address it takes orders at."""
+    with tempfile.TemporaryDirectory(prefix="mainland-chromium-", ignore_cleanup_errors=True) as profile:
+        argv = [str(shutil.which("chromium")), *CHROMIUM, f"--user-data-dir={profile}", "--remote-debugging-port=0"]
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            told = Path(profile) / "DevToolsActivePort"
+            port = until(lambda: told.exists() and told.read_text().partition("\n")[0], PATIENCE, "a browser")
+            yield f"http://127.0.0.1:{port}"
+            process.terminate()
+
+
 @pytest.fixture(scope="module")  # playwright's loop runs until it is closed, and other modules have loops of their own
-def browser() -> Iterator[Any]:
+def browser(devtools: str) -> Iterator[Any]:
     with sync_playwright() as p:
-        running = p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        running = p.chromium.connect_over_cdp(devtools)
         yield running
         running.close()
 
