@@ -61,7 +61,7 @@ class Entity:
         self.sequence = -1  # of the packet whose motion we hold: an older one that comes late must not undo it
         self.updated = 0.0  # monotonic time of that packet
         self.updates = 0  # motions received
-        self.stranded: Vector | None = None  # where it was in the region when its seat went, until we are told more
+        self.stranded: Vector | None = None  # where it was in the region when its seat went, until we can tell better
         self.watcher: Callable[[Entity, float], None] | None = None  # called with each new motion and its time
         self._terse: bytes | None = None
         self._position: Vector = _STILL
@@ -112,7 +112,8 @@ class Entity:
         self.stranded = (at[0] + turned[0], at[1] + turned[1], at[2] + turned[2])
 
     def _take(self, motion: Any) -> None:
-        self.stranded = None
+        if self.parent_id == 0 or self.parent is not None:
+            self.stranded = None
         self._position = motion.position
         self._velocity = motion.velocity
         self.acceleration_ = motion.acceleration
@@ -185,7 +186,8 @@ class Entity:
     @property
     def position(self) -> Vector:
         """Where it is now, in region coordinates."""
-        if self.stranded is not None and self.parent is None and self._terse is None:
+        self._read()
+        if self.stranded is not None and self.parent is None:
             return self.stranded
         now = self.region.clock()
         position = self.own_position(now)

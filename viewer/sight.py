@@ -117,6 +117,10 @@ class Sight(Travel):
 
     def _own_moved(self, entity: Entity, now: float) -> None:
         region = entity.region
+        if entity.parent_id and entity.parent is None:  # seated on what we were not shown yet: nobody knows where
+            region.own_carrier = entity.parent_id
+            self._undescribed(region, entity.parent_id, now)
+            return
         carrier = entity.carrier
         region.own_carrier = carrier.local_id if carrier is not entity else entity.parent_id
         x, y, z = entity.position if entity.parent_id else entity.received_position

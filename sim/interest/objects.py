@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -143,8 +143,8 @@ class ObjectInterest:
                 self.known[slot, one.row] = TOLD
                 self._send_packet(viewer, viewer.circuit, [self._block(viewer, one)[0]], [one.local_id], None)
 
-    def owe(self, agent: Agent, local_ids: list[int], offered: bool) -> None:
-        """What a viewer was told of these did not reach it; `offered`: their checksums."""
+    def owe(self, agent: Agent, local_ids: list[int], offered: bool, created: Iterable[tuple[Agent, int]] = ()) -> None:
+        """What a viewer was told of these did not reach it. `offered`: their checksums; `created`: that it made them."""
         slot = self._viewers.get(agent)
         by_id = self.sim.world.objects.by_local_id
         rows = [by_id[local_id].row for local_id in local_ids if local_id in by_id]
@@ -156,6 +156,7 @@ class ObjectInterest:
             self.known[slot, told] = 0
             self._offers[agent] = np.concatenate([self._offers.get(agent, np.zeros(0, np.int64)), np.asarray(told, np.int64)])
         else:
+            self._at_creation.update(created)
             self.known[slot, rows] = CHANGED
             self._first(agent, rows)
 
@@ -338,14 +339,16 @@ class ObjectInterest:
         region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": round(self.sim.world.dilation * 65535)}
         head = encode(Message("ObjectUpdate", RegionData=region, ObjectData=[]))
         body = head[: HEADER - 1] + bytes([len(blocks)]) + b"".join(blocks)
-        circuit.send_body(body, category=category, zerocode=True, telling=_Told(self, agent, circuit, ids))
+        created = [(agent, local_id) for local_id in ids if (agent, local_id) in self._at_creation]
+        self._at_creation.difference_update(created)
+        telling = _Told(self, agent, circuit, ids, created=created)
+        circuit.send_body(body, category=category, zerocode=True, telling=telling)
         self.sim.metrics.count("object_updates", len(blocks), "full")
 
     def _block(self, agent: Agent, prim: Prim) -> tuple[bytes, int]:
         """The encoded block of a prim as this viewer may see it, and the bytes it takes on the line."""
         owner = prim.owner_id == agent.agent_id
         if (agent, prim.local_id) in self._at_creation:
-            self._at_creation.discard((agent, prim.local_id))
             block = self._encode(prim, update_flags(prim, owner) | CREATE_SELECTED)
             return block, len(zero_encode(block))
         row = self.sim.world.objects.row(prim)
@@ -453,6 +456,7 @@ class _Told:
     circuit: Circuit
     ids: list[int]
     offered: bool = False
+    created: list[tuple[Agent, int]] = field(default_factory=list)
 
     def stands(self) -> bool:
         """A packet that waited for the throttle may be about what has gone since, and KillObject is out already."""
@@ -461,7 +465,7 @@ class _Told:
 
     def lost(self) -> None:
         if self.agent.circuit is self.circuit:
-            self.interest.owe(self.agent, self.ids, self.offered)
+            self.interest.owe(self.agent, self.ids, self.offered, self.created)
 
 
 def _kill(circuit: Circuit, ids: list[dict[str, int]]) -> None:

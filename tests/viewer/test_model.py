@@ -109,3 +109,18 @@ def test_quaternions_compose() -> None:
 def test_names_of_an_avatar() -> None:
     text = "FirstName STRING RW SV Ann\nLastName STRING RW SV van der Test\nTitle STRING RW SV \nnonsense"
     assert name_values(text) == {"FirstName": "Ann", "LastName": "van der Test", "Title": ""}
+
+
+def test_who_lost_its_seat_stays_where_that_was_until_told_better() -> None:
+    scene = Scene()
+    seat = scene.thing(1, Motion((100, 50, 20)))
+    rider = scene.thing(2, Motion((0, 0, 1)), parent_id=1)
+    assert rider.position == pytest.approx((100, 50, 21))
+    rider.leave_at(seat)
+    del scene.region.entities[1]
+    assert rider.position == pytest.approx((100, 50, 21))
+    assert rider.moved_terse(encode_terse(2, Motion((0, 0, 1.5))), 2, scene.now)  # relative to what we do not see
+    assert rider.position == pytest.approx((100, 50, 21))
+    rider.parent_id = 0
+    rider.moved_full(Motion((101, 50, 20)), 3, scene.now)
+    assert rider.position == (101, 50, 20)
