@@ -87,46 +87,32 @@ class Metronome:
     """Calls `beat` on the loop 45 times a second, with how many beats have fallen due since the last call.
 
     On Linux a timerfd: the kernel keeps the period exactly, one wake-up serves timer and sockets alike (half the cost of
-    an asyncio sleep and a blocking one), and a loop that was busy hears at once how many beats it missed. Elsewhere the
-    loop's own timers, which may be a millisecond late.
+    an asyncio sleep and a blocking one). Elsewhere the loop's own timers, which may be a millisecond late. Either way the
+    beats are counted from one beginning, so that none is lost, told twice or shifted, however late a call comes.
     """
 
     def __init__(self, beat: Callable[[int], None], per_second: int = FRAMES_PER_SECOND) -> None:
         self._beat = beat
-        self._period = 1.0 / per_second
+        self._period = round(1e9 / per_second)  # nanoseconds
         self._loop = asyncio.get_running_loop()
         self._fd = -1
         self._handle: asyncio.TimerHandle | None = None
-        self._due = self._loop.time() + self._period
+        self._began = time.monotonic_ns()
+        self._told = 0
         if sys.platform == "linux":
             self._open_timerfd()
-        else:
-            self._handle = self._loop.call_at(self._due, self._on_timer)
+        self._arm(1)
 
-    def _open_timerfd(self) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        monotonic, nonblocking, close_on_exec = 1, 0o4000, 0o2000000
-        self._fd = libc.timerfd_create(monotonic, nonblocking | close_on_exec)
-        period = round(self._period * 1e9)
-        # struct itimerspec: interval and first expiry, seconds and nanoseconds each.
-        spec = ctypes.create_string_buffer(struct.pack("qqqq", 0, period, 0, period))
-        if self._fd < 0 or libc.timerfd_settime(self._fd, 0, spec, None) != 0:
-            raise OSError(ctypes.get_errno(), "no timerfd")
-        self._loop.add_reader(self._fd, self._on_readable)
+    def rest(self, beats: int) -> None:
+        """The next call comes after so many beats, and tells of them all."""
+        self._arm(self._told + beats)
 
-    def _on_readable(self) -> None:
-        try:
-            (beats,) = struct.unpack("Q", os.read(self._fd, 8))
-        except BlockingIOError:
-            return
-        self._beat(beats)
-
-    def _on_timer(self) -> None:
-        now = self._loop.time()
-        beats = max(int((now - self._due) / self._period) + 1, 1)
-        self._due += beats * self._period
-        self._handle = self._loop.call_at(self._due, self._on_timer)
-        self._beat(beats)
+    def wake(self, most: int) -> int:
+        """Every beat is told again from the next one on. How many have fallen due, at most `most`; `beat` will not hear of
+        those."""
+        due = self._due(most)
+        self._arm(self._told + 1)
+        return due
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -135,3 +121,46 @@ class Metronome:
             self._fd = -1
         if self._handle is not None:
             self._handle.cancel()
+
+    def _due(self, most: int = sys.maxsize) -> int:
+        """Beats that nobody was told of yet; they count as told."""
+        due = min((time.monotonic_ns() - self._began) // self._period - self._told, most)
+        self._told += due
+        return due
+
+    def _open_timerfd(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        monotonic, nonblocking, close_on_exec = 1, 0o4000, 0o2000000
+        self._fd = self._libc.timerfd_create(monotonic, nonblocking | close_on_exec)
+        if self._fd < 0:
+            raise OSError(ctypes.get_errno(), "no timerfd")
+        self._loop.add_reader(self._fd, self._on_readable)
+
+    def _arm(self, number: int) -> None:
+        """Be called when that beat falls due, and with every one after it."""
+        at = self._began + number * self._period
+        if self._fd < 0:
+            if self._handle is not None:
+                self._handle.cancel()
+            self._handle = self._loop.call_later((at - time.monotonic_ns()) / 1e9, self._on_timer)
+            return
+        # struct itimerspec: interval and first expiry, seconds and nanoseconds each.
+        spec = ctypes.create_string_buffer(struct.pack("qqqq", *divmod(self._period, 10**9), *divmod(at, 10**9)))
+        absolute = 1
+        if self._libc.timerfd_settime(self._fd, absolute, spec, None) != 0:
+            raise OSError(ctypes.get_errno(), "no timerfd")
+
+    def _on_readable(self) -> None:
+        try:
+            os.read(self._fd, 8)
+        except BlockingIOError:
+            return
+        due = self._due()
+        if due:
+            self._beat(due)
+
+    def _on_timer(self) -> None:
+        due = self._due()
+        self._arm(self._told + 1)
+        if due:
+            self._beat(due)

@@ -9,7 +9,7 @@
     flush       datagrams out, in one batch
 
 Between frames the same thread serves HTTP, neighbours and services on asyncio; a kernel timer in the same loop says when
-the next frame is due (`clock.Metronome`).
+the next frame is due (`clock.Metronome`). Frames that would find nothing to do are counted, not run (`rest.py`).
 
 The outer frame keeps its 45 a second even when the world cannot: a frame that has no budget left for a world step runs
 without one, so that viewers are heard and answered on time while the world slows. World time passed over real time
@@ -51,8 +51,7 @@ class Frame:
         self._due = 0.0  # real time at which the newest of them was due
         self._collect_at = self._collect_all_at = 0.0
         self.number = 0
-        self.lateness: deque[float] = deque(maxlen=45 * 60)  # seconds each frame began late, the last minute
-        self.durations: deque[float] = deque(maxlen=45 * 60)
+        self.timings: deque[tuple[float, float, float]] = deque(maxlen=45 * 60)  # began, seconds late, seconds taken
         self.stages: dict[str, float] = {}  # seconds each stage of the last frame took
         self._debt = 0.0  # world time owed, seconds
         self._credit = STEP  # real time the world may still use: earned by time passing, spent by steps
@@ -67,9 +66,11 @@ class Frame:
         self._ended = asyncio.get_running_loop().create_future()
         metronome = Metronome(self._beat)
         self._due = self.clock.now()
+        self.sim.rest.begin(metronome)
         try:
             await self._ended
         finally:
+            self.sim.rest.end()
             metronome.close()
 
     def stop(self) -> None:
@@ -79,6 +80,7 @@ class Frame:
 
     def _beat(self, beats: int) -> None:
         """So many frames fell due. One runs now; those missed follow one by one, HTTP having its turn in between."""
+        beats -= self.sim.rest.taken(beats)
         waiting = self._behind > 0
         self._behind = min(self._behind + beats, CATCH_UP)
         now = self.clock.now()
@@ -93,15 +95,15 @@ class Frame:
             return
         start = self.clock.now()
         late = max(start - self._due + (self._behind - 1) * STEP, 0.0)
-        self.lateness.append(late)
         if late > 0.001:
             self.sim.metrics.plain["frames_late"] += 1
         self.once(start)
-        self.durations.append(self.clock.now() - start)
+        self.timings.append((start, late, self.clock.now() - start))
         self._behind -= 1
         if self._behind > 0:
             asyncio.get_running_loop().call_soon(self._run_due)
-        elif start > self._collect_at:
+            return
+        if start > self._collect_at:
             # Never in the middle of a frame that is late already; what survived start-up is frozen and costs nothing.
             self._collect_at = start + COLLECT
             whole = start > self._collect_all_at and (
@@ -110,6 +112,7 @@ class Frame:
             gc.collect(2 if whole else 1)
             if whole:
                 self._collect_all_at = start + COLLECT_ALL_QUIET
+        self.sim.rest.consider()
 
     def once(self, now: float) -> None:
         """One frame. Also what tests call, with a manual clock."""
@@ -189,11 +192,30 @@ class Frame:
             span = now - first[0]
             self.sim.world.dilation = min((self._steps - first[2]) * STEP / span, 1.0)
 
+    def rested(self, frames: int) -> None:
+        """So many frames were due in which nothing could happen, the last of them just now or within a beat."""
+        plain = self.sim.metrics.plain
+        for name in ("frames", "frames_rested", "steps"):
+            plain[name] += frames
+        for _ in range(frames):  # one by one, as steps do it: a sum has other roundings
+            self.sim.world.time += STEP
+        self.number += frames
+        self._steps += frames
+        self._due += frames * STEP
+        if self._history:
+            self._history.append((self._history[-1][0] + frames * STEP, self.number - 1, self._steps))
+
     def step(self) -> None:
         """Move the world on by 1/45 s of its own time."""
         world = self.sim.world
         world.time += STEP
         self.sim.bodies.step(STEP)
+
+    def recent(self, seconds: float) -> tuple[list[float], list[float]]:
+        """Of the frames run in the last so many seconds, a minute at most: how late each began and how long it took, sorted."""
+        since = self.clock.now() - seconds
+        timings = [timing for timing in self.timings if timing[0] >= since]
+        return sorted(late for _, late, _ in timings), sorted(took for _, _, took in timings)
 
     def rates(self) -> tuple[float, float]:
         """Frames and world steps a second over the last second, as measured."""

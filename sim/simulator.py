@@ -31,6 +31,7 @@ from sim.metrics import Metrics
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
 from sim.physics.bodies import Bodies
+from sim.rest import Rest
 from sim.scenes import NO_SCENE, load, place
 from sim.scripts.inworld import Scripts
 from sim.seating import Seating
@@ -78,6 +79,7 @@ class Simulator:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._standing: set[asyncio.Task[Any]] = set()  # those that run as long as the region
         handlers.load()
         caps.load()
         socket = DatagramSocket(settings.bind, settings.port)
@@ -93,6 +95,7 @@ class Simulator:
         self.neighbours = Neighbours(self)
         self.cap_server = CapServer(self)
         self.frame = Frame(self)
+        self.rest = Rest(self)
         self.backbone: BackboneClient
         self.assets: AssetClient
         scene = load(settings.scene)
@@ -141,7 +144,13 @@ class Simulator:
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Run `action` in a frame, once that much real time has passed."""
+        self.rest.wake()
         heapq.heappush(self._timers, (self.clock.now() + seconds, next(self._timer_numbers), action))
+
+    @property
+    def next_timer(self) -> float | None:
+        """Real time of the first action put off with `after`; None when there is none."""
+        return self._timers[0][0] if self._timers else None
 
     def run_timers(self) -> None:
         now = self.clock.now()
@@ -153,15 +162,27 @@ class Simulator:
                 self.metrics.count("task_errors", label="timer")
                 log.exception("a timer failed")
 
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run a coroutine in the slack between frames. What it raises is logged and counted under `name`."""
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str, standing: bool = False) -> asyncio.Task[Any]:
+        """Run a coroutine in the slack between frames. What it raises is logged and counted under `name`.
+
+        A `standing` one never ends, and the region may rest meanwhile (`rest.py`).
+        """
+        self.rest.wake()
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
+        if standing:
+            self._standing.add(task)
         task.add_done_callback(self._task_done)
         return task
 
+    @property
+    def errands(self) -> int:
+        """Tasks under way that will end."""
+        return len(self._tasks) - len(self._standing)
+
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._standing.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.metrics.count("task_errors", label=task.get_name())
             log.error("task %s failed", task.get_name(), exc_info=error)

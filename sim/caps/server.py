@@ -10,6 +10,7 @@ It runs on the frame's thread between frames. Sizes are capped before a body is 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sim.world.agent import Agent
 
 log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_LIMIT = 4 << 20  # the largest any capability may ask for
 
@@ -46,7 +49,7 @@ class CapServer:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self._grants: dict[UUID, Grant] = {}
-        self._app = web.Application(client_max_size=BODY_LIMIT)
+        self._app = web.Application(client_max_size=BODY_LIMIT, middlewares=[self._awake])
         self._app.router.add_route("*", "/caps/{id}", self._serve)
         self._app.router.add_route("*", "/caps/{id}/{tail:.*}", self._serve)
         self._app.router.add_get("/health", self._health)
@@ -105,6 +108,12 @@ class CapServer:
         return f"{self.sim.http_url}/caps/{grant_id}"
 
     # --- serving
+
+    @web.middleware
+    async def _awake(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A region that rests is up before a request is served, and stays up meanwhile."""
+        with self.sim.rest.held():
+            return await handler(request)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         try:

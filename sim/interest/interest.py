@@ -261,8 +261,8 @@ class Interest:
     def _shed(self) -> None:
         """A region whose frames grow long tells everybody less often rather than be late for all."""
         frame, rings = self.sim.frame, self.rings
-        if frame.durations:
-            self._busy += (frame.durations[-1] - self._busy) / 16
+        if frame.timings:
+            self._busy += (frame.timings[-1][2] - self._busy) / 16
         if frame.number % 16:
             return
         if self._busy > BUSY:

@@ -45,8 +45,8 @@ class Directory:
         await self._claim()
         await self._look()
         self._tasks = [
-            self.sim.spawn(self._beat_forever(), "heartbeat"),
-            self.sim.spawn(self._look_forever(), "directory"),
+            self.sim.spawn(self._beat_forever(), "heartbeat", standing=True),
+            self.sim.spawn(self._look_forever(), "directory", standing=True),
         ]
 
     def rest(self) -> None:

@@ -24,7 +24,6 @@ from aiohttp import web
 
 from protocol.errors import ProtocolError
 from protocol.message import Message
-from sim.clock import FRAMES_PER_SECOND
 from sim.handlers.friends import deliver_notification
 from sim.handlers.messages import deliver_message
 from sim.interest.chat import RANGES
@@ -166,11 +165,10 @@ class Services:
         sim = self.sim
         fps, steps = sim.frame.rates()
         try:  # of the last so many seconds, a minute at most
-            frames = max(int(float(request.query.get("last", "60")) * FRAMES_PER_SECOND), 1)
-        except (ValueError, OverflowError):
+            last = min(float(request.query.get("last", "60")), 60.0)
+        except ValueError:
             raise ProtocolError("last must be a number of seconds") from None
-        lateness = sorted(list(sim.frame.lateness)[-frames:])
-        durations = sorted(list(sim.frame.durations)[-frames:])
+        lateness, durations = sim.frame.recent(last)
 
         def percentile(values: list[float], share: float) -> float:
             return round(values[min(int(len(values) * share), len(values) - 1)] * 1e3, 3) if values else 0.0

@@ -172,6 +172,11 @@ class Bodies:
 
     # --- time passes
 
+    @property
+    def still(self) -> bool:
+        """A step would move nothing: all sleep, and the ground is as the engine knows it."""
+        return self.sim.world.terrain.revision == self._terrain_revision and not self.engine.awake.any()
+
     def step(self, dt: float) -> None:
         """One step of bodies and avatars."""
         sim = self.sim

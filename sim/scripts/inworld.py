@@ -138,6 +138,16 @@ class Scripts:
             prim.scripted, prim.touchable = scripted, touchable
             self.sim.world.objects.mark(prim)
 
+    @property
+    def waiting(self) -> bool:
+        """Some script wants a turn."""
+        return self._engine is not None and not self._engine.scheduler.is_idle
+
+    @property
+    def next_wake(self) -> float | None:
+        """World time at which a script will want a turn if nothing happens before; None for never."""
+        return self._engine.scheduler.next_wake if self._engine is not None else None
+
     # --- the frame's stage
 
     def run(self) -> None:

@@ -51,7 +51,12 @@ class LiveRegion:
 
     def do(self, work: Callable[[Simulator], Coroutine[Any, Any, T]]) -> T:
         """Run something on the region's thread, between frames; its result."""
-        return asyncio.run_coroutine_threadsafe(work(self.sim), self._loop).result(60)
+
+        async def up() -> T:
+            with self.sim.rest.held():
+                return await work(self.sim)
+
+        return asyncio.run_coroutine_threadsafe(up(), self._loop).result(60)
 
     def _main(self) -> None:
         try:

@@ -1,0 +1,123 @@
+"""A region where nothing can happen takes its frames some at a time, and is up again at once when something does.
+
+Frames that would find nothing are *rested*: the kernel timer is set to the last of a bundle, and those before it are
+counted and move world time when it is over, as if each had been run. Nothing can happen when
+
+    nobody          is here, expected, or looking in, and nothing waits to be sent
+    no body         is awake, nor has the ground changed under one
+    no script       wants a turn
+    no errand       is under way: HTTP requests served here, tasks begun with `spawn`
+
+and until the first thing that is put off to a later time: a script's timer or sleep, an action of `Simulator.after`. So
+these come in the very frame in which they would have come. What may change the world out of turn calls `wake` first: a
+datagram, an HTTP request, `after` and `spawn`. Waking counts what has been rested so far, so that who is woken
+finds world time as it should be, and the next frame comes with the next beat. Decision 0014 says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sim.clock import STEP, Metronome
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+BUNDLE = 15  # frames: a third of a second, so that the chores of every 45th frame fall on the last of a bundle
+STILL = 3  # frames with nothing to do before the first rest: by then the ends of collisions and the like are told
+
+
+class Rest:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.granted = 0  # frames that may be rested before the next beat is told
+        self._metronome: Metronome | None = None
+        self._listening = False  # for datagrams
+        self._held = 0
+        self._still = 0
+
+    def begin(self, metronome: Metronome) -> None:
+        """Frames follow this metronome from now on."""
+        self._metronome = metronome
+
+    def end(self) -> None:
+        self._listen(False)
+        self._metronome = None
+
+    # --- down
+
+    def consider(self) -> None:
+        """After a frame: rest the next ones if they would find nothing."""
+        if self._metronome is None:
+            return
+        frames = self._frames()
+        self._listen(frames > 0)
+        if frames:
+            self.granted = frames
+            self._metronome.rest(frames + 1)
+
+    def _frames(self) -> int:
+        """How many frames from the next one on have nothing to do, within the bundle."""
+        self._still = 0 if self._busy() else self._still + 1
+        if self._still < STILL:
+            return 0
+        frames = -self.sim.frame.number % BUNDLE
+        timer, script = self.sim.next_timer, self.sim.scripts.next_wake
+        if timer is not None:
+            frames = min(frames, _before(timer - self.sim.clock.now()))
+        if script is not None:
+            frames = min(frames, _before(script - self.sim.world.time))
+        return frames
+
+    def _busy(self) -> bool:
+        sim = self.sim
+        return bool(
+            sim.world.agents or not sim.circuits.quiet or self._held or sim.errands or sim.scripts.waiting
+            or not sim.bodies.still
+        )  # fmt: skip
+
+    # --- and up
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wake, and no rest meanwhile."""
+        self.wake()
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+
+    def wake(self) -> None:
+        """Something happens: what was rested so far is over, and the next frame comes with the next beat."""
+        if self.granted and self._metronome is not None:
+            rested, self.granted = self._metronome.wake(self.granted), 0
+            self.sim.frame.rested(rested)
+        self._listen(False)
+
+    def taken(self, beats: int) -> int:
+        """So many beats are told; how many of them were frames at rest, which are over now."""
+        rested, self.granted = min(beats - 1, self.granted), 0
+        if rested:
+            self.sim.frame.rested(rested)
+        return rested
+
+    def _listen(self, on: bool) -> None:
+        """Between the frames of an awake region datagrams wait for the next one; a resting region is woken by the first."""
+        if on == self._listening:
+            return
+        self._listening = on
+        loop = asyncio.get_running_loop()
+        if on:
+            loop.add_reader(self.sim.circuits.socket.fileno(), self.wake)
+        else:
+            loop.remove_reader(self.sim.circuits.socket.fileno())
+
+
+def _before(seconds: float) -> int:
+    """How many frames begin earlier than so many seconds after this one."""
+    return max(math.ceil(seconds / STEP - 1e-6) - 1, 0)
