@@ -16,6 +16,7 @@ from uuid import UUID
 from aiohttp import web
 
 from sim.neighbours.peers import PeerError
+from sim.scripts.language.program import Program, compile_script
 from tests.kit.world import TestSimulator, Viewer, add_child, add_region, make_sim
 
 
@@ -60,6 +61,7 @@ def joined(*squares: tuple[int, int]) -> list[TestSimulator]:
                     region_id=str(other.world.facts.region_id), http_url=other.http_url, port=other.port,
                 )  # fmt: skip
         sim.neighbours._directory_changed(set(), set())
+        sim.scripts.compiled = _compiled  # type: ignore[method-assign]
 
         async def call(method: str, http_url: str, path: str, **more: Any) -> Any:
             target = by_url[http_url]
@@ -67,6 +69,11 @@ def joined(*squares: tuple[int, int]) -> list[TestSimulator]:
 
         sim.neighbours.peers._call = call  # type: ignore[method-assign]
     return regions
+
+
+async def _compiled(source: str) -> Program:
+    """At once: a thread takes real time, for which the manual clock does not wait."""
+    return compile_script(source)
 
 
 async def _serve(sim: TestSimulator, link: Link, method: str, path: str, more: dict[str, Any]) -> Any:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from functools import partial
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from sim import frame
-from sim.clock import STEP, Metronome
+from sim.clock import STEP, ManualClock, Metronome
 from sim.gauges import measure
 from sim.rest import BUNDLE
 from sim.scenes import place
@@ -25,8 +26,12 @@ TICKING = "default { state_entry() { llSetTimerEvent(0.7); } timer() { } }"
 class Drum:
     """A metronome on the simulator's manual clock, beaten by the test."""
 
+    clock: ManualClock
+    began: float
+
     def __init__(self, beat):
         self.beat, self.told, self.next = beat, 0, 1
+        self.ran: list[int] = []  # steps passed at the end of each frame that was run
 
     def rest(self, beats):
         self.next = self.told + beats
@@ -56,21 +61,19 @@ class Drum:
 
 @pytest.fixture
 def started(monkeypatch):
-    """Run a region's frames on a drum; `drums` ends them."""
+    """Run a region's frames on a drum."""
     monkeypatch.setattr(frame, "Metronome", Drum)
     running = []
 
     async def start(sim, rests=True):
         if not rests:
             monkeypatch.setattr(sim.rest, "consider", lambda: None)
-        sim.ran = []
         once = sim.frame.once
-        monkeypatch.setattr(sim.frame, "once", lambda now: (once(now), sim.ran.append(round(sim.world.time / STEP))))
-        task = asyncio.get_running_loop().create_task(sim.frame.run())
-        running.append((sim, task))
+        running.append(asyncio.get_running_loop().create_task(sim.frame.run()))
         await asyncio.sleep(0)
         drum = sim.rest._metronome
         drum.clock, drum.began = sim.clock, sim.clock.now()
+        monkeypatch.setattr(sim.frame, "once", lambda now: (once(now), drum.ran.append(round(sim.world.time / STEP))))
         return drum
 
     return start
@@ -83,21 +86,34 @@ async def stop(sim):
 
 async def test_world_time_frames_and_steps_go_on_exactly(started):
     with region() as quiet, region() as awake:
+        ran = []
         for sim, rests in ((quiet, True), (awake, False)):
             drum = await started(sim, rests)
             drum.pass_time(10.0)
             sim.rest.wake()
-        assert len(awake.ran) == 450 and len(quiet.ran) <= 40
+            ran.append(len(drum.ran))
+        assert ran[0] <= 40 and ran[1] == 450
         assert quiet.world.time == awake.world.time == pytest.approx(10.0)
         for name in ("frames", "steps"):
             assert quiet.metrics.value(name) == awake.metrics.value(name) == 450
-        assert quiet.metrics.value("frames_rested") == 450 - len(quiet.ran) and not quiet.metrics.value("frames_late")
+        assert quiet.metrics.value("frames_rested") == 450 - ran[0] and not quiet.metrics.value("frames_late")
         assert measure(quiet)["frames_per_second"] == pytest.approx(45) == measure(quiet)["steps_per_second"]
         assert quiet.world.dilation == pytest.approx(1.0, abs=0.001)
         await stop(quiet), await stop(awake)
 
 
-async def test_a_timer_and_a_script_come_in_the_frame_they_would_have_come_in(started):
+def note(seen, sim):
+    seen.append(sim.frame.number)
+
+
+def run_and_note(ticks, sim, run):
+    before = sim.metrics.value("script_events")
+    run()
+    if sim.metrics.value("script_events") > before:
+        ticks.append((sim.frame.number, sim.world.time))
+
+
+async def test_a_timer_and_a_script_come_in_the_frame_they_would_have_come_in(started, monkeypatch):
     came = []
     for rests in (False, True):
         with region() as sim:
@@ -106,23 +122,15 @@ async def test_a_timer_and_a_script_come_in_the_frame_they_would_have_come_in(st
             await sim.scripts.add(prim, TICKING)
             drum = await started(sim, rests)
             drum.pass_time(0.5)
-            seen = []
+            seen: list[int] = []
             for seconds in (0.1, 0.31, 1.0, 2 * STEP, 3.9):
-                sim.after(seconds, lambda sim=sim, seen=seen: seen.append(sim.frame.number))
-            ticks = []
-            run = sim.scripts.run
-
-            def counted(sim=sim, run=run, ticks=ticks):
-                before = sim.metrics.value("script_events")
-                run()
-                if sim.metrics.value("script_events") > before:
-                    ticks.append((sim.frame.number, sim.world.time))
-
-            sim.scripts.run = counted
+                sim.after(seconds, partial(note, seen, sim))
+            ticks: list[tuple[int, float]] = []
+            monkeypatch.setattr(sim.scripts, "run", partial(run_and_note, ticks, sim, sim.scripts.run))
             drum.pass_time(6.0)
             came.append((seen, ticks))
             assert len(seen) == 5 and len(ticks) == 9
-            assert len(sim.ran) < 80 if rests else len(sim.ran) > 280
+            assert len(drum.ran) < 80 if rests else len(drum.ran) > 280
             await stop(sim)
             sim.scripts.close()
     assert came[0] == came[1]
@@ -132,29 +140,31 @@ async def test_the_first_datagram_wakes_it_and_is_read_with_the_next_beat(starte
     with region() as sim:
         drum = await started(sim)
         drum.pass_time(1.03)
-        ran, before = len(sim.ran), sim.world.time
+        ran, before = len(drum.ran), sim.world.time
         drum.clock.advance(0.2)  # it rests: the kernel's timer has nothing to say yet
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.sendto(b"anybody?", ("127.0.0.1", sim.port))
             await eventually(lambda: sim.world.time > before)
         assert sim.world.time == pytest.approx(sim.clock.now() - drum.began, abs=STEP)
-        assert len(sim.ran) == ran and not sim.metrics.value("packets_in")
+        assert len(drum.ran) == ran and not sim.metrics.value("packets_in")
         drum.pass_time(STEP)
-        assert len(sim.ran) == ran + 1 and sim.metrics.value("packets_in") == 1
+        assert len(drum.ran) == ran + 1 and sim.metrics.value("packets_in") == 1
         drum.pass_time(2.0)
-        assert len(sim.ran) < ran + 20  # and it rests again
+        assert len(drum.ran) < ran + 20  # and it rests again
         await stop(sim)
 
 
 async def test_requests_errands_and_agents_keep_it_awake(started):
-    def frames_of(drum, sim):
-        before = len(sim.ran)
-        drum.pass_time(1.0)
-        return len(sim.ran) - before
-
     with region() as sim:
         drum = await started(sim)
-        assert frames_of(drum, sim) < 10
+
+        def frames():
+            """Those run in a second."""
+            before = len(drum.ran)
+            drum.pass_time(1.0)
+            return len(drum.ran) - before
+
+        assert frames() < 10
         answer = asyncio.Event()
 
         async def slow(request):
@@ -163,27 +173,27 @@ async def test_requests_errands_and_agents_keep_it_awake(started):
         request = make_mocked_request("GET", "/")
         served = asyncio.get_running_loop().create_task(sim.cap_server._awake(request, slow))
         await asyncio.sleep(0)
-        assert frames_of(drum, sim) == 45
+        assert frames() == 45
         answer.set()
         await served
-        assert frames_of(drum, sim) < 10
+        assert frames() < 10
         done = asyncio.Event()
         errand = sim.spawn(done.wait(), "errand")
         standing = sim.spawn(asyncio.Event().wait(), "standing", standing=True)
-        assert frames_of(drum, sim) == 45
+        assert frames() == 45
         done.set()
         await errand
         await asyncio.sleep(0)
-        assert not standing.done() and frames_of(drum, sim) < 10
+        assert not standing.done() and frames() < 10
         standing.cancel()
         anna = add_root(sim, "Anna Tester", (100, 100, 30))
         await settle(sim)
         sim.rest.wake()  # as the request that announced her would have
-        assert frames_of(drum, sim) == 45
+        assert frames() == 45
         sim.sessions.kick(anna.agent, "bye")
         await settle(sim)
-        frames_of(drum, sim)
-        assert frames_of(drum, sim) < 10
+        frames()
+        assert frames() < 10
         await stop(sim)
 
 
@@ -193,13 +203,13 @@ async def test_what_falls_is_awake_until_it_lies(started):
         (prim,) = sim.world.objects.roots()
         drum = await started(sim)
         drum.pass_time(1.0)
-        assert len(sim.ran) == 45
+        assert len(drum.ran) == 45
         drum.pass_time(5.0)
         x, y, z = sim.world.objects.row(prim)["position"].tolist()
         assert z == pytest.approx(sim.world.terrain.height(x, y) + 0.25, abs=0.05)
-        before = len(sim.ran)
+        before = len(drum.ran)
         drum.pass_time(1.0)
-        assert len(sim.ran) - before < 10
+        assert len(drum.ran) - before < 10
         sim.world.terrain.edit(0, 0, sim.world.terrain.heights - 1.0)  # the ground under it sinks
         sim.rest.wake()
         drum.pass_time(0.5)
@@ -224,7 +234,7 @@ async def test_a_loop_held_up_while_it_rests_loses_no_beat(started):
 
 
 async def test_the_kernels_metronome_rests_and_wakes_in_step():
-    told = []
+    told: list[int] = []
     metronome = Metronome(told.append, per_second=200)
     try:
         await eventually(lambda: len(told) >= 3)
