@@ -40,6 +40,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "chat_heard": ("chat messages delivered to viewers", None),
     "object_updates": ("object update blocks sent", "kind"),
     "bodies_refused": ("objects whose shape physics cannot have", None),
+    "asset_solids": ("meshes and sculpts asked for to be solid", "outcome"),
     "crossings": ("agents handed to a neighbour", "outcome"),
     "object_crossings": ("objects handed to a neighbour, with riders and scripts", "outcome"),
     "teleports": ("teleports", "outcome"),

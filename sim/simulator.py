@@ -135,6 +135,7 @@ class Simulator:
         if pending:
             await asyncio.wait(pending, timeout=3.0)
         self.scripts.close()
+        await self.bodies.close()
         await self.neighbours.close()
         await self.cap_server.close()
         await self.http.close()

@@ -13,6 +13,8 @@ from sim.handlers import ROOT, handles
 from sim.handlers.building import BUILD, chosen, clean_position, clean_scale, make_temporary, may
 from sim.handlers.replies import alert
 from sim.physics import materials
+from sim.physics.asset_solids import SCULPT
+from sim.physics.bodies import NO_SHAPE
 from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Vector
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Material, Prim, conjugate, multiply, rotate
 from sim.world.shapes import clean_shape
@@ -150,11 +152,14 @@ def object_extra_params(sim: Simulator, agent: Agent, message: Message) -> None:
         kind = block["ParamType"]
         if kind not in EXTRA_PARAMS or len(block["ParamData"]) > EXTRA_PARAM_LIMIT:
             continue
+        before = prim.extra_params.get(kind)
         if block["ParamInUse"]:
             prim.extra_params[kind] = block["ParamData"]
         else:
             prim.extra_params.pop(kind, None)
         sim.world.objects.mark(prim)
+        if kind == SCULPT and prim.extra_params.get(kind) != before:
+            sim.bodies.rebuild(prim.linkset_root)
 
 
 @handles("ObjectMaterial", state=ROOT, rate=BUILD)
@@ -183,7 +188,9 @@ def object_flag_update(sim: Simulator, agent: Agent, message: Message) -> None:
     if block["IsTemporary"] != root.temporary:
         make_temporary(sim, root, block["IsTemporary"])
     for extra in message["ExtraPhysics"][:1]:
-        prim.features = _features(extra)
+        before, prim.features = prim.features.shape_type, _features(extra)
+        if prim is root and prim.features.shape_type == NO_SHAPE:
+            prim.features.shape_type = before  # only children can be left out of what a linkset is solid as
     sim.world.objects.mark_linkset(root)
     sim.bodies.rebuild(root)
 

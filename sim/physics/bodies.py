@@ -1,7 +1,7 @@
 """Objects as bodies: what the physics engine is told of linksets, and what it says of them each step.
 
 A linkset is one body, made of the solids of its prims; it is remade when a prim's shape, size, place in the set or
-flags change. After a step the places of everything that moved are copied to the objects' rows in a few numpy
+flags change, and reshaped when the solid of a mesh has come. After a step the places of everything that moved are copied to the objects' rows in a few numpy
 operations; `interest` decides from there who must hear.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from protocol.errors import ProtocolError
 from protocol.shapes import from_wire
+from sim.physics.asset_solids import AssetSolids, Detail, source_of
 from sim.physics.avatars import mark
 from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
 from sim.physics.prims import prim_shape
@@ -39,6 +40,7 @@ class Bodies:
         self.engine.water_height = sim.world.facts.water_height
         self._rows = np.full(256, -1, np.int64)  # handle -> object row
         self._terrain_revision = sim.world.terrain.revision
+        self.solids = AssetSolids(sim, self.reshape)
 
     # --- objects change
 
@@ -48,15 +50,39 @@ class Bodies:
         self.drop(root)
         if root in self.sim.neighbours.objects.under_way:
             return
-        shape = self._shape(root)
-        if shape is None:
+        reason = ""
+        for detail in self._details(root):
+            shape = self._shape(root, detail)
+            if shape is None:
+                return
+            try:
+                handle = self.engine.add(self._spec(root, shape))
+            except BadBody as error:
+                reason = str(error)
+                continue
+            self._joined([handle], [root])
             return
-        try:
-            handle = self.engine.add(self._spec(root, shape))
-        except BadBody as error:
-            self._refused(root, str(error))
+        self._refused(root, reason)
+
+    def reshape(self, root: Prim) -> None:
+        """The solid of an asset came: the linkset's body has the shape that it makes, and keeps all else."""
+        handle = int(self.sim.world.objects.row(root)["body"])
+        if handle < 0:
             return
-        self._joined([handle], [root])
+        for detail in self._details(root):
+            shape = self._shape(root, detail)
+            if shape is None:
+                return
+            try:
+                self.engine.replace_shape(handle, shape)
+            except BadBody as error:
+                log.info("object %s is solid in less detail: %s", root.full_id, error)
+                continue
+            return
+
+    def _details(self, root: Prim) -> Sequence[Detail]:
+        """How finely to make a linkset solid, as long as physics cannot have it: prims there is but one way."""
+        return tuple(Detail) if any(source_of(prim) for prim in root.linkset()) else (Detail.FULL,)
 
     def build_all(self, prims: Sequence[Prim]) -> None:
         """As `rebuild` for each of many single prims that have no body yet; those alike become copies of one body."""
@@ -65,7 +91,7 @@ class Bodies:
         for prim in prims:
             f = prim.features
             key = (
-                prim.pcode, tuple(prim.shape.items()), objects.rows[prim.row]["scale"].tobytes(), prim.physical,
+                prim.pcode, tuple(prim.shape.items()), source_of(prim), objects.rows[prim.row]["scale"].tobytes(), prim.physical,
                 prim.phantom, prim.volume_detect, f.density, f.friction, f.restitution, f.gravity, f.shape_type,
             )  # fmt: skip
             alike.setdefault(key, []).append(prim)
@@ -77,11 +103,13 @@ class Bodies:
             users = [prim.local_id for prim in group]
             try:
                 handles = self.engine.add_copies(self._spec(group[0], shape), rows["position"], rows["rotation"], users)
-            except BadBody as error:
+            except BadBody:
                 for prim in group:
-                    self._refused(prim, str(error))
+                    self.rebuild(prim)
                 continue
             self._joined(handles.tolist(), group)
+            for prim in group:
+                self.solids.wait(prim)
 
     def _spec(self, root: Prim, shape: Shape) -> BodySpec:
         row = self.sim.world.objects.row(root)
@@ -114,7 +142,7 @@ class Bodies:
         table["body"][rows] = handles
         table["physical"][rows] = table["moving"][rows] = physical
 
-    def _shape(self, root: Prim) -> Shape | None:
+    def _shape(self, root: Prim, detail: Detail = Detail.FULL) -> Shape | None:
         """The linkset as one shape around the root's origin; None when it is nothing to bump into."""
         objects = self.sim.world.objects
         parts = []
@@ -122,9 +150,11 @@ class Bodies:
             if prim.features.shape_type == NO_SHAPE or prim.pcode != 9:
                 continue
             row = objects.row(prim)
-            convex = prim.features.shape_type == CONVEX
+            scale, convex = row["scale"].tolist(), prim.features.shape_type == CONVEX
             try:
-                shape = prim_shape(from_wire(prim.shape), row["scale"].tolist(), convex)
+                shape = self.solids.shape(prim, scale, root.physical, detail)
+                if shape is None:
+                    shape = prim_shape(from_wire(prim.shape), scale, convex)
             except (BadBody, ProtocolError) as error:
                 self._refused(root, str(error))
                 continue
@@ -170,6 +200,10 @@ class Bodies:
         self.engine.set_velocity(handle, row["velocity"].tolist(), row["angular_velocity"].tolist())
         row["moving"] = prim.physical
 
+    async def close(self) -> None:
+        """End what runs beside the region."""
+        await self.solids.close()
+
     # --- time passes
 
     @property
@@ -190,6 +224,7 @@ class Bodies:
             self._copy(self.engine.moved)
         sim.seating.follow()
         mark(world, rows)
+        self.solids.step()
 
     def _copy(self, handles: np.ndarray) -> None:
         """Where everything that moved is now. What came to rest is marked so that it is told, and cached, as resting."""

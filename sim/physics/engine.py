@@ -14,10 +14,10 @@ that are merely absurd are clamped to the LIMITS below. A NaN is never let in, a
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,18 +79,27 @@ class Mask(IntEnum):
     ALL = 15
 
 
+class Made(NamedTuple):
+    """A solid that was found beforehand, because finding it takes longer than a frame has, for many shapes to stretch."""
+
+    name: Hashable  # those of one name are the same
+    solid: Any  # a `hulls.Hull` or a `solids.Tree`
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A solid, centred on its body's origin. Make one with the functions below; equal shapes are stored once.
 
     `size`: full extents (box; cylinder: diameter x, diameter y, length), or (radius,), or (radius, length of the middle).
-    `points` (n, 3) and `triangles` (m, 3) of hulls and meshes. `parts`: (shape, offset, rotation) of a compound.
+    `points` (n, 3) and `triangles` (m, 3) of hulls and meshes, or `made`, which `size` stretches along the axes.
+    `parts`: (shape, offset, rotation) of a compound.
     """
 
     form: Form
     size: tuple[float, ...] = ()
     points: NDArray[np.float32] | None = field(default=None, compare=False)
     triangles: NDArray[np.int32] | None = field(default=None, compare=False)
+    made: Made | None = field(default=None, compare=False)
     parts: tuple[tuple[Shape, tuple[float, float, float], tuple[float, float, float, float]], ...] = ()
 
 
@@ -137,6 +146,11 @@ def mesh(vertices: ArrayLike, triangles: ArrayLike) -> Shape:
     if corners.min() < 0 or corners.max() >= len(points):
         raise BadBody("a triangle names a vertex that is not there")
     return Shape(Form.MESH, points=points, triangles=corners)
+
+
+def stretched(form: Form, made: Made, factors: Sequence[float]) -> Shape:
+    """A hull or mesh that was found beforehand, stretched by a factor along each axis."""
+    return Shape(form, _extent(*factors), made=made)
 
 
 def compound(parts: Sequence[tuple[Shape, Sequence[float], Sequence[float]]]) -> Shape:

@@ -26,6 +26,8 @@ MAX_PIECES = 1024
 THIN = 1e-3  # metres: thinner hulls are found each by itself
 MOST_IDLE = 256  # shapes kept that no body has
 MAX_TRIANGLES = 200_000
+MOST_TRIANGLES = 2_000_000  # of all meshes together, so that their tables stay under 100 MB
+TINY = 1e-9  # square metres: twice the area of a triangle that cannot be touched
 
 _ROLLS = {Form.SPHERE: 2, Form.CYLINDER: 1, Form.CAPSULE: 1}
 _BOX_CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
@@ -115,6 +117,8 @@ def _key(shape: Shape) -> Any:
     """Equal for equal shapes."""
     if shape.form == Form.COMPOUND:
         return shape.form, tuple((_key(part), offset, rotation) for part, offset, rotation in shape.parts)
+    if shape.made is not None:
+        return shape.form, shape.size, shape.made.name
     points = shape.points.tobytes() if shape.points is not None else b""
     triangles = shape.triangles.tobytes() if shape.triangles is not None else b""
     return shape.form, shape.size, points, triangles
@@ -143,7 +147,7 @@ class _Entry:
     key: Any
     solid: Solid
     rows: list[tuple[Table, int, int]]  # its own, in whichever tables
-    forms: list[bytes]  # the hulls' forms it is made of
+    forms: list[Any]  # the hulls' forms it is made of
     users: int = 0  # bodies that have it
 
 
@@ -167,9 +171,9 @@ class ShapeStore:
         self._entries: dict[int, _Entry] = {}
         self._idle: dict[int, None] = {}  # shapes without bodies, the longest so first
         self._templates: dict[int, tuple[NDArray[Any], int, Hull]] = {}
-        self._forms: dict[bytes, _Form] = {}  # of hulls, by their points in a box of size 1
+        self._forms: dict[Any, _Form] = {}  # of hulls, by their points in a box of size 1, or their name
         self._making: list[tuple[Table, int, int]] = []
-        self._made_of: list[bytes] = []
+        self._made_of: list[Any] = []
         self.freed = 0  # goes up when rows may have come to mean other shapes
         self.geometry = self._geometry()
 
@@ -216,7 +220,7 @@ class ShapeStore:
         self._release(entry.rows, entry.forms)
         self.freed += 1
 
-    def _release(self, rows: list[tuple[Table, int, int]], forms: list[bytes]) -> None:
+    def _release(self, rows: list[tuple[Table, int, int]], forms: list[Any]) -> None:
         for key in forms:
             form = self._forms[key]
             form.users -= 1
@@ -340,6 +344,9 @@ class ShapeStore:
         """A hull's ranges in the tables, and itself."""
         if shape.form in (Form.BOX, Form.CYLINDER):
             return self._scaled(shape)
+        if shape.made is not None:
+            hull = stretched(shape.made.solid, np.array(shape.size), np.zeros(3))
+            return self._like(shape.made.name, hull)
         assert shape.points is not None
         size = np.ptp(shape.points, axis=0).astype(np.float64)
         if size.min() < THIN:
@@ -350,7 +357,15 @@ class ShapeStore:
         key = np.round((shape.points - low) / size, 4).astype(np.float32).tobytes()
         form = self._forms.get(key)
         if form is None:
-            hull, rows = convex_hull(shape.points), []
+            return self._like(key, convex_hull(shape.points))
+        before = np.ptp(form.hull.verts, axis=0)
+        return self._like(key, stretched(form.hull, size / before, low - form.hull.verts.min(axis=0) * size / before))
+
+    def _like(self, key: Any, hull: Hull) -> tuple[tuple[int, int, int, int, int, int], Hull]:
+        """A hull's ranges in the tables, its loops and edges those of the form of that key."""
+        form = self._forms.get(key)
+        if form is None:
+            rows = []
 
             def put(table: Table, values: Any) -> int:
                 start = table.extend(values)
@@ -358,9 +373,6 @@ class ShapeStore:
                 return start
 
             form = self._forms[key] = _Form(*self._drawn(hull, put), hull, rows)
-        else:
-            before = np.ptp(form.hull.verts, axis=0)
-            hull = stretched(form.hull, size / before, low - form.hull.verts.min(axis=0) * size / before)
         form.users += 1
         self._made_of.append(key)
         faces = form.faces.copy()
@@ -371,8 +383,11 @@ class ShapeStore:
     def _drawn(self, hull: Hull, put: Callable[[Table, Any], int]) -> tuple[NDArray[Any], int]:
         """A hull's faces, with their loops in the table, and the first of its edges there."""
         faces = np.zeros(len(hull.planes), FACE)
-        for k, (plane, loop) in enumerate(zip(hull.planes, hull.loops, strict=True)):
-            faces[k] = (*plane, put(self.loops, loop), len(loop), 0)
+        for column, name in enumerate(("nx", "ny", "nz", "d")):
+            faces[name] = hull.planes[:, column]
+        faces["ln"] = [len(loop) for loop in hull.loops]
+        first = put(self.loops, [corner for loop in hull.loops for corner in loop])
+        faces["l0"] = first + np.cumsum(faces["ln"]) - faces["ln"]
         return faces, put(self.edges, np.array(hull.edges, EDGE) if hull.edges else np.zeros(0, EDGE))
 
     def _kept(self, faces: NDArray[Any], e0: int, hull: Hull) -> tuple[tuple[int, int, int, int, int, int], Hull]:
@@ -396,23 +411,45 @@ class ShapeStore:
         return (v0, len(verts), f0, len(faces), e0, len(hull.edges)), hull._replace(verts=verts)
 
     def _mesh(self, shape: Shape, row: NDArray[Any]) -> Solid:
-        assert shape.points is not None and shape.triangles is not None
-        corners = shape.points[shape.triangles].astype(np.float64)
-        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-        keep = area > 1e-9
-        if not keep.any():
-            raise BadBody("a mesh of triangles without area")
-        if keep.sum() > MAX_TRIANGLES:
-            raise BadBody(f"a mesh of more than {MAX_TRIANGLES} triangles")
-        triangles, nodes = build_tree(shape.points, np.ascontiguousarray(shape.triangles[keep]))
-        row["v0"], row["vn"] = self._put(self.verts, shape.points), len(shape.points)
+        tree = self._stretched_tree(shape) if shape.made is not None else self._tree(shape)
+        points, triangles, nodes = tree
+        if self.triangles.count + len(triangles) > MOST_TRIANGLES:
+            raise BadBody(f"the meshes of a region have at most {MOST_TRIANGLES} triangles")
+        row["v0"], row["vn"] = self._put(self.verts, points), len(points)
         row["f0"], row["fn"] = self._put(self.triangles, triangles), len(triangles)
         row["e0"], row["en"] = self._put(self.nodes, nodes), len(nodes)
-        row["outer"] = float(np.linalg.norm(shape.points, axis=1).max())
-        low, high = shape.points.min(axis=0).astype(np.float64), shape.points.max(axis=0).astype(np.float64)
+        row["outer"] = float(np.linalg.norm(points, axis=1).max())
+        low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
         size = np.maximum(high - low, 0.01)
         # A mesh need not be closed, so its volume is that of the box around it; it never moves anyway.
         volume = float(size.prod())
         inertia = np.diag(size @ size - size**2) * volume / 12
         row["hx"], row["hy"], row["hz"] = size / 2
         return Solid(volume, np.zeros(3), inertia)
+
+    def _tree(self, shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[Any]]:
+        assert shape.points is not None and shape.triangles is not None
+        keep = _areas(shape.points, shape.triangles) > TINY
+        if not keep.any():
+            raise BadBody("a mesh of triangles without area")
+        if keep.sum() > MAX_TRIANGLES:
+            raise BadBody(f"a mesh of more than {MAX_TRIANGLES} triangles")
+        return shape.points, *build_tree(shape.points, np.ascontiguousarray(shape.triangles[keep]))
+
+    def _stretched_tree(self, shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[Any]]:
+        assert shape.made is not None
+        points, triangles, nodes = shape.made.solid
+        factors = np.array(shape.size, np.float32)
+        points, nodes = points * factors, nodes.copy()
+        if _areas(points, triangles).min() <= TINY:
+            raise BadBody("a mesh too small for its triangles")
+        for axis, factor in zip("xyz", factors, strict=True):
+            nodes[f"{axis}0"] *= factor
+            nodes[f"{axis}1"] *= factor
+        return points, triangles, nodes
+
+
+def _areas(points: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Twice the area of each triangle."""
+    corners = points[triangles].astype(np.float64)
+    return np.asarray(np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1))

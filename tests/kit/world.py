@@ -73,7 +73,9 @@ class TestCircuits(Circuits):
 
     def flush(self) -> None:
         out = self.socket.outgoing
-        for key, start, size in zip(out.keys.tolist(), out.offsets.tolist(), out.lengths[: out.count].tolist(), strict=False):
+        for key, start, size in zip(
+            out.keys.tolist(), out.offsets.tolist(), out.lengths[: out.count].tolist(), strict=False
+        ):
             arrived = packet.parse(out.buffer[start : start + size].tobytes())
             circuit = self.by_key.get(key)
             if isinstance(circuit, RecordingCircuit) and arrived.flags & packet.RELIABLE:
@@ -170,9 +172,11 @@ async def call(
     return llsd.parse_xml(llsd.format_xml(answer))
 
 
-def make_sim(name: str = "Here", grid_x: int = 1000, grid_y: int = 1000) -> TestSimulator:
+def make_sim(name: str = "Here", grid_x: int = 1000, grid_y: int = 1000, physics: str = "numba") -> TestSimulator:
     """A region that serves nobody yet. Call it inside a running event loop; `close_sim` gives its port back."""
-    settings = Settings(uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret")
+    settings = Settings(
+        uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret", physics=physics
+    )
     sim = TestSimulator(settings, ManualClock())
     sim.circuits = TestCircuits(sim, sim.circuits.socket)
     sim.backbone = FakeBackbone()

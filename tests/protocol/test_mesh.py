@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
-from protocol.mesh import decode_mesh, read_binary
+from protocol.llsd_binary import read_binary
+from protocol.mesh import decode_mesh
 from tests.kit.meshes import llsd, mesh_asset, pyramid
 
 
