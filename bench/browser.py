@@ -103,7 +103,7 @@ async def frames(grid: BenchGrid, region: str, prims: int, seconds: float) -> di
     async with chromium() as browser:
         tab = await browser.tab(*SIZE)
         began = monotonic()
-        await enter(tab, shot.address(grid.web_uri, watch=True), None)
+        await enter(tab, shot.address(grid.web_uri), None)
         seen = f"[...mainland.world.things.values()].filter((t) => t.record).length >= {prims}"
         await tab.until(f"{seen} && mainland.settled()", f"{prims} prims", 240.0)
         settled = monotonic() - began

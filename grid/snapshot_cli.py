@@ -6,13 +6,16 @@ import asyncio
 import json
 import math
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grid import accounts, bots, web
+from grid import web
 from grid.errors import NOT_RUNNING, GridError
 from grid.layout import Layout, default_dir
 from grid.status import running
@@ -21,8 +24,6 @@ if TYPE_CHECKING:  # the viewer is loaded when a picture is taken, not for every
     from viewer.snapshot import Picture, Shot
 
 Vector = tuple[float, float, float]
-CAMERA = ("Camera", "Mainland")
-"""The account behind the camera on a grid of this machine that may not be watched; made when first needed."""
 _LARGEST = 4096  # pixels a side: what every WebGL can draw
 _FAR = 2048.0  # metres from the region's corner: everything in view is nearer
 
@@ -50,8 +51,8 @@ def snapshot(
 ) -> None:
     """Take a picture of a running world: headless, by Chromium (apt-get install chromium), drawn in software.
 
-    It waits until land, objects and textures in view are there. Nobody in the world notices; only in a grid that shows
-    itself to no spectators (`spectators = 0`) an account, Camera Mainland, comes in to take it.
+    It waits until land, objects and textures in view are there. Nobody in the world notices. Of a grid of one's own it works
+    even if that shows itself to no spectators (`spectators = 0`).
     """
     from viewer.snapshot import TIMES, Shot
 
@@ -61,12 +62,13 @@ def snapshot(
     if shot.at == shot.look:
         raise GridError("--at and --look are the same point", "look at something some metres away")
     kind = _kind(output)
-    page, who = _elsewhere(url) if url is not None else asyncio.run(_here(Layout(data), region))
+    shown = _elsewhere(url) if url is not None else asyncio.run(_here(Layout(data), region))
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    picture = _take(page, who, shot, kind, patience, say)
+    with shown as page:
+        picture = _take(page, shot, kind, patience, say)
     try:
         output.write_bytes(picture.data)
     except OSError as error:
@@ -75,13 +77,13 @@ def snapshot(
     print(json.dumps(facts) if as_json else _sentence(facts), flush=True)
 
 
-def _take(page: str, who: dict[str, str] | None, shot: Shot, kind: str, patience: float, say: Any) -> Picture:
+def _take(page: str, shot: Shot, kind: str, patience: float, say: Any) -> Picture:
     from viewer import ViewerError
     from viewer.chromium import NoChromium
     from viewer.snapshot import take
 
     try:
-        return asyncio.run(take(page, who, shot, kind, patience, say))
+        return asyncio.run(take(page, shot, kind, patience, say))
     except NoChromium as error:
         raise GridError(
             str(error), "Debian: apt-get install chromium; Ubuntu: chromium-browser; or Google Chrome"
@@ -138,20 +140,20 @@ def _kind(output: Path) -> str:
     return kind
 
 
-# -- who takes it, where
+# -- the page that shows the world
 
 
-Who = dict[str, str] | None  # None: a spectator
+Page = AbstractContextManager[str]  # its address
 
 
-def _elsewhere(url: str) -> tuple[str, Who]:
+def _elsewhere(url: str) -> Page:
     if not url.startswith(("http://", "https://")):
         raise GridError(f"--url {url}: not an address", "such as http://world.example.org:9002/, where people come in")
     if url.startswith("http://") and not asyncio.run(_may_watch(url)):
         raise GridError(
             f"{url} shows itself to no spectators", "ask there; `spectators` in mainland.toml says how many may"
         )
-    return url, None
+    return nullcontext(url)
 
 
 async def _may_watch(page: str) -> bool:
@@ -162,8 +164,8 @@ async def _may_watch(page: str) -> bool:
     return isinstance(about, dict) and about.get("spectators") is True
 
 
-async def _here(layout: Layout, region: str) -> tuple[str, Who]:
-    """The page of the grid that runs on this folder, and who takes the picture."""
+async def _here(layout: Layout, region: str) -> Page:
+    """The page of the grid that runs on this folder, or one of our own where that shows itself to nobody."""
     found = running(layout)
     if found is None or not found.get("inner_uri"):
         raise GridError(
@@ -177,16 +179,22 @@ async def _here(layout: Layout, region: str) -> tuple[str, Who]:
         names = [entry["name"] for entry in (await web.get_json(f"{backbone}/regions"))["regions"]]
         if region not in names:
             raise GridError(f"there is no region {region!r}", f"there are: {', '.join(sorted(names)) or 'none'}")
-        return page, None if await _may_watch(page) else await _account(layout, backbone)
+        return nullcontext(page) if await _may_watch(page) else _own_page(layout, found["inner"], backbone)
     except web.NoAnswer as error:
         raise GridError(f"Backbone does not answer: {error}", "`mainland status` shows its health") from error
 
 
-async def _account(layout: Layout, backbone: str) -> Who:
-    """The camera's account, made if need be; its password is as the bots'."""
-    secret, password = layout.read_secret(), bots.password(layout)
-    if not (await web.get_json(f"{backbone}/users?name={'%20'.join(CAMERA)}", bearer=secret))["users"]:
-        status, answer = await accounts.post_user(backbone, secret, *CAMERA, password)
-        if status not in (201, 409):
-            raise GridError(f"no account made for {' '.join(CAMERA)}: {accounts.reason(status, answer)}")
-    return {"first": CAMERA[0], "last": CAMERA[1], "password": password}
+@contextmanager
+def _own_page(layout: Layout, host: str, backbone: str) -> Iterator[str]:
+    """A page that this command alone knows of, for as long as it takes: whoever has the grid's secret may look."""
+    argv = [sys.executable, "-m", "viewer.gateway", "--grid", f"{backbone}/", "--bind", host, "--port", "0",
+            "--watching", str(layout.secret), "--spectators", "1"]  # fmt: skip
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            if not ready:
+                raise GridError("the page for the picture does not start", "`python -m viewer.gateway` says why")
+            yield f"http://{host}:{json.loads(ready)['port']}/"
+        finally:
+            process.terminate()

@@ -1,8 +1,7 @@
 """Pictures of a world, taken by the browser viewer's own page in a Chromium without a window.
 
 The page is asked by its address (viewer/web/src/handle.ts) for a camera of its own, no interface and a certain sun; it
-says itself when everything it was told of is loaded and drawn. The camera is a spectator's: nobody stands there. In a
-world that spectators may not see it is a visitor's, who is not in the picture.
+says itself when everything it was told of is loaded and drawn. The camera is a spectator's: nobody stands there.
 """
 
 from __future__ import annotations
@@ -45,10 +44,9 @@ class Shot:
     clock: float | None = None
     fine: bool = True
 
-    def address(self, page: str, watch: bool) -> str:
-        """The address of this view of a grid's page: a spectator's, or that of a visitor who comes in under the camera."""
-        asked = ["watch"] if watch else []
-        asked += [f"at={_spot(self.at)}", f"look={_spot(self.look)}", "bare", *(["fine"] if self.fine else [])]
+    def address(self, page: str) -> str:
+        """The address of a spectator's view of a grid's page."""
+        asked = ["watch", f"at={_spot(self.at)}", f"look={_spot(self.look)}", "bare", *(["fine"] if self.fine else [])]
         if TIMES[self.time]:
             asked.append(f"sun={TIMES[self.time]}")
         if self.clock is not None:
@@ -68,7 +66,6 @@ class Picture:
 
 async def take(
     page: str,
-    who: dict[str, str] | None,
     shot: Shot,
     kind: str = "png",
     patience: float = 60.0,
@@ -76,7 +73,6 @@ async def take(
 ) -> Picture:
     """Take a picture through the gateway at ``page``.
 
-    ``who`` holds the camera: None for a spectator, ``{"guest": name}`` or ``{"first", "last", "password"}`` for a visitor.
     ``kind``: png, jpeg or webp. Raises ``NoChromium``, ``BrowserFailed`` and ``PictureFailed``; ``say`` gets a line for
     each step.
     """
@@ -84,7 +80,7 @@ async def take(
     async with chromium() as browser:
         say(f"{browser.version.replace('/', ' ')} draws in software")
         tab = await browser.tab(*shot.size)
-        await enter(tab, shot.address(page, who is None), who, patience)
+        await enter(tab, shot.address(page), None, patience)
         standing = monotonic() - began
         here = await tab.see("mainland.world.regions.get(mainland.world.here)?.name")
         if here != shot.region:
@@ -108,7 +104,7 @@ async def take(
 
 
 async def enter(tab: Tab, address: str, who: dict[str, str] | None, patience: float = 60.0) -> None:
-    """Open the page (a spectator's, or log in by its form), until the world is there.
+    """Open the page (a spectator's, or log in by its form with what ``who`` says), until the world is there.
 
     Raises ``PictureFailed`` with the page's words when they are a refusal, and ``BrowserFailed``.
     """

@@ -71,7 +71,7 @@ async def window(page: str) -> AsyncIterator[Tab]:
     """A browser window that shows the scene; `page`: of a grid that runs it."""
     async with chromium() as browser:
         tab = await browser.tab(*SHOT.size)
-        await enter(tab, SHOT.address(page, watch=True), None, 120.0)
+        await enter(tab, SHOT.address(page), None, 120.0)
         yield tab
         await leave(tab)
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from grid.cli import app
 from tests.clients.driver import ROOT
 from tests.clients.grid import Grid
 from tests.kit.waiting import eventually
@@ -37,6 +39,22 @@ def test_a_picture_of_a_running_world(grid: Grid, tmp_path: Path) -> None:
     assert grid.get("/users?search=Camera")["users"] == []  # nobody came in for it
 
 
+def test_whose_grid_it_is_may_look_though_it_is_shown_to_nobody(
+    grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(page: str) -> bool:
+        return False
+
+    monkeypatch.setattr("grid.snapshot_cli._may_watch", nobody)
+    file = tmp_path / "world.png"
+    view = ("--region", "Harbour", "--at", "128,100,50", "--look", "128,160,25", "--size", "64x48", "--time", "noon")
+    asked = ("snapshot", "--data", str(grid.data), *view, "-o", str(file), "--patience", "120", "--json")
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    with Image.open(file) as opened:
+        assert opened.size == (64, 48) and np.asarray(opened.convert("RGB")).std() > 20
+
+
 def test_a_region_that_is_not_there_is_said_before_a_browser_starts(grid: Grid, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="there is no region 'Atlantis'") as failure:
         grid.run("snapshot", "--region", "Atlantis", "--at", "1,1,1", "--look", "2,2,2", "-o", str(tmp_path / "a.png"))
@@ -49,7 +67,7 @@ async def test_a_page_that_is_not_built_is_said(grid: Grid, tmp_path: Path) -> N
         assert gateway.stdout is not None
         port = json.loads(gateway.stdout.readline())["port"]
         with pytest.raises(PictureFailed, match="The page is not built"):
-            await take(f"http://127.0.0.1:{port}/", None, Shot("Harbour", (1, 1, 50), (9, 9, 20), (64, 64)))
+            await take(f"http://127.0.0.1:{port}/", Shot("Harbour", (1, 1, 50), (9, 9, 20), (64, 64)))
         gateway.terminate()
 
 
