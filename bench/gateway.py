@@ -6,6 +6,10 @@ the gateway adds to the machine (PSS), processor time its own. The first browser
 and times when its own avatar moves, which goes through gateway and region and back: 3 frames of 22 ms at the most.
 
 The limits in the same run: an idle gateway, and 30 frames of motions a second to each browser.
+
+Then how a browser comes to see a region of 30,000 prims (`bench/scenes/prims_30000.toml`): the first visit of all through
+this gateway, and again, when the gateway remembers what it was told. Seconds run from the login's first byte until the last
+prim has come to the browser.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import math
 import random
 import struct
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,8 +29,11 @@ import psutil
 
 from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show
 
-MOTIONS = 2  # kinds of frames and their layout: viewer/gateway/frames.py
+MOTIONS, OBJECTS = 2, 3  # kinds of frames and their layout: viewer/gateway/frames.py
 _MOTION = struct.Struct("<IIB3f4h")
+LONGER = 2  # fields with a byte of length behind the texture entry
+_BEFORE_TEXT = struct.Struct("<IiiBB3f23sB4s")
+SCENE = Path(__file__).parent / "scenes" / "prims_30000.toml"
 FORWARD = 1  # control flag
 TURN_EVERY = 3.0
 
@@ -162,13 +170,66 @@ async def crowd(grid: BenchGrid, count: int, seconds: float) -> dict[str, Any]:
     }
 
 
+def described(data: bytes) -> list[int]:
+    """Numbers of the things in a frame of objects."""
+    found, at = [], 1
+    while at < len(data):
+        found.append(_BEFORE_TEXT.unpack_from(data, at)[0])
+        at += _BEFORE_TEXT.size
+        for _ in range(2):  # hover text, texture entry
+            at += 2 + int.from_bytes(data[at : at + 2], "little")
+        for _ in range(LONGER):
+            at += 1 + data[at]
+    return found
+
+
+async def arrival(grid: BenchGrid, what: str, prims: int) -> dict[str, Any]:
+    """A browser comes, waits for every prim, and leaves."""
+    status = grid.status()
+    process = {entry["name"]: psutil.Process(entry["pid"]) for entry in status["processes"] if entry["pid"]}
+    name = status["regions"][0]["name"]
+    browser, known, size = Browser(1), set[int](), 0
+    async with aiohttp.ClientSession(headers={"Origin": grid.web_uri.rstrip("/")}) as http:
+
+        async def figures() -> dict[str, float]:
+            async with http.get(f"{grid.web_uri}metrics") as reply:
+                lines = [line.split() for line in (await reply.text()).splitlines()]
+            told = {key.removeprefix("gateway_cache_"): float(value) for key, value in lines}
+            return {**told, "web": sum(process["web"].cpu_times()[:2]), "sim": sum(process[name].cpu_times()[:2])}
+
+        before, began = await figures(), time.monotonic()
+        await browser.enter(http, grid.web_uri, name, (128.0, 128.0))
+        assert browser._socket is not None
+        async with asyncio.timeout(300):
+            while len(known) < prims:
+                message = await browser._socket.receive()
+                size += len(message.data or b"")
+                if isinstance(message.data, bytes) and message.data[0] == OBJECTS:
+                    known.update(described(message.data))
+        seconds, after = time.monotonic() - began, await figures()
+        used = {key: value - before.get(key, 0) for key, value in after.items()}
+        await browser.leave()
+    return {
+        "visit": what, "prims shown": len(known), "seconds": round(seconds, 2), "MB to the browser": round(size / 1e6, 1),
+        "from cache": round(used["hits_total"]), "asked for": round(used["misses_total"]),
+        "gateway cpu s": round(used["web"], 2), "region cpu s": round(used["sim"], 2), "cache MB": round(after["bytes"] / 1e6, 1),
+    }  # fmt: skip
+
+
 def main() -> None:
-    given = arguments(__doc__, browsers="0,1,20,100", seconds=15.0)
+    given = arguments(__doc__, browsers="0,1,20,100", seconds=15.0, scene=str(SCENE))
     rows = []
     for count in given.browsers.split(","):
         with running_grid("1x1") as grid:
             rows.append(asyncio.run(crowd(grid, int(count), given.seconds)))
-    show("gateway", rows, given.json)
+    with running_grid("1x1", given.scene) as grid:
+        prims = grid.region("Harbour")["prims"]
+        arrivals = [asyncio.run(arrival(grid, what, prims)) for what in ("first", "again")]
+    if given.json:
+        show("gateway", rows, True, arrivals=arrivals)
+        return
+    show("gateway", rows, False)
+    show("a region of many prims", arrivals, False)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,14 @@ import numpy as np
 import pytest
 
 from tests.clients.grid import PASSWORD, Grid
+from tests.kit.meshes import sculpt_map
 from tests.kit.waiting import eventually
 from viewer.gateway import frames
 from viewer.gateway.limits import Bucket, ByAddress
 from viewer.gateway.link import MOST_WAITING, Link
 from viewer.gateway.pictures import convert
+
+from .friend import Friend
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -289,6 +292,52 @@ async def test_an_account_enters_and_land_arrives(grid: Grid, http: aiohttp.Clie
                 heights = np.cumsum(deltas, dtype=np.uint16).astype(float)
                 assert heights.shape == (65536,) and np.ptp(heights) > 100
                 break
+
+
+async def visit(grid: Grid, http: aiohttp.ClientSession, region: str, prims: int) -> bytes:
+    """Come as a guest, leave when that many prims are known; all that was told of them."""
+    place = {"region": region, "position": [128, 128, 40]}
+    async with http.post("/api/login", json={"guest": "Gus", "place": place}) as reply:
+        token = (await reply.json())["token"]
+    heard = b""
+    async with socket(http, token) as ws, timeout(60):
+        agent = (await told(ws, "hello"))["agent"]
+        async for message in ws:
+            if message.type is aiohttp.WSMsgType.BINARY and message.data[0] == frames.OBJECTS:
+                heard += message.data
+            elif message.type is aiohttp.WSMsgType.TEXT and (found := json.loads(message.data))["t"] == "stats":
+                if found.get("seen", 0) >= prims:
+                    break
+        await ws.send_json({"t": "leave"})
+    await asyncio.to_thread(grid.settled, agent, None)  # it sees no more
+    return heard
+
+
+async def remembered(http: aiohttp.ClientSession) -> dict[str, int]:
+    async with http.get("/metrics") as reply:
+        rows = [line.split() for line in (await reply.text()).splitlines() if line.startswith("gateway_cache")]
+    return {name.removeprefix("gateway_cache_"): int(value) for name, value in rows}
+
+
+async def test_who_comes_later_is_told_only_what_changed(grid: Grid, http: aiohttp.ClientSession) -> None:
+    friend = Friend(grid, grid.far, (128, 128, 40))
+    ben = await asyncio.to_thread(friend.__enter__)
+    try:
+        things = [await asyncio.to_thread(ben.rez, (124.0 + n, 124.0, 30.0)) for n in range(6)]
+        seen = sum(len(r.entities) - len(r.avatars) for r in ben.me.regions.values())
+        await visit(grid, http, grid.far.name, seen)
+        before = await remembered(http)
+        assert before["objects"] >= 6 and before["bytes"] > 6 * 300
+        await asyncio.to_thread(ben.form, things[0], sculpt_map(), 1)
+        await eventually(lambda: things[0].extra_params, what="the new form")
+        told = await visit(grid, http, grid.far.name, seen)
+        after = await remembered(http)
+        assert things[0].extra_params[-17:] in told
+        assert after["hits_total"] - before["hits_total"] >= 5
+        # One thing is asked for, unless somebody else behind this gateway was there when it changed.
+        assert after["misses_total"] - before["misses_total"] <= 1
+    finally:
+        await asyncio.to_thread(friend.__exit__, None, None, None)
 
 
 def test_land_survives_its_frame() -> None:

@@ -221,7 +221,14 @@ class App:
         return web.json_response({"status": "ok", "sessions": len(self.sessions)})
 
     async def metrics(self, request: web.Request) -> web.Response:
-        rows = [f"gateway_sessions {len(self.sessions)}"]
+        cache = self.sessions.cache
+        rows = [
+            f"gateway_sessions {len(self.sessions)}",
+            f"gateway_cache_objects {len(cache)}",
+            f"gateway_cache_bytes {cache.bytes}",
+            f"gateway_cache_hits_total {cache.hits}",
+            f"gateway_cache_misses_total {cache.misses}",
+        ]
         rows += [f"gateway_{name.replace(' ', '_')}_total {n}" for name, n in sorted(self.sessions.count.items())]
         return web.Response(text="\n".join(rows) + "\n")
 

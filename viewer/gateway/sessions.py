@@ -21,7 +21,7 @@ import aiohttp
 from aiohttp import web
 
 import viewer
-from viewer import Client, Habits, LoginRefused
+from viewer import Client, Habits, LoginRefused, ObjectCache
 
 from .link import Link
 from .watching import Vector, watch
@@ -29,6 +29,8 @@ from .watching import Vector, watch
 log = logging.getLogger("gateway")
 WATCHER_LINGER = 10.0
 LINGER = 60.0  # seconds a session outlives its browser's connection
+# The gateway stands beside the grid: between them is no home's line, which the library's own habits are made for.
+HABITS = Habits(draw_distance=256.0, throttle=10e6)
 
 
 class Full(Exception):
@@ -82,6 +84,7 @@ class Sessions:
         """``secret`` makes accounts for guests; ``watching``: the secret that opens views for so many spectators."""
         self.grid = grid
         self.count: Counter[str] = Counter()
+        self.cache = ObjectCache()  # of all who come: what one was told of a region nobody is told again
         self.linger = linger
         self._http = http
         self._secret = secret
@@ -107,7 +110,7 @@ class Sessions:
         self._entering += 1
         try:
             client = await viewer.login(
-                self.grid, first, last, password, start, http=self._http, habits=Habits(draw_distance=256.0)
+                self.grid, first, last, password, start, http=self._http, habits=HABITS, cache=self.cache
             )
         finally:
             self._entering -= 1
@@ -135,7 +138,7 @@ class Sessions:
             raise Full
         self._starting += 1
         try:
-            client = await watch(self.grid, self._http, self._watching, place, Habits(draw_distance=256.0))
+            client = await watch(self.grid, self._http, self._watching, place, HABITS, self.cache)
         finally:
             self._starting -= 1
         self.count["spectators"] += 1

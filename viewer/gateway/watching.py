@@ -24,7 +24,7 @@ import aiohttp
 
 from protocol.errors import ProtocolError
 from protocol.message import Message, encode
-from viewer import CapError, Client, ConnectionLost, Habits, LoginFailed, LoginRefused, Region
+from viewer import CapError, Client, ConnectionLost, Habits, LoginFailed, LoginRefused, ObjectCache, Region
 from viewer.events import answered
 from viewer.login import Session
 from viewer.model import Vector
@@ -118,9 +118,14 @@ def handle_of(view: View) -> int:
 
 
 async def watch(
-    grid: str, http: aiohttp.ClientSession, secret: str, place: tuple[str, Vector] | None, habits: Habits
+    grid: str,
+    http: aiohttp.ClientSession,
+    secret: str,
+    place: tuple[str, Vector] | None,
+    habits: Habits,
+    cache: ObjectCache | None = None,
 ) -> Watcher:
-    """A spectator at a place, by default over the middle of the first region that is up.
+    """A spectator at a place, by default over the middle of the first region that is up; ``cache`` as for ``login``.
 
     ``LoginRefused`` if there is no such region, ``LoginFailed`` if the grid does not answer, ``ConnectionLost`` and
     ``WaitTimeout`` as for any login.
@@ -140,7 +145,7 @@ async def watch(
         FIRST, LAST, (1.0, 0.0, 0.0), "", "", None, (), {},
     )  # fmt: skip
     watcher = Watcher(session, http, habits)
-    watcher.views, watcher.secret = (home, *near), secret
+    watcher.views, watcher.secret, watcher.cache = (home, *near), secret, cache
     if place is not None:
         watcher.eye = watcher.arrival_position = place[1]
     try:
