@@ -74,12 +74,17 @@ def read_mesh(data: bytes) -> MeshAsset:
     return MeshAsset(header, data, start)
 
 
-def decode_mesh(data: bytes, most_triangles: int = 60_000, level: int = 0) -> list[MeshFace | None]:
-    """The faces at a level of detail, an index of LEVELS; None for one without any. Of a level that is not there the next
-    finer one, of one with more triangles than `most_triangles` the next coarser one.
+def decode_mesh(data: bytes, most_triangles: int = 60_000) -> list[MeshFace | None]:
+    """The faces of the finest level that is there and has at most so many triangles; None for one without any.
 
     Raises ProtocolError if the asset is none, or no level is small enough.
     """
+    return decode_level(data, 0, most_triangles)[1]
+
+
+def decode_level(data: bytes, level: int, most_triangles: int = 60_000) -> tuple[int, list[MeshFace | None]]:
+    """The faces at a level of detail, an index of LEVELS, and which level they are: for one that is not there the next
+    finer one stands in, for one with more triangles than `most_triangles` the next coarser one. Errors as above."""
     asset = read_mesh(data)
     there = [number for number, name in enumerate(LEVELS) if asset.has(name)]
     if not there:
@@ -88,7 +93,7 @@ def decode_mesh(data: bytes, most_triangles: int = 60_000, level: int = 0) -> li
     for number in there[there.index(wanted) :]:
         faces = asset.faces(LEVELS[number])
         if sum(len(face.triangles) for face in faces if face is not None) <= most_triangles:
-            return faces
+            return number, faces
     raise ProtocolError("a mesh too large to draw")
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.objects import encode_extra_params
-from tests.kit.meshes import mesh_asset, pyramid, sculpt_map
+from tests.kit.meshes import asset, mesh_asset, pyramid, sculpt_map
 from viewer.gateway import forms, frames
 from viewer.model import Entity
 
@@ -20,10 +20,18 @@ from viewer.model import Entity
 def test_a_mesh_is_laid_out_in_fours() -> None:
     made = forms.mesh(mesh_asset(pyramid(), {"NoGeometry": True}, pyramid()))
     assert made is not None and len(made) % 4 == 0
-    assert struct.unpack_from("<III", made) == (3, 5, 6)
+    assert struct.unpack_from("<HHII", made) == (3, 0, 5, 6)
     size = 8 + 5 * (12 + 12 + 8) + 36
     assert struct.unpack_from("<IIII", made, 4 + size) == (0, 0, 5, 6)
     assert np.frombuffer(made, "<f4", 15, 12).reshape(5, 3)[4] == pytest.approx([0, 0, 0.5], abs=1e-4)
+
+
+def test_a_mesh_comes_at_the_level_asked_for_or_the_next_finer_one() -> None:
+    levels = {"high_lod": 4, "medium_lod": 3, "low_lod": 2}
+    raw = asset(**{name: [pyramid()] * faces for name, faces in levels.items()})
+    told = [struct.unpack_from("<HH", forms.mesh(raw, level) or b"") for level in range(4)]
+    assert told == [(4, 0), (3, 1), (2, 2), (2, 2)]
+    assert list(forms.MESHES) == ["mesh-high", "mesh-medium", "mesh-low", "mesh-lowest"]
 
 
 def test_a_sculpt_map_keeps_its_places() -> None:

@@ -14,7 +14,7 @@ WEB = ROOT / "viewer" / "web"
 SIZES = [1.01**n for n in range(-100, 700)]  # pixels: a third of one to a thousand
 
 SCRIPT = """
-import { chooseLevel, FAR, FINEST, SEGMENTS, UNSEEN } from "./src/scene/levels";
+import { chooseLevel, FAR, FINEST, MESH_ENDS, SEGMENTS, UNSEEN } from "./src/scene/levels";
 import { isRound, tessellate } from "./src/scene/tessellate";
 
 const sizes = %s;
@@ -36,6 +36,7 @@ const form = (changes) => {
 const forms = Object.fromEntries(Object.entries(%s).map(([name, changes]) => [name, form(changes)]));
 console.log(JSON.stringify({UNSEEN, FAR, FINEST, forms, round: chosen(true), flat: chosen(false),
   kept: [UNSEEN, ...levels].map((before) => chosen(true, before)),
+  mesh: sizes.map((size) => chooseLevel(size, true, undefined, MESH_ENDS)),
   keptFlat: [UNSEEN, FAR, FINEST].map((before) => chosen(false, before))}));
 """
 
@@ -70,6 +71,12 @@ def test_what_looks_larger_is_drawn_finer(page: Any) -> None:
         assert (size < 1.5) == (round_one == page["UNSEEN"]) == (flat == page["UNSEEN"])
         assert (round_one > page["FAR"]) == (flat > page["FAR"])  # whatever its form, it is near or far
         assert round_one == page["FINEST"] or size < 30
+
+
+def test_a_mesh_has_its_levels_for_larger_sizes_than_a_prim(page: Any) -> None:
+    assert page["mesh"] == sorted(page["mesh"]) and set(page["mesh"]) == set(page["round"])
+    for size, level in zip(SIZES, page["mesh"], strict=True):
+        assert (size < 1.5) == (level == page["UNSEEN"]) and (size < 224) == (level < page["FINEST"])
 
 
 @pytest.mark.parametrize("which", ["kept", "keptFlat"])

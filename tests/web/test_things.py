@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -12,7 +13,7 @@ from sim.simulator import Simulator
 from sim.world.objects import Prim
 from tests.clients.grid import Grid
 from tests.kit.liveregion import LiveRegion
-from tests.kit.meshes import mesh_asset, pyramid, sculpt_map
+from tests.kit.meshes import asset, face, pyramid, ring, sculpt_map
 
 from .conftest import Visitor
 from .friend import Friend
@@ -137,9 +138,10 @@ def test_sees_meshes_sculpts_and_trees(grid: Grid, visitor: Open) -> None:
         x, y = 128, 128
         z = ben.ground(x, y)
         made = {}
-        for n, (kind, asset) in enumerate({5: mesh_asset(pyramid()), 1: sculpt_map(), 0x40 | 1: sculpt_map()}.items()):
+        mesh = asset(high_lod=[face(*ring())], lowest_lod=[pyramid()])
+        for n, (kind, data) in enumerate({5: mesh, 1: sculpt_map(), 0x40 | 1: sculpt_map()}.items()):
             made[kind] = ben.rez((x + 4, y - 3 + 3 * n, z + 1), (2.0, 2.0, 2.0))
-            ben.form(made[kind], asset, kind)
+            ben.form(made[kind], data, kind)
         tree = ben.rez((x + 9, y, z), (3.0, 3.0, 5.0), pcode=255, State=1)
         ada = visitor(600, 400).enter("Ada", f"{grid.north.name}/128/128/40", "?sun=noon")
         ada.see(f"mainland.view([{x - 3}, {y}, {z + 4}], [{x + 5}, {y}, {z + 1}]), mainland.bare(true)")
@@ -147,7 +149,7 @@ def test_sees_meshes_sculpts_and_trees(grid: Grid, visitor: Open) -> None:
         ada.until(lambda: ada.see(f"{things}.length") == 4 and ada.see("mainland.settled()"), "all of it")
         forms = ada.see(f"Object.fromEntries({things}.map((one) => [one.record.form?.kind ?? one.record.pcode, one.slots.map("
                         "(slot) => slot.form.index.count / 3)]))")  # fmt: skip
-        assert forms["5"] == [6] and forms["1"] == forms["65"] == [2 * 32 * 32]
+        assert forms["5"] == [len(ring()[1])] and forms["1"] == forms["65"] == [2 * 32 * 32]
         assert tree.pcode == 255 and len(forms["255"]) == 2  # wood and leaves
         # What the sculpts' outsides are: towards us the one, away from us the one turned inside out.
         outward = f"""{things}.filter((one) => one.record.form).map((one) => {{
@@ -157,6 +159,11 @@ def test_sees_meshes_sculpts_and_trees(grid: Grid, visitor: Open) -> None:
           return [one.record.form.kind, Math.sign(sum)];
         }})"""
         assert sorted(ada.see(outward)) == [[1, 1], [5, 1], [65, -1]]
+        # From afar a coarser level will do, and the finest one again from near.
+        triangles = f"{things}.find((one) => one.record.form?.kind === 5).slots.map((slot) => slot.form.index.count / 3)"
+        for away, wanted in ((100, 6), (3, len(ring()[1]))):
+            ada.see(f"mainland.view([{x - away}, {y}, {z + 4}], [{x + 5}, {y}, {z + 1}])")
+            ada.until(partial(lambda wanted: ada.see(triangles) == [wanted], wanted), f"the level from {away} m")
 
 
 def test_sits_on_a_thing_and_stands_up(grid: Grid, visitor: Open) -> None:

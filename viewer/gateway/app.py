@@ -6,7 +6,7 @@
     POST /api/watch              {place?} -> {token}: to look, without an account or an avatar
     GET  /api/socket             WebSocket, subprotocols "mainland.1" and the token
     GET  /texture/{id}/{size}    WebP
-    GET  /form/{id}/{kind}       mesh or sculpt, see ``forms``
+    GET  /form/{id}/{kind}       sculpt, mesh-high, -medium, -low or -lowest, see ``forms``
     GET  /health, /metrics
 """
 

@@ -1,6 +1,6 @@
 """Forms that are assets: meshes and sculpt maps, made into what the page draws without knowing their formats.
 
-    mesh     u32 faces | per face: u32 corners n, u32 triangles m, n x 3 f32 position, n x 3 f32 normal, n x 2 f32 uv,
+    mesh     u16 faces | u16 level, 0 the finest | per face: u32 corners n, u32 triangles m, n x 3 f32 position, n x 3 f32 normal, n x 2 f32 uv,
              m x 3 u16 corners, filled up to a multiple of 4 bytes    (n = 0: a face without geometry)
     sculpt   u16 width | u16 height | width x height x 3 u8, the picture from its top row, at most 64 x 64
 
@@ -16,20 +16,21 @@ import numpy as np
 from PIL import Image, Jpeg2KImagePlugin
 
 from protocol.errors import ProtocolError
-from protocol.mesh import decode_mesh
+from protocol.mesh import LEVELS, decode_level
 
 MOST_BYTES = 16 * 1024 * 1024  # of an asset as stored
 _MOST_PIXELS = 2048 * 2048
 _FACE = struct.Struct("<II")
+MESHES = {f"mesh-{name.removesuffix('_lod')}": level for level, name in enumerate(LEVELS)}  # kinds of form
 
 
-def mesh(raw: bytes) -> bytes | None:
-    """A mesh asset's faces; None if it is none."""
+def mesh(raw: bytes, level: int = 0) -> bytes | None:
+    """A mesh asset's faces at a level of detail, or at the one that stands in for it; None if it is none."""
     try:
-        faces = decode_mesh(raw)
+        level, faces = decode_level(raw, level)
     except ProtocolError:
         return None
-    parts = [struct.pack("<I", len(faces))]
+    parts = [struct.pack("<HH", len(faces), level)]
     for face in faces:
         if face is None:
             parts.append(_FACE.pack(0, 0))

@@ -10,7 +10,9 @@ import asyncio
 import io
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import UUID
 
 import aiohttp
@@ -20,8 +22,11 @@ from . import forms
 
 log = logging.getLogger("gateway")
 SIZES = (64, 256, 1024)  # longest sides offered, in pixels
-Kind = int | str  # a size, or "mesh" or "sculpt"
-FORMS = {"mesh": forms.mesh, "sculpt": forms.sculpt}
+Kind = int | str  # a size, or one of FORMS
+FORMS: dict[str, Callable[[bytes], bytes | None]] = {
+    **{kind: partial(forms.mesh, level=level) for kind, level in forms.MESHES.items()},
+    "sculpt": forms.sculpt,
+}
 _MOST_BYTES = 8 * 1024 * 1024  # of a texture as stored
 _MOST_PIXELS = 4096 * 4096
 _KEPT = 96 * 1024 * 1024
@@ -46,7 +51,7 @@ class Pictures:
         if (found := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
             return found
-        if (texture, kind == "mesh") in self._missing or self.source is None:
+        if (texture, kind in forms.MESHES) in self._missing or self.source is None:
             return None
         making = self._making.get(key)
         if making is None:
@@ -55,7 +60,7 @@ class Pictures:
         return await asyncio.shield(making)
 
     async def _make(self, texture: UUID, kind: Kind) -> bytes | None:
-        name, most = ("mesh_id", forms.MOST_BYTES) if kind == "mesh" else ("texture_id", _MOST_BYTES)
+        name, most = ("mesh_id", forms.MOST_BYTES) if kind in forms.MESHES else ("texture_id", _MOST_BYTES)
         try:
             async with self._http.get(self.source or "", params={name: str(texture)}) as reply:
                 if reply.status == 404:
@@ -84,7 +89,7 @@ class Pictures:
         return made
 
     def _miss(self, texture: UUID, kind: Kind) -> None:
-        self._missing[texture, kind == "mesh"] = None
+        self._missing[texture, kind in forms.MESHES] = None
         if len(self._missing) > _MOST_MISSING:
             self._missing.popitem(last=False)
 

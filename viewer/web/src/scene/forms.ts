@@ -1,7 +1,7 @@
 import { BufferAttribute, BufferGeometry } from "three";
 import { mergeGeometries } from "three/examples/jsm/utils/BufferGeometryUtils.js";
 import type { ObjectRecord } from "../net/frames";
-import { SEGMENTS } from "./levels";
+import { ENDS, FINEST, MESH_ENDS, SEGMENTS } from "./levels";
 import { plantFaces } from "./plants";
 import { sculptFace, type Picture } from "./sculpt";
 import { isRound, tessellate, type Face } from "./tessellate";
@@ -9,6 +9,7 @@ import { fetchAgain } from "./textures";
 
 const PRIM = 9;
 const MESH = 5; // of the kinds of a sculpt; the others are kinds of stitching
+const MESH_LEVELS = ["lowest", "low", "medium", "high"]; // by our levels
 const AT_ONCE = 4;
 
 type Faces = (BufferGeometry | null)[]; // null: one without triangles
@@ -47,12 +48,17 @@ export class Forms {
 
   /** Whether a thing's form differs by level. */
   isRound(record: ObjectRecord): boolean {
-    if (record.pcode !== PRIM) return false;
-    return record.form ? !isMesh(record) : isRound(record.shape);
+    return record.pcode === PRIM && (!!record.form || isRound(record.shape));
+  }
+
+  /** The sizes in pixels at which a level of a thing ends. */
+  ends(record: ObjectRecord): number[] {
+    return record.pcode === PRIM && isMesh(record) ? MESH_ENDS : ENDS;
   }
 
   /** The form of a thing at a level, or null until it came; then `ready` is called. */
   of(record: ObjectRecord, level: number, ready: () => void): Form | null {
+    if (record.pcode === PRIM && isMesh(record)) return this.mesh(record, level, ready);
     const key = `${record.shapeKey}|${level}`;
     const found = this.known.get(key);
     if (found) return found;
@@ -62,15 +68,41 @@ export class Forms {
       this.known.set(key, form);
       return form;
     }
-    const others = this.asked.get(record.shapeKey);
+    this.ask(record.shapeKey, ready, () => this.sculpt(record));
+    return null;
+  }
+
+  /** A mesh at a level: each is fetched when it is first wanted. Until it has come another one stands in. */
+  private mesh(record: ObjectRecord, level: number, ready: () => void): Form | null {
+    const key = (at: number) => `${record.shapeKey}|${at}`;
+    const found = this.known.get(key(level));
+    if (found) return found;
+    this.ask(key(level), ready, async () => {
+      const reply = await fetchAgain(`form/${record.form!.id}/mesh-${MESH_LEVELS[level]}`);
+      const [real, faces] = reply?.ok ? meshFaces(await reply.arrayBuffer()) : [level, []];
+      // Where the asset has no such level, it is the same form as that of the level it has.
+      const form = this.known.get(key(real)) ?? new Form(key(real), faces);
+      this.known.set(key(real), form).set(key(level), form);
+    });
+    const others = SEGMENTS.map((_, at) => at).sort((a, b) => Math.abs(a - level) - Math.abs(b - level));
+    return others.map((at) => this.known.get(key(at))).find((form) => form?.faces.length) ?? null;
+  }
+
+  /** Do something once for all who are to hear when it is done. */
+  private ask(key: string, ready: () => void, task: () => Promise<void>): void {
+    const others = this.asked.get(key);
     if (others) {
       others.push(ready);
-      return null;
+      return;
     }
-    this.asked.set(record.shapeKey, [ready]);
-    this.waiting.push(() => this.fetch(record));
+    this.asked.set(key, [ready]);
+    this.waiting.push(async () => {
+      await task();
+      const waited = this.asked.get(key) ?? [];
+      this.asked.delete(key);
+      for (const one of waited) one();
+    });
     this.next();
-    return null;
   }
 
   private maker(record: ObjectRecord): ((segments: number) => Faces) | undefined {
@@ -89,42 +121,31 @@ export class Forms {
     }
   }
 
-  private async fetch(record: ObjectRecord): Promise<void> {
+  private async sculpt(record: ObjectRecord): Promise<void> {
     const { id, kind } = record.form!;
-    const reply = await fetchAgain(`form/${id}/${isMesh(record) ? "mesh" : "sculpt"}`);
-    let make: (segments: number) => Faces = () => [];
+    const reply = await fetchAgain(`form/${id}/sculpt`);
+    let make = (segments: number): Faces => tessellate(record.shape, segments).map(smooth); // without its map
     if (reply?.ok) {
-      const data = await reply.arrayBuffer();
-      if (isMesh(record)) {
-        const faces = meshFaces(data);
-        make = () => faces;
-      } else {
-        const map = picture(data);
-        make = (segments) => [smooth(sculptFace(map, kind, Math.ceil((segments * 4) / 3)))];
-      }
-    } else if (!isMesh(record)) {
-      make = (segments) => tessellate(record.shape, segments).map(smooth); // the prim it would be without its map
+      const map = picture(await reply.arrayBuffer());
+      make = (segments) => [smooth(sculptFace(map, kind, Math.ceil((segments * 4) / 3)))];
     }
     this.makers.set(record.shapeKey, make);
-    const others = this.asked.get(record.shapeKey) ?? [];
-    this.asked.delete(record.shapeKey);
-    for (const ready of others) ready();
   }
 }
 
-const isMesh = (record: ObjectRecord) => (record.form!.kind & 7) === MESH;
+const isMesh = (record: ObjectRecord) => !!record.form && (record.form.kind & 7) === MESH;
 
 function picture(data: ArrayBuffer): Picture {
   const view = new DataView(data);
   return { width: view.getUint16(0, true), height: view.getUint16(2, true), rgb: new Uint8Array(data, 4) };
 }
 
-/** Reads what viewer/gateway/forms.py draws. */
-function meshFaces(data: ArrayBuffer): Faces {
+/** Reads what viewer/gateway/forms.py draws: the level it is of, as ours count, and its faces. */
+function meshFaces(data: ArrayBuffer): [number, Faces] {
   const view = new DataView(data);
   const faces: Faces = [];
   let at = 4;
-  for (let n = view.getUint32(0, true); n > 0; n--) {
+  for (let n = view.getUint16(0, true); n > 0; n--) {
     const [corners, triangles] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
     at += 8;
     if (!corners) {
@@ -142,7 +163,7 @@ function meshFaces(data: ArrayBuffer): Faces {
     if (normals.every((v) => v === 0)) made.computeVertexNormals();
     faces.push(made);
   }
-  return faces;
+  return [Math.max(FINEST - view.getUint16(2, true), 0), faces];
 }
 
 /** Triangles of a face, with normals smooth within it: points at the same place share theirs. */

@@ -359,7 +359,7 @@ export class World {
     this.spot.setFromMatrixPosition(thing.frame).add(region.group.position);
     const distance = Math.max(this.spot.distanceTo(this.stage.camera.position), 0.01);
     const pixels = (Math.max(...record.scale) / distance) * this.stage.pixels;
-    return chooseLevel(pixels, this.forms.isRound(record), before);
+    return chooseLevel(pixels, this.forms.isRound(record), before, this.forms.ends(record));
   }
 
   /** Choose levels again: of some things each frame, or of all, whatever they had, for pictures that compare. */
