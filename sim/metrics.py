@@ -43,6 +43,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "asset_solids": ("meshes and sculpts asked for to be solid", "outcome"),
     "crossings": ("agents handed to a neighbour", "outcome"),
     "object_crossings": ("objects handed to a neighbour, with riders and scripts", "outcome"),
+    "hand_overs": ("hand-overs that have not happened after all", "outcome"),
     "teleports": ("teleports", "outcome"),
     "logins": ("agents prepared by login", None),
 }

@@ -21,6 +21,7 @@ from uuid import UUID
 from protocol.appearance import DEFAULT_VISUAL_PARAMS, default_texture_entry
 from protocol.message import Message
 from sim.caps.event_queue import EventQueue
+from sim.neighbours.state import longer
 from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Vector
 
 if TYPE_CHECKING:
@@ -195,8 +196,10 @@ class Sessions:
         if agent.child:
             if agent.arrival is None:
                 sim.metrics.count("messages_dropped", label="not announced")
+                sim.neighbours.crossing.came_late(agent)
                 return
             self._embody(agent, agent.arrival)
+        agent.extras["stands here"] = True  # as far as its viewer knows
         position = sim.world.position(agent)
         agent.circuit.send(
             Message(
@@ -223,6 +226,7 @@ class Sessions:
         sim = self.sim
         agent.arrival = None
         agent.extras.pop("gone to", None)
+        agent.extras["lineage"] = longer(arrival.get("lineage", ()), arrival.get("transaction"))
         agent.arrived_at = sim.clock.now()
         sim.world.embody(agent, agent.arrival_position)
         row = sim.world.row(agent)
@@ -283,8 +287,8 @@ class Sessions:
 
     def demote(self, agent: Agent) -> None:
         """The avatar went to another region; the agent goes on looking in from there."""
-        for journey in ("teleport", "crossing", "children"):
-            agent.extras.pop(journey, None)
+        for name in ("teleport", "crossing", "children", "stands here", "out of sight"):
+            agent.extras.pop(name, None)
         self.sim.seating.release(agent)
         self.sim.world.disembody(agent)
         agent.animations.clear()

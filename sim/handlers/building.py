@@ -172,6 +172,7 @@ def duplicate(sim: Simulator, agent: Agent, root: Prim, offset: Vector) -> Prim 
         twin = copy.copy(prim)
         twin.full_id, twin.row, twin.root, twin.children = uuid4(), -1, None, []
         twin.owner_id, twin.last_owner_id = agent.agent_id, prim.owner_id
+        twin.lineage = ()
         twin.created = int(sim.clock.unix() * 1e6)
         twin.shape, twin.extra_params = dict(prim.shape), dict(prim.extra_params)
         twin.permissions, twin.features = copy.copy(prim.permissions), copy.copy(prim.features)

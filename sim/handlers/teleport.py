@@ -44,9 +44,18 @@ def start_lure(sim: Simulator, agent: Agent, message: Message) -> None:
     sim.spawn(sim.neighbours.teleports.offer_lure(agent, targets, text(message["Info"]["Message"])[:1023]), "lure")
 
 
+@handles("TeleportCancel", state=OPEN, rate=COSTLY)
+def teleport_cancel(sim: Simulator, agent: Agent, message: Message) -> None:
+    info = message["Info"]
+    if info["AgentID"] != agent.agent_id or info["SessionID"] != agent.session_id:
+        sim.metrics.count("messages_dropped", label="wrong session")
+        return
+    sim.neighbours.teleports.cancel(agent)
+
+
 @handles("TeleportLureRequest", state=OPEN, rate=COSTLY)
 def teleport_lure_request(sim: Simulator, agent: Agent, message: Message) -> None:
-    info = message["Info"]  # the one teleport message without an AgentData block, checked here instead
+    info = message["Info"]  # without an AgentData block: checked here instead
     if info["AgentID"] != agent.agent_id or info["SessionID"] != agent.session_id or agent.child:
         sim.metrics.count("messages_dropped", label="wrong session")
         return

@@ -97,7 +97,16 @@ class Children:
         except PeerError as error:
             log.warning("%s keeps a view of %s: %s", region["name"], agent.name, error)
 
-    async def end(self, agent: Agent, region: Region, reason: str = "") -> None:
+    def close_here(self, agent: Agent) -> None:
+        """The agent need not look in here any more. Its avatar is not here, or nothing happens."""
+        if self.sim.world.agents.get(agent.agent_id) is not agent or agent.root or agent.arrival is not None:
+            return
+        if agent.circuit is not None:
+            agent.circuit.send(Message("DisableSimulator"))
+            self.sim.circuits.flush()
+        self.sim.sessions.remove(agent, "out of sight")
+
+    async def end(self, agent: Agent, region: Region, reason: str) -> None:
         """End the agent in a region that may be holding its avatar. Asked again: a ghost would stand there."""
         for attempt in range(5):
             try:

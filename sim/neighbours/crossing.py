@@ -8,21 +8,25 @@
                                                presence, neighbours and land are the destination's to see to
 
 The destination's answer decides, not the viewer: no round trip to the viewer lies inside the crossing. When the
-destination refuses or does not answer, the avatar stays, a step inside the border.
+destination refuses, the avatar stays, a step inside the border. When it is silent it is asked again, and in the end the avatar
+stays too, and whatever may have come of it goes (`handovers.py`).
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from protocol.events import event
 from protocol.message import Message
 from protocol.wellknown import region_handle
 from sim.neighbours.children import Children
-from sim.neighbours.peers import PeerError, Region
+from sim.neighbours.handovers import lineage_of
+from sim.neighbours.peers import Region
 from sim.neighbours.state import agent_state
-from sim.world.agent import Agent
+from sim.world.agent import Agent, Vector
 
 if TYPE_CHECKING:
     from sim.neighbours.neighbours import Neighbours
@@ -32,6 +36,24 @@ log = logging.getLogger(__name__)
 
 # After a refusal the avatar is not handed over again at once, or it would bounce 45 times a second.
 REFUSED_PAUSE = 1.0
+
+
+@dataclass(eq=False, slots=True)
+class Walk:
+    """One avatar on its way over a border; in its agent's `extras["crossing"]` until it is decided."""
+
+    transaction: UUID
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Where an avatar went from here; in its agent's `extras["gone to"]`."""
+
+    region: Region
+    seed: str
+    position: Vector
+    look_at: Vector
 
 
 class Crossing:
@@ -54,11 +76,12 @@ class Crossing:
         row = self.sim.world.row(agent)
         row["held"] = 1
         row["dirty"] = 1  # the last word from here is where and how fast it left
-        journey = agent.extras["crossing"] = object()
-        self.sim.spawn(self._hand_over(agent, region, journey), "crossing")
+        transaction = self._neighbours.handovers.begin(region, [lineage_of(agent)])
+        walk = agent.extras["crossing"] = Walk(transaction, region)
+        self.sim.spawn(self._hand_over(agent, walk), "crossing")
 
-    async def _hand_over(self, agent: Agent, region: Region, journey: object) -> None:
-        sim = self.sim
+    async def _hand_over(self, agent: Agent, walk: Walk) -> None:
+        sim, region = self.sim, walk.region
         facts = sim.world.facts
         x, y, z = sim.world.position(agent)
         there = (
@@ -69,52 +92,64 @@ class Crossing:
         state = agent_state(sim, agent, "crossing", there)
         state["children"] = {**Children.of(agent), str(facts.region_id): sim.cap_server.seed_url(agent)}
         state["lures"] = agent.extras.get("lures", {})
+        state["transaction"] = str(walk.transaction)
+
+        def over() -> bool:  # it was handed back before we heard, or has logged out
+            return agent.extras.get("crossing") is not walk or not agent.root
+
+        answer, unsure = None, True
         try:
-            answer = await self._neighbours.peers.announce(region, state)
-        except PeerError as error:
-            log.warning("%s could not cross to %s: %s", agent.name, region["name"], error)
-            sim.metrics.count("crossings", label="refused")
-            stays = agent.extras.get("crossing") is journey and agent.root
-            if stays:
-                del agent.extras["crossing"]
-                sim.world.row(agent)["held"] = 0
-                agent.extras["no crossing before"] = sim.clock.now() + REFUSED_PAUSE
-                self._step_back(agent)
-            if error.status == 0:  # it may have heard us, and have the avatar too
-                Children.of(agent).pop(region["region_id"], None)
-                await self._neighbours.children.end(agent, region)
-                if stays and agent.root:
-                    await self._neighbours.children.refresh(agent)
-            return
-        if sim.world.agents.get(agent.agent_id) is not agent:  # logged out meanwhile
+            answer, unsure = await self._neighbours.handovers.ask(
+                region, lambda: self._neighbours.peers.announce(region, state), over
+            )
+        finally:
+            if answer is None and not over():  # also when this fails
+                self._stays(agent)
+        here = sim.world.agents.get(agent.agent_id) is agent
+        if not here:  # logged out meanwhile
             await self._neighbours.children.end(agent, region, "You have logged out.")
-            return
-        if agent.extras.get("crossing") is not journey or not agent.root:  # it was handed back before we read this
-            return
-        self.handed_over(agent, region, answer)
+        elif answer is not None and not over():
+            self.handed_over(agent, region, answer)
+        elif unsure and agent.root and "crossing" not in agent.extras:
+            self._neighbours.handovers.take_back(walk.transaction, region, [agent])
+
+    def _stays(self, agent: Agent) -> None:
+        self.sim.metrics.count("crossings", label="refused")
+        del agent.extras["crossing"]
+        self.sim.world.row(agent)["held"] = 0
+        agent.extras["no crossing before"] = self.sim.clock.now() + REFUSED_PAUSE
+        self._step_back(agent)
 
     def handed_over(self, agent: Agent, region: Region, answer: dict[str, Any]) -> None:
         """The region took the avatar (and answered seed_capability, position, look_at): its viewer follows, it goes."""
-        if agent.events is not None:
-            agent.events.post(
-                event(
-                    Message(
-                        "CrossedRegion",
-                        AgentData={"AgentID": agent.agent_id, "SessionID": agent.session_id},
-                        RegionData={
-                            "SimIP": region["ip"],
-                            "SimPort": region["port"],
-                            "RegionHandle": region_handle(region["grid_x"], region["grid_y"]),
-                            "SeedCapability": answer["seed_capability"],
-                        },
-                        Info={"Position": answer["position"], "LookAt": answer["look_at"]},
-                    )
-                )
-            )
+        self.tell(agent, region, answer["seed_capability"], answer["position"], answer["look_at"])
         self.sim.metrics.count("crossings", label="handed over")
         log.info("%s went over to %s", agent.name, region["name"])
-        agent.extras["gone to"] = (region, tuple(answer["position"]))
+        agent.extras["gone to"] = Gone(region, answer["seed_capability"], tuple(answer["position"]), tuple(answer["look_at"]))
+        out_of_sight = agent.extras.pop("out of sight", False)
         self.sim.sessions.demote(agent)
+        if out_of_sight:
+            self._neighbours.children.close_here(agent)
+
+    def came_late(self, agent: Agent) -> None:
+        """A viewer comes to where its avatar was a moment ago: it is told where that is now."""
+        gone: Gone | None = agent.extras.get("gone to")
+        if gone is not None:
+            self.tell(agent, gone.region, gone.seed, gone.position, gone.look_at)
+
+    def tell(self, agent: Agent, region: Region, seed: str, position: Vector, look_at: Vector) -> None:
+        """CrossedRegion: the viewer follows its avatar there."""
+        if agent.events is None:
+            return
+        where = {
+            "SimIP": region["ip"],
+            "SimPort": region["port"],
+            "RegionHandle": region_handle(region["grid_x"], region["grid_y"]),
+            "SeedCapability": seed,
+        }
+        ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
+        place = {"Position": position, "LookAt": look_at}
+        agent.events.post(event(Message("CrossedRegion", AgentData=ids, RegionData=where, Info=place)))
 
     def _step_back(self, agent: Agent) -> None:
         row = self.sim.world.row(agent)

@@ -76,9 +76,16 @@ class Directory:
 
     def adjacent(self) -> list[dict[str, Any]]:
         """The live regions around this one, at most eight."""
-        facts = self.sim.world.facts
-        squares = [(facts.grid_x + dx, facts.grid_y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dx or dy]
+        return self.around(self.sim.world.facts.grid_x, self.sim.world.facts.grid_y)
+
+    def around(self, grid_x: int, grid_y: int) -> list[dict[str, Any]]:
+        """The live regions around a grid square, at most eight."""
+        squares = [(grid_x + dx, grid_y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dx or dy]
         return [self.regions[square] for square in squares if square in self.regions]
+
+    def is_adjacent(self, region: dict[str, Any]) -> bool:
+        facts = self.sim.world.facts
+        return max(abs(region["grid_x"] - facts.grid_x), abs(region["grid_y"] - facts.grid_y)) == 1
 
     # --- keeping
 

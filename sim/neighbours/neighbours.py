@@ -1,8 +1,8 @@
 """This region among the others: who lies around it, who looks in, who walks or teleports over.
 
 The parts are files: `directory` (Backbone's list and our lease), `children`, `crossing`, `object_crossing` and
-`object_arrival`, `teleport`, `services` (what
-others may ask of us) and `peers` (what we ask of them). This class is where the rest of the sim meets them.
+`object_arrival`, `teleport`, `handovers` (when nobody is sure how one of these ended), `services` (what others may ask of us)
+and `peers` (what we ask of them). This class is where the rest of the sim meets them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from backbone.client import BackboneError
 from protocol.wellknown import REGION_SIZE
 from sim.handlers.welcome import welcome
 from sim.neighbours.children import Children
-from sim.neighbours.crossing import Crossing
+from sim.neighbours.crossing import Crossing, Gone
 from sim.neighbours.directory import Directory
+from sim.neighbours.handovers import HandOvers
 from sim.neighbours.object_arrival import ObjectArrival
 from sim.neighbours.object_crossing import ObjectCrossing
 from sim.neighbours.peers import PeerError, Peers
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DEPARTED_TRIES = 12  # for longer than the origin waits before it asks for itself
 HEARING = 100.0  # metres: the farthest a shout carries, so the strip along a border that neighbours must hear
 
 
@@ -43,9 +45,10 @@ class Neighbours:
         self.peers = Peers(sim)
         self.directory = Directory(sim, self._directory_changed)
         self.children = Children(sim, self)
+        self.handovers = HandOvers(sim)
         self.crossing = Crossing(sim, self)
         self.objects = ObjectCrossing(sim, self, self.crossing)
-        self.object_arrival = ObjectArrival(sim, self.objects)
+        self.object_arrival = ObjectArrival(sim, self.objects, self.handovers)
         self.teleports = Teleports(sim, self)
         self._services = Services(sim)
 
@@ -93,10 +96,11 @@ class Neighbours:
         """An avatar appeared here: the grid's records, the region it left, its neighbours and its viewer must know."""
         agent.extras["lures"] = arrival.get("lures", {})
         agent.extras["children"] = dict(arrival.get("children", {}))
-        self.sim.spawn(self.report_arrival(agent), "presence")
+        agent.extras["reporting"] = self.sim.spawn(self.report_arrival(agent), "presence")
         origin = arrival.get("origin")
         if isinstance(origin, dict):
-            self.sim.spawn(self._tell_origin(agent, str(origin.get("http_url", ""))), "departed")
+            http_url, transaction = str(origin.get("http_url", "")), arrival.get("transaction")
+            self.sim.spawn(self._tell_origin(agent, http_url, transaction), "departed")
             self.sim.metrics.count("teleports", label="arrived")
         if arrival["reason"] == "crossing":
             self.sim.metrics.count("crossings", label="arrived")
@@ -124,16 +128,18 @@ class Neighbours:
                 log.warning("presence of %s not recorded yet: %s", agent.name, error)
             await asyncio.sleep(0.5 * 2**attempt)
 
-    async def _tell_origin(self, agent: Agent, http_url: str) -> None:
-        for attempt in range(5):
+    async def _tell_origin(self, agent: Agent, http_url: str, transaction: UUID | None) -> None:
+        for attempt in range(DEPARTED_TRIES):
             if not agent.root:
                 return  # it went on, perhaps back to where this would take its avatar away
             try:
-                await self.peers.departed(http_url, agent.agent_id, agent.session_id, self.sim.world.facts.region_id)
+                await self.peers.departed(http_url, agent.agent_id, agent.session_id, transaction)
                 return
             except PeerError as error:
                 log.warning("%s does not hear that %s arrived: %s", http_url, agent.name, error)
-            await asyncio.sleep(0.3 * 2**attempt)
+                if error.nobody or error.status:
+                    return
+            await asyncio.sleep(min(0.3 * 2**attempt, 5.0))
 
     def leaving(self, agent: Agent) -> None:
         """The agent ends here for good: the views from around go too."""
@@ -152,9 +158,9 @@ class Neighbours:
         if agent.root:
             look_at = facing(self.sim, agent)
         elif agent.arrival is None and "gone to" in agent.extras:
-            region, position = agent.extras["gone to"]
-            region_id = UUID(region["region_id"])
-            self.sim.spawn(self.children.end(agent, region, "You have logged out."), "children")
+            gone: Gone = agent.extras["gone to"]
+            region_id, position = UUID(gone.region["region_id"]), gone.position
+            self.sim.spawn(self.children.end(agent, gone.region, "You have logged out."), "children")
         self.leaving(agent)
         self.sim.spawn(self._report_leaving(agent, region_id, position, look_at), "presence")
 

@@ -1,9 +1,9 @@
 """Objects that come over a border: the destination's half of `object_crossing.py`.
 
-    POST   /services/objects                 take an object, its riders and scripts; all of it or nothing
-    DELETE /services/objects/{transaction}   it was never handed over: whatever came of it goes
+    POST /services/objects      take an object, its riders and scripts; all of it or nothing
 
-Every transaction is done once. Asked again, it gets the same answer, also while the first is still at work.
+Every transaction is done once. Asked again, it gets the same answer, also while the first is still at work. That it was void
+all along may turn out later (`handovers.py`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol.errors import ProtocolError
-from sim.handlers.building import CAPACITY, make_temporary, remove
+from sim.handlers.building import CAPACITY, make_temporary
+from sim.neighbours.handovers import HandOvers
 from sim.neighbours.object_crossing import ObjectCrossing
 from sim.neighbours.object_state import Linkset, parse_linkset, turn
-from sim.neighbours.state import parse_state, vector
+from sim.neighbours.state import longer, parse_state, vector
 from sim.scripts.language.errors import CompileError
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.script import Script
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 REMEMBERED = 4096  # transactions
 RIDERS = 64  # of one object
+VOID = "this hand-over has not happened"
 CHANGED_REGION = 0x100
 Answer = tuple[int, dict[str, Any]]  # HTTP status and body
 
@@ -45,18 +47,19 @@ class Rider:
 
 
 class ObjectArrival:
-    def __init__(self, sim: Simulator, crossing: ObjectCrossing) -> None:
+    def __init__(self, sim: Simulator, crossing: ObjectCrossing, handovers: HandOvers) -> None:
         self.sim = sim
         self._crossing = crossing
+        self._handovers = handovers
         self._answers: OrderedDict[UUID, asyncio.Task[Answer]] = OrderedDict()
-        self._roots: dict[UUID, Prim] = {}  # what came of them
-        self._void: OrderedDict[UUID, None] = OrderedDict()
 
     async def take(self, body: Any) -> Answer:
         """What to answer to a hand-over. ProtocolError when it cannot be read."""
         if not isinstance(body, dict):
             raise ProtocolError("a hand-over is a JSON object")
         transaction = transaction_of(body.get("transaction"))
+        if self._handovers.is_void((transaction,)):
+            return _no(410, VOID)
         task = self._answers.get(transaction)
         if task is None:
             linkset = parse_linkset(body.get("object"))
@@ -64,25 +67,11 @@ class ObjectArrival:
             task = self.sim.spawn(self._arrive(transaction, linkset, riders), "object arrival")
             self._answers[transaction] = task
             while len(self._answers) > REMEMBERED:
-                self._roots.pop(self._answers.popitem(last=False)[0], None)
+                self._answers.popitem(last=False)
         status, answer = await asyncio.shield(task)
         if status != 200 and self._answers.get(transaction) is task:
             del self._answers[transaction]
         return status, answer
-
-    def withdraw(self, transaction: UUID) -> None:
-        """The source has the object still: what came here goes, and what may yet come is refused."""
-        self._void[transaction] = None
-        while len(self._void) > REMEMBERED:
-            self._void.popitem(last=False)
-        self._answers.pop(transaction, None)
-        root = self._roots.pop(transaction, None)
-        if root is None or root.row < 0:
-            return
-        for rider in self.sim.world.seats.on_linkset(root):
-            self.sim.sessions.remove(rider, "taken back")
-        self._crossing.under_way.pop(root, None)
-        remove(self.sim, root)
 
     # --- one arrival
 
@@ -97,8 +86,9 @@ class ObjectArrival:
         root = linkset.parts[0].prim
         here = self.sim.world.objects.by_id.get(root.full_id)
         journey = self._crossing.under_way.get(here) if here is not None else None
-        if journey is not None:  # it went over there and is back before we read the answer
-            self._crossing.conclude(journey)
+        void = self._handovers.is_void((transaction, *linkset.parts[0].prim.lineage))
+        if journey is not None and journey.transaction in linkset.parts[0].prim.lineage and not void:
+            self._crossing.conclude(journey)  # it went over there and is back before we read the answer
         refusal = self._refusal(transaction, linkset, riders)
         if refusal is not None:
             return refusal
@@ -112,9 +102,12 @@ class ObjectArrival:
             for prim, _ in restored:
                 scripts.remove(prim)
             return _no(422, f"a script's state cannot be read here: {error}")
+        for part in linkset.parts:
+            part.prim.lineage = longer(part.prim.lineage, transaction)
         self._place(linkset)
-        self._roots[transaction] = root
         self._crossing.arrived(root)
+        for rider in riders:
+            rider.state["transaction"] = transaction
         answers = [self._seat(rider, linkset.parts[rider.part].prim) for rider in riders]
         scripts.changed(root, CHANGED_REGION)
         self.sim.metrics.count("object_crossings", label="arrived")
@@ -123,8 +116,9 @@ class ObjectArrival:
 
     def _refusal(self, transaction: UUID, linkset: Linkset, riders: list[Rider]) -> Answer | None:
         world = self.sim.world
-        if transaction in self._void:
-            return _no(410, "this transaction was withdrawn")
+        lineages = [part.prim.lineage for part in linkset.parts] + [rider.state["lineage"] for rider in riders]
+        if self._handovers.is_void((transaction, *(one for lineage in lineages for one in lineage))):
+            return _no(410, VOID)
         if any(part.prim.full_id in world.objects.by_id for part in linkset.parts):
             return _no(409, "the object is in this region already")
         if len(world.objects) + len(linkset.parts) > CAPACITY:
@@ -134,6 +128,8 @@ class ObjectArrival:
             other = known is not None and known.session_id != rider.state["session_id"]
             if known is not None and other and (known.root or known.arrival is not None):
                 return _no(409, f"{known.name} is here with another session")
+            if known is not None and not self._handovers.is_ours(known, rider.state):
+                return _no(409, f"{known.name} is in this region")
         if riders and sum(1 for _ in world.roots()) + len(riders) > world.facts.max_agents:
             return _no(503, f"{world.facts.name} is full")
         return None

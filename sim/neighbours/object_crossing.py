@@ -11,22 +11,25 @@
                                                  velocity, spin, rotation and scripts go on
 
 A refusal puts the object back inside the edge, at rest. No answer is no refusal: the same id is sent again, and the
-destination, which remembers ids, does it once. When it stays silent the object is taken back, and the destination told
-(DELETE), before or whenever it is heard of again. Somebody who sits on it is never anywhere else than it is.
+destination, which remembers ids, does it once. When it stays silent the object is taken back, and whatever may have come of
+the hand-over goes wherever it is by then (`handovers.py`). Somebody who sits on it is never anywhere else than it is.
+
+Nobody changes what is frozen: whoever tries is told so, and sees it as it is (`handlers/building.py`, decision 0015). It may
+be deleted; then it goes over there too.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sim.neighbours.children import Children
 from sim.neighbours.crossing import Crossing
+from sim.neighbours.handovers import lineage_of
 from sim.neighbours.object_state import linkset_state
-from sim.neighbours.peers import PeerError, Region
+from sim.neighbours.peers import Region
 from sim.neighbours.state import agent_state
 from sim.world.agent import Agent, Vector
 from sim.world.objects import Prim
@@ -41,8 +44,6 @@ log = logging.getLogger(__name__)
 INSIDE = 0.05  # metres from the edge where what may not cross is put
 REFUSED_PAUSE = 1.0  # seconds before a refused object is tried again
 ARRIVED_PAUSE = 0.25  # seconds in which one that has just come may lean back over the border
-TRIES = 4
-WITHDRAWALS = 12
 LATE_KILL, RIDERS_KILL = 1.0, 6.0  # seconds until bystanders and riders are told that the object is gone from here
 
 
@@ -98,7 +99,8 @@ class ObjectCrossing:
             row["position"] = place
             row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
             objects.placed(root)
-        journey = self.under_way[root] = Journey(uuid4(), root, region, riders)
+        lineages = [*map(lineage_of, root.linkset()), *map(lineage_of, riders)]
+        journey = self.under_way[root] = Journey(self._neighbours.handovers.begin(region, lineages), root, region, riders)
         there = (x + (facts.grid_x - region["grid_x"]) * 256.0, y + (facts.grid_y - region["grid_y"]) * 256.0, z)
         bundle = self._bundle(journey, there)
         self._freeze(journey)
@@ -152,56 +154,32 @@ class ObjectCrossing:
     # --- the hand-over
 
     async def _hand_over(self, journey: Journey, bundle: dict[str, Any]) -> None:
-        answer = None
+        handovers, region = self._neighbours.handovers, journey.region
+        answer, unsure = None, True
         try:
-            answer = await self._ask(journey, bundle)
+            answer, unsure = await handovers.ask(
+                region, lambda: self._neighbours.peers.hand_object(region, bundle), lambda: journey.done
+            )
         finally:
             if answer is None and not journey.done:  # also when this fails or is cancelled
                 self._put_back(journey)
+                if unsure:
+                    handovers.take_back(journey.transaction, region, journey.riders)
         if journey.done or answer is None:
             return
         if journey.root.row < 0:  # deleted here meanwhile
-            await self._withdraw(journey)
+            self._put_back(journey)
+            handovers.take_back(journey.transaction, region, journey.riders)
             return
         places = {entry["agent_id"]: entry for entry in answer["riders"]}
         for rider in journey.riders:
             place = places.get(str(rider.agent_id))
             if self.sim.world.agents.get(rider.agent_id) is not rider:
-                await self._neighbours.children.end(rider, journey.region, "You have logged out.")
+                self.sim.spawn(self._neighbours.children.end(rider, region, "You have logged out."), "children")
             elif rider.extras.get("crossing") is journey and rider.root and place is not None:
-                self._crossing.handed_over(rider, journey.region, place)
+                self._crossing.handed_over(rider, region, place)
         self.conclude(journey)
         self.sim.metrics.count("object_crossings", label="handed over")
-
-    async def _ask(self, journey: Journey, bundle: dict[str, Any]) -> dict[str, Any] | None:
-        """The destination's answer; None when it is certain that it does not have the object, or will be told so."""
-        region = journey.region
-        for attempt in range(TRIES):
-            try:
-                return await self._neighbours.peers.hand_object(region, bundle)
-            except PeerError as error:
-                log.warning("object %s could not cross to %s: %s", journey.root.full_id, region["name"], error)
-                if error.status or error.nobody:
-                    return None
-            known = self._neighbours.directory.regions.get((region["grid_x"], region["grid_y"]))
-            if journey.done or known is None or known["region_id"] != region["region_id"]:
-                break
-            await asyncio.sleep(0.3 * 2**attempt)
-        if not journey.done:
-            self.sim.spawn(self._withdraw(journey), "object crossing")
-        return None
-
-    async def _withdraw(self, journey: Journey) -> None:
-        """Whatever that region did with the transaction is void. Asked again for a while: else it stands there twice."""
-        for attempt in range(WITHDRAWALS):
-            try:
-                await self._neighbours.peers.withdraw_object(journey.region, journey.transaction)
-                return
-            except PeerError as error:
-                if error.nobody:
-                    return
-            await asyncio.sleep(min(0.5 * 2**attempt, 10.0))
-        log.error("object %s may be in %s too", journey.root.full_id, journey.region["name"])
 
     def conclude(self, journey: Journey) -> None:
         """It is over there: here it goes, quietly."""

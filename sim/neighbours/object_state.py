@@ -2,6 +2,7 @@
 
     parts        root first: the prim's fields, shape, permissions, features, extra parameters, sit target,
                  position (metres; a child's relative to the root), rotation, scale, scripts
+    lineage      of each part: the hand-overs it came by (`handovers.py`)
     scripts      name, item_id, source, state (machine/saved.py, base64)
     motion       velocity, angular_velocity of the root
     linkset_data what llLinksetData* keeps: name -> [value, pass phrase]; and its size in bytes
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol.errors import ProtocolError
-from sim.neighbours.state import SPEED_LIMIT, vector
+from sim.neighbours.state import SPEED_LIMIT, lineage, vector
 from sim.scripts.library.linkset_data import MOST_BYTES as MOST_DATA
 from sim.scripts.library.world import LinksetStore
 from sim.scripts.machine.saved import save
@@ -123,6 +124,7 @@ def _part_state(sim: Simulator, prim: Prim) -> dict[str, Any]:
         "permissions": {name: int(getattr(prim.permissions, name)) for name in MASKS},
         "features": {name: getattr(prim.features, name) for name in (*FEATURES, "shape_type")},
         "extra_params": {str(kind): _base64(data) for kind, data in prim.extra_params.items()},
+        "lineage": [str(one) for one in prim.lineage],
         "sit_target": [*prim.sit_target[0], *prim.sit_target[1]] if prim.sit_target is not None else None,
         "position": row["position"].tolist(),
         "rotation": row["rotation"].tolist(),
@@ -193,6 +195,7 @@ def _part(data: Any, root: bool) -> Part:
         features=Material(**features, shape_type=_whole(data["features"]["shape_type"], 2)),
         extra_params={int(kind): _bytes(value, EXTRA_BYTES) for kind, value in extras.items()},
         sit_target=_sit_target(data["sit_target"]),
+        lineage=lineage(data["lineage"]),
     )
     scale = _vector(data["scale"], MAX_SCALE)
     if min(scale) < MIN_SCALE * 0.99:

@@ -28,25 +28,27 @@ class Peers:
 
     async def announce(self, region: Region, state: dict[str, Any]) -> dict[str, Any]:
         """Ask a region to expect an agent: {seed_capability, position, look_at}."""
-        return await self._call("POST", region["http_url"], "/services/agents", json=state, timeout=6.0)
+        limit = 4.0 if state["reason"] == "crossing" else 6.0  # who crosses stands still until then
+        return await self._call("POST", region["http_url"], "/services/agents", json=state, timeout=limit)
 
     async def close_agent(self, region: Region, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
-        """Tell a region that the agent no longer looks in from there; with a reason, that its session is over."""
+        """Tell a region that the agent need not look in there any more; with a reason, that its session is over."""
         params = {"session_id": str(session_id), "reason": reason}
         await self._call("DELETE", region["http_url"], f"/services/agents/{agent_id}", params=params)
 
-    async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, region_id: UUID) -> None:
-        """Tell the region an agent came from that it has arrived here."""
-        body = {"session_id": str(session_id), "region_id": str(region_id)}
+    async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, transaction: UUID | None) -> None:
+        """Tell the region an agent came from that it has arrived here, by that hand-over."""
+        body = {"session_id": str(session_id), "transaction": str(transaction) if transaction is not None else None}
         await self._call("POST", http_url, f"/services/agents/{agent_id}/departed", json=body)
 
     async def hand_object(self, region: Region, bundle: dict[str, Any]) -> dict[str, Any]:
         """Hand an object and its riders over (`object_crossing.py`): {riders: [{agent_id, seed_capability, ...}]}."""
         return await self._call("POST", region["http_url"], "/services/objects", json=bundle, timeout=4.0)
 
-    async def withdraw_object(self, region: Region, transaction: UUID) -> None:
-        """Tell a region that a hand-over it may know of has not happened."""
-        await self._call("DELETE", region["http_url"], f"/services/objects/{transaction}")
+    async def void(self, region: Region, transaction: UUID, body: dict[str, Any]) -> list[Region]:
+        """Tell a region that a hand-over has not happened (`handovers.py`). Where what came of it went on to from there."""
+        answer = await self._call("POST", region["http_url"], f"/services/handovers/{transaction}/void", json=body)
+        return list(answer["onward"])
 
     async def chat(self, region: Region, said: dict[str, Any]) -> None:
         await self._call("POST", region["http_url"], "/services/chat", json=said)

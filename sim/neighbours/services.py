@@ -4,7 +4,7 @@
     DELETE /services/agents/{id}             end one; a child's end, or a kick with a reason
     POST   /services/agents/{id}/departed    one that teleported from here has arrived elsewhere
     POST   /services/objects                 take an object that comes over the border, with its riders
-    DELETE /services/objects/{transaction}   that hand-over has not happened
+    POST   /services/handovers/{id}/void     that hand-over has not happened: what came of it goes
     POST   /services/messages                an instant message for somebody here
     POST   /services/notifications           friends came, went, ended, changed
     POST   /services/chat                    said near the border on the other side
@@ -23,10 +23,10 @@ from uuid import UUID
 from aiohttp import web
 
 from protocol.errors import ProtocolError
-from protocol.message import Message
 from sim.handlers.friends import deliver_notification
 from sim.handlers.messages import deliver_message
 from sim.interest.chat import RANGES
+from sim.neighbours.object_arrival import transaction_of
 from sim.neighbours.state import parse_state, vector
 from sim.world.world import Chat
 
@@ -47,7 +47,7 @@ class Services:
         app.router.add_delete("/services/agents/{id}", self._guarded(self.end))
         app.router.add_post("/services/agents/{id}/departed", self._guarded(self.departed))
         app.router.add_post("/services/objects", self._guarded(self.take_object))
-        app.router.add_delete("/services/objects/{id}", self._guarded(self.withdraw_object))
+        app.router.add_post("/services/handovers/{id}/void", self._guarded(self.void))
         app.router.add_post("/services/messages", self._guarded(self.message))
         app.router.add_post("/services/notifications", self._guarded(self.notification))
         app.router.add_post("/services/chat", self._guarded(self.chat))
@@ -70,7 +70,16 @@ class Services:
     async def announce(self, request: web.Request) -> web.Response:
         state = parse_state(await request.json())
         sim = self.sim
+        handovers, transaction = sim.neighbours.handovers, state["transaction"]
+        if transaction is not None:
+            before = handovers.answer(transaction)
+            if before is not None:
+                return web.json_response(before)
+            if handovers.is_void((*state["lineage"], transaction)):
+                return _error(410, "void", "this hand-over has not happened")
         known = sim.world.agents.get(state["agent_id"])
+        if transaction is not None and known is not None and not handovers.is_ours(known, state):
+            return _error(409, "here", f"{known.name} is in this region")
         other = known is not None and known.session_id != state["session_id"] and (known.root or known.arrival is not None)
         if other and state["reason"] != "login":
             # Only a login may replace who is here: a neighbour's word about a session that has ended may come late.
@@ -84,45 +93,48 @@ class Services:
         if state["reason"] == "crossing":
             sim.sessions.take_over(agent)
         position = sim.world.position(agent) if agent.root else agent.arrival_position
-        return web.json_response(
-            {
-                "seed_capability": sim.cap_server.seed_url(agent),
-                "position": list(position),
-                "look_at": list(agent.arrival_look_at),
-            }
-        )
+        answer = {
+            "seed_capability": sim.cap_server.seed_url(agent),
+            "position": list(position),
+            "look_at": list(agent.arrival_look_at),
+        }
+        if transaction is not None:
+            handovers.answered(transaction, answer)
+        return web.json_response(answer)
 
     async def end(self, request: web.Request) -> web.Response:
         agent = self.sim.world.agents.get(_id(request))
         if agent is not None and str(agent.session_id) == request.query.get("session_id"):
             reason = request.query.get("reason", "")
-            if not reason:
-                # Its view from here ends. Where it teleported to may say so before it says that it has arrived.
-                self.sim.neighbours.teleports.departed(agent)
-            if agent.child and not reason and agent.circuit is not None:
-                agent.circuit.send(Message("DisableSimulator"))
-                self.sim.circuits.flush()
-            if agent.root and not reason:
-                # Whoever handed it over took it back, for want of our answer: what stands here is nobody.
-                self.sim.sessions.remove(agent, "taken back")
-            else:
+            if reason:
                 self.sim.sessions.kick(agent, reason)
+                return web.Response(status=204)
+            # Its view from here ends. Where it teleported to may say so before it says that it has arrived.
+            self.sim.neighbours.teleports.departed(agent, None)
+            if agent.root:  # said by where it went, before we have heard that it did; or late, and it is here again
+                agent.extras["out of sight"] = "crossing" in agent.extras
+            self.sim.neighbours.children.close_here(agent)
         return web.Response(status=204)
 
     async def departed(self, request: web.Request) -> web.Response:
         body = await _object(request)
         agent = self.sim.world.agents.get(_id(request))
         if agent is not None and str(agent.session_id) == body.get("session_id"):
-            self.sim.neighbours.teleports.departed(agent)
+            transaction = body.get("transaction")
+            self.sim.neighbours.teleports.departed(agent, transaction_of(transaction) if transaction is not None else None)
         return web.Response(status=204)
 
     async def take_object(self, request: web.Request) -> web.Response:
         status, answer = await self.sim.neighbours.object_arrival.take(await request.json())
         return web.json_response(answer, status=status)
 
-    async def withdraw_object(self, request: web.Request) -> web.Response:
-        self.sim.neighbours.object_arrival.withdraw(_id(request))
-        return web.Response(status=204)
+    async def void(self, request: web.Request) -> web.Response:
+        onward = self.sim.neighbours.handovers.void(_id(request), await request.json())
+        if onward is None:
+            return _error(409, "arrived", "it stands here")
+        # What we may be telling Backbone this moment must not be its last word.
+        await self.sim.neighbours.handovers.reported()
+        return web.json_response({"onward": onward})
 
     async def message(self, request: web.Request) -> web.Response:
         body = await _object(request)

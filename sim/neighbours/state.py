@@ -6,6 +6,7 @@
     looks       appearance {texture_entry, visual_params (base64), size, serial}, wearables, title
     views       children {region_id: seed}: regions where the viewer has a child agent already
     origin      {region_id, http_url}: whom to tell of the arrival
+    transaction the hand-over's id, and lineage: those it came by before (`handovers.py`)
 
 Everything is checked on the way in: it comes from another process, and a NaN in a position would spread.
 """
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from sim.simulator import Simulator
     from sim.world.agent import Agent
 
+Lineage = tuple[UUID, ...]  # ids of hand-overs, oldest first
 REASONS = ("login", "child", "teleport", "crossing")
+LINEAGE = 32  # hand-overs an agent or object remembers
 SPEED_LIMIT = 256.0  # metres a second: what a hand-off may claim
 
 
@@ -40,6 +43,7 @@ def agent_state(sim: Simulator, agent: Agent, reason: str, position: tuple[float
         "position": list(position),
         "look_at": list(agent.arrival_look_at),
         "title": agent.group_title,
+        "lineage": [str(one) for one in agent.extras.get("lineage", ())],
         "appearance": {
             "texture_entry": base64.b64encode(agent.appearance.texture_entry).decode(),
             "visual_params": base64.b64encode(agent.appearance.visual_params).decode(),
@@ -79,6 +83,8 @@ def parse_state(body: Any) -> dict[str, Any]:
     for name in ("first", "last"):
         if not isinstance(state.get(name), str) or not 0 < len(state[name]) <= 63:
             raise ProtocolError(f"{name} must be a name of 1 to 63 characters")
+    state["transaction"] = _uuid(state, "transaction") if state.get("transaction") is not None else None
+    state["lineage"] = lineage(state.get("lineage", []))
     state["position"] = vector(state.get("position", [128.0, 128.0, 25.0]), 3, 8192.0)
     state["look_at"] = vector(state.get("look_at", [1.0, 0.0, 0.0]), 3, 2.0)
     state["velocity"] = vector(state.get("velocity", [0.0, 0.0, 0.0]), 3, SPEED_LIMIT)
@@ -119,6 +125,21 @@ def vector(value: Any, length: int, limit: float) -> tuple[float, ...]:
     if not all(math.isfinite(part) and abs(part) <= limit for part in parts):
         raise ProtocolError(f"numbers must be finite and at most {limit}")
     return parts
+
+
+def lineage(value: Any) -> Lineage:
+    """The ids of hand-overs, at most LINEAGE."""
+    if not isinstance(value, list) or len(value) > LINEAGE:
+        raise ProtocolError(f"a lineage is a list of at most {LINEAGE}")
+    try:
+        return tuple(UUID(str(one)) for one in value)
+    except ValueError:
+        raise ProtocolError("a lineage holds uuids") from None
+
+
+def longer(before: Lineage, transaction: UUID | None) -> Lineage:
+    """The lineage of what has come by one more hand-over; none of what came by none."""
+    return (*before, transaction)[-LINEAGE:] if transaction is not None else ()
 
 
 def _uuid(state: dict[str, Any], name: str) -> UUID:

@@ -9,12 +9,15 @@
     POST .../departed                 <--------  avatar appears here
     avatar here goes, agent a child
 
-Until the destination reports the arrival, the avatar stands where it was: a teleport that fails loses nobody.
+Until the destination reports the arrival, the avatar stands where it was: a teleport that fails loses nobody. A viewer may
+cancel it until TeleportFinish is out; then it is on its way. A destination that has reported nothing is asked before the
+teleport is given up; silent, it is told that there was none (`handovers.py`).
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -26,6 +29,7 @@ from protocol.message import Message
 from protocol.wellknown import NULL, region_handle
 from sim.neighbours.children import Children, introduce
 from sim.neighbours.directory import access_number
+from sim.neighbours.handovers import lineage_of
 from sim.neighbours.peers import PeerError, Region
 from sim.neighbours.state import agent_state, vector
 from sim.world.agent import Agent, Vector
@@ -40,7 +44,17 @@ VIA_LURE, VIA_LANDMARK, VIA_LOCATION, VIA_HOME = 0x4, 0x8, 0x10, 0x20
 # Viewers give a teleport up after about a minute; so do we, a little later.
 ARRIVAL_LIMIT = 65.0
 LURE_DIALOG = 22
+CANCELLED = "The teleport was cancelled."
 LURES_KEPT = 32
+
+
+@dataclass(eq=False, slots=True)
+class Teleport:
+    """One on its way; in its agent's `extras["teleport"]` until the destination has it or it has failed."""
+
+    transaction: UUID
+    region: Region
+    told: bool = False  # TeleportFinish is out
 
 
 class Teleports:
@@ -190,7 +204,8 @@ class Teleports:
         sim = self.sim
         if not agent.root or agent.circuit is None or self._under_way(agent):
             return
-        journey = agent.extras["teleport"] = str(uuid4())
+        handovers = self._neighbours.handovers
+        journey = agent.extras["teleport"] = Teleport(handovers.begin(region, [lineage_of(agent)]), region)
         agent.circuit.send(Message("TeleportStart", Info={"TeleportFlags": flags}))
         progress = {"TeleportFlags": flags, "Message": "sending_dest"}
         agent.circuit.send(Message("TeleportProgress", AgentData={"AgentID": agent.agent_id}, Info=progress))
@@ -202,17 +217,23 @@ class Teleports:
         state.pop("rotation", None)
         state["children"] = {**Children.of(agent), str(facts.region_id): sim.cap_server.seed_url(agent)}
         state["origin"] = {"region_id": str(facts.region_id), "http_url": sim.http_url}
+        state["transaction"] = str(journey.transaction)
         try:
             answer = await self._neighbours.peers.announce(region, state)
         except PeerError as error:
             log.warning("%s could not teleport to %s: %s", agent.name, region["name"], error)
-            agent.extras.pop("teleport", None)
-            self.fail(agent, f"{region['name']} does not accept you right now.")
-            return
-        if agent.extras.get("teleport") != journey or not agent.root or agent.events is None:
-            if agent.extras.get("teleport") == journey:
+            if error.status == 0 and not error.nobody:
+                handovers.take_back(journey.transaction, region)
+            if agent.extras.get("teleport") is journey:
                 del agent.extras["teleport"]
+                self.fail(agent, f"{region['name']} does not accept you right now.")
             return
+        if agent.extras.get("teleport") is not journey or not agent.root or agent.events is None:
+            if agent.extras.get("teleport") is journey:
+                del agent.extras["teleport"]
+            handovers.take_back(journey.transaction, region)  # cancelled, or gone
+            return
+        journey.told = True
         if region["region_id"] not in Children.of(agent):
             introduce(agent, region, answer["seed_capability"])
         flying = bool(sim.world.row(agent)["flying"])
@@ -233,19 +254,52 @@ class Teleports:
                 )
             )
         )
-        sim.after(ARRIVAL_LIMIT, lambda: self._give_up(agent, journey))
+        sim.after(ARRIVAL_LIMIT, lambda: self._doubt(agent, journey))
 
-    def departed(self, agent: Agent) -> None:
-        """The destination has the avatar: here it goes, and the agent looks on as a child."""
-        if agent.extras.pop("teleport", None) is None or not agent.root:
+    def cancel(self, agent: Agent) -> None:
+        """The user thought better of it. Who has been told to go is going, and nothing happens."""
+        journey: Teleport | None = agent.extras.get("teleport")
+        if journey is None or journey.told:
+            self.sim.metrics.count("messages_dropped", label="nothing to cancel")
             return
+        del agent.extras["teleport"]  # whoever waits for the destination's answer takes it back there
+        self.fail(agent, CANCELLED)
+
+    def departed(self, agent: Agent, transaction: UUID | None) -> None:
+        """The destination has the avatar: here it goes, and the agent looks on as a child.
+
+        It says by which hand-over; news of an earlier one are late, and mean nothing.
+        """
+        journey: Teleport | None = agent.extras.get("teleport")
+        if journey is None or not agent.root or transaction not in (None, journey.transaction):
+            return
+        del agent.extras["teleport"]
         self.sim.metrics.count("teleports", label="departed")
         self.sim.sessions.demote(agent)
 
-    def _give_up(self, agent: Agent, journey: str) -> None:
-        if agent.extras.get("teleport") == journey:
-            agent.extras.pop("teleport")
-            self.fail(agent, "The destination did not hear from your viewer.")
+    def _doubt(self, agent: Agent, journey: Teleport) -> None:
+        self.sim.spawn(self._give_up(agent, journey), "teleport")
+
+    async def _give_up(self, agent: Agent, journey: Teleport) -> None:
+        """Nothing was heard of the arrival. It may have been the news that got lost, not the viewer."""
+        if agent.extras.get("teleport") is not journey:
+            return
+        facts = self.sim.world.facts
+        body = {"region_id": str(facts.region_id), "agents": {}, "unless_arrived": True}
+        heard = True
+        try:
+            await self._neighbours.peers.void(journey.region, journey.transaction, body)
+        except PeerError as error:
+            if error.status == 409:
+                self.departed(agent, journey.transaction)
+                return
+            heard = error.nobody
+        if agent.extras.get("teleport") is not journey:
+            return
+        del agent.extras["teleport"]
+        self.fail(agent, "The destination did not hear from your viewer.")
+        if not heard:
+            self._neighbours.handovers.take_back(journey.transaction, journey.region, [agent])
 
     def fail(self, agent: Agent, reason: str) -> None:
         """By the event queue: neither library acts on the UDP form."""

@@ -129,6 +129,7 @@ class Prim:
     root: Prim | None = None  # None when it is a root itself
     children: list[Prim] = field(default_factory=list)  # in link order
     expires: float = math.inf  # real time at which a temporary object goes
+    lineage: tuple[UUID, ...] = ()  # the hand-overs by which it came here (neighbours/handovers.py)
 
     @property
     def linkset_root(self) -> Prim:

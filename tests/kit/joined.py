@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,10 +27,19 @@ class Link:
         self.lost_answers = 0  # so many next calls are done, but the caller does not hear
         self.lost_calls = 0  # so many next calls do not arrive
         self.dead = False  # nobody is there
+        self.stopped = False  # no frames; nothing is answered, and all of it done at `resume`
+        self.waiting: list[Callable[[], Awaitable[Any]]] = []
         self.gate = asyncio.Event()  # calls wait for it
         self.gate.set()
         self.handed: list[dict[str, Any]] = []
         self.calls: list[tuple[str, str]] = []
+
+    async def resume(self) -> None:
+        """It runs again, and finds what was asked of it meanwhile, though the callers have gone."""
+        self.stopped = False
+        waiting, self.waiting = self.waiting, []
+        for call in waiting:
+            await call()
 
 
 class FakeRequest:
@@ -78,12 +87,16 @@ async def _compiled(source: str) -> Program:
 
 async def _serve(sim: TestSimulator, link: Link, method: str, path: str, more: dict[str, Any]) -> Any:
     link.calls.append((method, path))
+    more = json.loads(json.dumps(more))  # what is sent later is what was said now
     await asyncio.sleep(0)
     if link.dead:
         raise PeerError(0, "nobody there", nobody=True)
     await link.gate.wait()
     if link.dead:
         raise PeerError(0, "it died meanwhile")
+    if link.stopped:
+        link.waiting.append(lambda: _route(sim, method, path, more))
+        raise PeerError(0, "no answer")
     if link.lost_calls:
         link.lost_calls -= 1
         raise PeerError(0, "no answer")
@@ -107,7 +120,7 @@ async def _route(sim: TestSimulator, method: str, path: str, more: dict[str, Any
         ("DELETE", "agents", 2): services.end,
         ("POST", "agents", 3): services.departed,
         ("POST", "objects", 1): services.take_object,
-        ("DELETE", "objects", 2): services.withdraw_object,
+        ("POST", "handovers", 3): services.void,
         ("POST", "chat", 1): services.chat,
     }
     return await table[method, parts[0], len(parts)](request)
@@ -119,7 +132,8 @@ async def run(regions: Sequence[TestSimulator], seconds: float) -> None:
     end = clock.now() + seconds
     while clock.now() < end:
         for sim in regions:
-            sim.frame.once(clock.now())
+            if not sim.link.stopped:  # type: ignore[attr-defined]
+                sim.frame.once(clock.now())
         for _ in range(8):
             await asyncio.sleep(0)
         clock.advance(1 / 45)

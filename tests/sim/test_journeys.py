@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from protocol.message import Message
 from protocol.wellknown import region_handle
 from sim.caps.event_queue import LIMIT
@@ -24,6 +26,8 @@ class Peers:
         self.announced: list[dict[str, Any]] = []
         self.closed: list[tuple[str, UUID, str]] = []
         self.told: list[UUID] = []
+        self.voided: list[tuple[str, UUID, dict[str, Any]]] = []
+        self.arrived = False  # whether who teleports has arrived there
         self.answer = asyncio.Event()
         self.answer.set()
         self.away = False
@@ -39,8 +43,14 @@ class Peers:
     async def close_agent(self, region: Region, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
         self.closed.append((region["region_id"], session_id, reason))
 
-    async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, region_id: UUID) -> None:
+    async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, transaction: UUID | None) -> None:
         self.told.append(agent_id)
+
+    async def void(self, region: Region, transaction: UUID, body: dict[str, Any]) -> list[Region]:
+        if body.get("unless_arrived") and self.arrived:
+            raise PeerError(409, "arrived")
+        self.voided.append((region["region_id"], transaction, body))
+        return []
 
     def handed_over(self, reason: str) -> list[dict[str, Any]]:
         return [state for state in self.announced if state["reason"] == reason]
@@ -134,25 +144,71 @@ async def test_back_again_before_the_crossing_was_answered(sim: TestSimulator) -
     assert sum(agent is anna.agent for agent in sim.world.agent_of_row.values()) == 1
 
 
-async def test_a_region_that_did_not_answer_gives_the_avatar_back(sim: TestSimulator) -> None:
+async def test_a_region_that_did_not_answer_gives_the_avatar_back(
+    sim: TestSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = asyncio.sleep
+    monkeypatch.setattr("sim.neighbours.handovers.asyncio.sleep", lambda seconds: real(0))
     anna, peers, east = await at_the_border(sim)
+    sim.backbone.calls.clear()
     peers.away = True
     peers.answer.set()
     await settle(sim)
     assert anna.agent.root and sim.world.position(anna.agent)[0] < 256
     assert not sim.world.row(anna.agent)["held"]
-    assert (east["region_id"], anna.agent.session_id, "") in peers.closed
+    transactions = {state["transaction"] for state in peers.handed_over("crossing")}
+    assert len(peers.handed_over("crossing")) == 4 and len(transactions) == 1
+    assert [(region, str(one)) for region, one, _ in peers.voided] == [(east["region_id"], *transactions)]
+    assert sim.backbone.called("arrive")  # the other may have said that it has it
 
 
 async def test_what_was_taken_back_goes_alone(sim: TestSimulator) -> None:
     """The views around belong to whoever has the avatar now."""
     peers = Peers(sim)
+    west = add_region(sim, "West", 999, 1000)
+    anna = add_child(sim)
+    transaction = uuid4()
+    state = {**handed_back(anna.agent, "crossing"), "children": {west["region_id"]: SEED}, "transaction": transaction}
+    sim.sessions.announce(state)
+    anna.sends(Message("CompleteAgentMovement", AgentData={"CircuitCode": anna.agent.circuit_code}))
+    assert anna.agent.root
+    void = {"region_id": west["region_id"], "agents": {str(anna.id): {"seed_capability": SEED, "position": [9, 9, 9]}}}
+    assert sim.neighbours.handovers.void(transaction, void) == []
+    await settle(sim)
+    assert anna.agent.child and not peers.closed
+    (back,) = anna.events("CrossedRegion")  # its viewer had followed
+    assert back["RegionData"][0]["SeedCapability"] == SEED
+
+
+async def test_the_end_of_a_view_does_not_end_an_avatar(sim: TestSimulator) -> None:
+    """It may come late, from where the avatar was before it came here again."""
+    Peers(sim)
     anna = add_root(sim)
-    anna.agent.extras["children"] = {add_region(sim, "East", 1001, 1000)["region_id"]: SEED}
     await settle(sim)
     await end(sim, anna)
     await settle(sim)
-    assert anna.id not in sim.world.agents and not peers.closed
+    assert sim.world.agents[anna.id] is anna.agent and anna.agent.root
+
+
+async def test_the_end_of_a_view_may_come_before_the_answer(sim: TestSimulator) -> None:
+    """The destination was quick: the avatar is two regions further on, from where nobody looks in here."""
+    anna, peers, _ = await at_the_border(sim)
+    await end(sim, anna)
+    assert anna.agent.root
+    peers.answer.set()
+    await settle(sim)
+    assert anna.id not in sim.world.agents and anna.heard("DisableSimulator")
+
+
+async def test_a_viewer_that_comes_late_is_sent_on(sim: TestSimulator) -> None:
+    """The avatar has gone on before its viewer said that it has come: it must not wait for an answer for ever."""
+    anna, peers, east = await at_the_border(sim)
+    peers.answer.set()
+    await settle(sim)
+    anna.forget()
+    anna.sends(Message("CompleteAgentMovement", AgentData={"CircuitCode": anna.agent.circuit_code}))
+    (again,) = anna.events("CrossedRegion")
+    assert again["RegionData"][0]["SimPort"] == east["port"] and not anna.heard("AgentMovementComplete")
 
 
 async def end(sim: TestSimulator, viewer: Viewer, reason: str = "") -> None:
@@ -204,15 +260,87 @@ async def test_back_again_before_the_departure_was_told(sim: TestSimulator) -> N
     sim.sessions.announce(handed_back(anna.agent, "teleport"))
     assert anna.agent.child
     anna.sends(Message("CompleteAgentMovement", AgentData={"CircuitCode": anna.agent.circuit_code}))
-    sim.neighbours.teleports.departed(anna.agent)  # late, and about the journey before
+    journey = anna.agent.extras.get("teleport")
+    assert journey is None
+    sim.neighbours.teleports.departed(anna.agent, uuid4())  # late, and about the journey before
     assert anna.agent.root and sim.world.position(anna.agent)[0] == 250.0
+
+
+async def test_late_news_of_a_departure_do_not_end_the_next_teleport(sim: TestSimulator) -> None:
+    anna, _, _ = await teleporting(sim)
+    sim.neighbours.teleports.departed(anna.agent, uuid4())
+    assert anna.agent.root
+    sim.neighbours.teleports.departed(anna.agent, anna.agent.extras["teleport"].transaction)
+    assert anna.agent.child
+
+
+def cancel(viewer: Viewer) -> None:
+    info = {"AgentID": viewer.id, "SessionID": viewer.agent.session_id}
+    viewer.sends(Message("TeleportCancel", Info=info))
+
+
+async def test_a_teleport_is_cancelled_before_the_viewer_is_sent(sim: TestSimulator) -> None:
+    peers = Peers(sim)
+    east = add_region(sim, "East", 1001, 1000)
+    anna = add_root(sim)
+    await settle(sim)
+    peers.answer.clear()
+    place = {"RegionHandle": region_handle(1001, 1000), "Position": (9, 9, 30)}
+    anna.sends(Message("TeleportLocationRequest", Info=place))
+    await asyncio.sleep(0)
+    other = {"AgentID": anna.id, "SessionID": uuid4()}
+    anna.sends(Message("TeleportCancel", Info=other))
+    assert not anna.events("TeleportFailed")
+    cancel(anna)
+    (failed,) = anna.events("TeleportFailed")
+    assert failed["Info"][0]["Reason"] == "The teleport was cancelled."
+    peers.answer.set()
+    await settle(sim)
+    assert not anna.events("TeleportFinish") and anna.agent.root and "teleport" not in anna.agent.extras
+    (state,) = peers.handed_over("teleport")
+    assert [(region, str(one)) for region, one, _ in peers.voided] == [(east["region_id"], state["transaction"])]
+    anna.sends(Message("TeleportLocationRequest", Info=place))
+    await settle(sim)
+    assert anna.events("TeleportFinish")
+
+
+async def test_who_is_on_the_way_cannot_cancel(sim: TestSimulator) -> None:
+    anna, peers, _ = await teleporting(sim)
+    cancel(anna)
+    await settle(sim)
+    assert not anna.events("TeleportFailed") and not peers.voided
+    sim.neighbours.teleports.departed(anna.agent, anna.agent.extras["teleport"].transaction)
+    cancel(anna)
+    assert anna.agent.child and not anna.events("TeleportFailed")
+
+
+async def test_nothing_to_cancel(sim: TestSimulator) -> None:
+    anna = add_root(sim)
+    cancel(anna)
+    assert not anna.events("TeleportFailed")
+
+
+async def test_before_a_teleport_is_given_up_the_destination_is_asked(sim: TestSimulator) -> None:
+    """The news of the arrival may have been lost: giving up then would make two avatars."""
+    anna, peers, _ = await teleporting(sim)
+    peers.arrived = True
+    sim.clock.advance(66.0)
+    await settle(sim)
+    assert anna.agent.child and not anna.events("TeleportFailed")
+
+
+async def test_a_teleport_that_came_to_nothing_is_given_up(sim: TestSimulator) -> None:
+    anna, peers, _ = await teleporting(sim)
+    sim.clock.advance(66.0)
+    await settle(sim)
+    assert anna.agent.root and anna.events("TeleportFailed") and len(peers.voided) == 1
 
 
 async def test_who_went_on_does_not_tell_where_it_came_from(sim: TestSimulator) -> None:
     peers = Peers(sim)
     anna = add_child(sim, reason="teleport")
     neighbours: Neighbours = sim.neighbours
-    await neighbours._tell_origin(anna.agent, "http://127.0.0.1:13000")
+    await neighbours._tell_origin(anna.agent, "http://127.0.0.1:13000", None)
     assert not peers.told
 
 

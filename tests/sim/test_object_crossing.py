@@ -275,7 +275,7 @@ async def test_a_mute_region_gives_it_back(regions: Regions, anna: Viewer, monke
     west.neighbours.objects._refused.clear()
     await run(regions, 1.0)
     assert seated(regions, anna, box) is west
-    assert ("DELETE", f"/services/objects/{link_of(east).handed[0]['transaction']}") in link_of(east).calls
+    assert ("POST", f"/services/handovers/{link_of(east).handed[0]['transaction']}/void") in link_of(east).calls
     status, _ = await east.neighbours.object_arrival.take(link_of(east).handed[0])
     assert status == 410  # a copy of the hand-over that comes late
     assert seated(regions, anna, box) is west
@@ -496,4 +496,4 @@ async def test_everything_about_a_prim_goes_along(regions: Regions, anna: Viewer
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between tries take no real time."""
     real = asyncio.sleep
-    monkeypatch.setattr("sim.neighbours.object_crossing.asyncio.sleep", lambda seconds: real(0))
+    monkeypatch.setattr("sim.neighbours.handovers.asyncio.sleep", lambda seconds: real(0))

@@ -1,0 +1,256 @@
+"""Hand-overs nobody is sure of: what came by which, what went on where, and which of them never happened.
+
+Every hand-over of an agent or an object is a transaction with an id. It is asked for again until there is an answer, and done
+once. Whatever was handed over carries the ids of the hand-overs it came by, its *lineage*, and takes it along.
+
+    source                          destination                     beyond
+    POST (T1)        ------------>  takes it; the answer is lost
+    POST (T1)        ------------>  silence ...
+    gives up: it has never left;                                    takes it
+    T1 is void, and all that            POST (T2, lineage T1) --->
+    comes of it
+    POST void T1     ------------>  what came by T1 goes
+                     <------------  "on to: beyond"
+    POST void T1     -------------------------------------------->  what came by T1 goes
+
+Only the source of a hand-over may call it void, and only while it has no answer. A region refuses what has a void hand-over in
+its lineage. Of a destination that died nobody knows where it handed things on to: the regions around it are told instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID, uuid4
+
+from protocol.errors import ProtocolError
+from sim.handlers.building import remove
+from sim.neighbours.peers import PeerError, Region
+from sim.neighbours.state import Lineage, longer, vector
+from sim.world.agent import Agent
+from sim.world.objects import Prim
+
+if TYPE_CHECKING:
+    from sim.simulator import Simulator
+
+log = logging.getLogger(__name__)
+
+TRIES = 4
+REMEMBERED = 4096  # hand-overs, of each kind
+FOLLOWED = 3600.0  # seconds for which a silent region is told that a hand-over is void
+FOLLOW_PAUSE = 10.0  # seconds between two words about it, at most
+REPORT_PATIENCE = 3.0
+VIEW_KEPT = 10.0  # seconds in which a viewer hears where its avatar is, before a region out of sight closes its circuit
+V = TypeVar("V")
+
+
+def lineage_of(thing: Agent | Prim) -> Lineage:
+    """The hand-overs by which it came here, oldest first."""
+    lineage: Lineage = thing.lineage if isinstance(thing, Prim) else thing.extras.get("lineage", ())
+    return lineage
+
+
+class HandOvers:
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self._void: OrderedDict[UUID, None] = OrderedDict()
+        self._answers: OrderedDict[UUID, dict[str, Any]] = OrderedDict()
+        self._went: OrderedDict[UUID, tuple[Region, frozenset[UUID]]] = OrderedDict()
+        self._reports: list[asyncio.Task[Any]] = []
+
+    # --- the source
+
+    def begin(self, region: Region, lineages: Iterable[Lineage]) -> UUID:
+        """A new hand-over to that region, of things with these lineages."""
+        transaction = uuid4()
+        _keep(self._went, transaction, (region, frozenset(one for lineage in lineages for one in lineage)))
+        return transaction
+
+    async def ask(
+        self, region: Region, send: Callable[[], Awaitable[dict[str, Any]]], over: Callable[[], bool]
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """The destination's answer to a hand-over, None for a refusal or silence; and whether it may have done it all the same.
+
+        `over` tells that another try makes no sense any more: what is handed over has come back meanwhile.
+        """
+        unsure = False
+        for attempt in range(TRIES):
+            try:
+                return await send(), False
+            except PeerError as error:
+                log.warning("hand-over to %s: %s", region["name"], error)
+                if error.status or error.nobody:
+                    return None, unsure and error.nobody
+                unsure = True
+            known = self.sim.neighbours.directory.at(region["grid_x"], region["grid_y"])
+            if over() or known is None or known["region_id"] != region["region_id"]:
+                break
+            await asyncio.sleep(0.3 * 2**attempt)
+        return None, unsure
+
+    def take_back(self, transaction: UUID, region: Region, agents: Iterable[Agent] = ()) -> None:
+        """It has never left, these agents with it. Every region that may think otherwise is told until it has heard."""
+        _keep(self._void, transaction, None)
+        agents = [agent for agent in agents if agent.root]
+        for agent in agents:  # over there it may have been reported already
+            self._report(agent)
+        self.sim.metrics.count("hand_overs", label="taken back")
+        self.sim.spawn(self._follow(transaction, region, agents), "taking back")
+
+    async def _follow(self, transaction: UUID, region: Region, agents: list[Agent]) -> None:
+        facts = self.sim.world.facts
+        body = {
+            "region_id": str(facts.region_id),
+            "agents": {
+                str(agent.agent_id): {
+                    "seed_capability": self.sim.cap_server.seed_url(agent),
+                    "position": list(self.sim.world.position(agent)),
+                }
+                for agent in agents
+            },
+        }
+        await self._void_at(transaction, region, body, {str(facts.region_id)})
+        for agent in agents:
+            if self.sim.world.agents.get(agent.agent_id) is agent and agent.root:
+                self._report(agent)
+                # Whoever had it may have changed where it looks in.
+                agent.extras["children"] = {}
+                self.sim.spawn(self.sim.neighbours.children.refresh(agent), "children")
+
+    async def _void_at(self, transaction: UUID, region: Region, body: dict[str, Any], told: set[str]) -> None:
+        if region["region_id"] in told:
+            return
+        told.add(region["region_id"])
+        onward = await self._tell_void(transaction, region, body)
+        await asyncio.gather(*(self._void_at(transaction, other, body, told) for other in onward))
+
+    async def _tell_void(self, transaction: UUID, region: Region, body: dict[str, Any]) -> list[Region]:
+        """Where it went on to from that region, which has heard now; or where it may have."""
+        directory = self.sim.neighbours.directory
+        end = self.sim.clock.now() + FOLLOWED
+        pause = 0.5
+        while self.sim.clock.now() < end:
+            region = directory.of_id(UUID(region["region_id"])) or region
+            try:
+                onward: list[Region] = await self.sim.neighbours.peers.void(region, transaction, body)
+                return onward
+            except PeerError as error:
+                if error.nobody:
+                    return directory.around(region["grid_x"], region["grid_y"])
+                if error.status:
+                    log.error("%s does not let go of hand-over %s: %s", region["name"], transaction, error)
+                    return []
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, FOLLOW_PAUSE)
+        log.error("%s never heard that hand-over %s is void", region["name"], transaction)
+        return []
+
+    def _report(self, agent: Agent) -> None:
+        self.sim.spawn(self.sim.neighbours.report_arrival(agent), "presence")
+
+    # --- the destination
+
+    def is_void(self, ids: Iterable[UUID]) -> bool:
+        return any(one in self._void for one in ids)
+
+    def answered(self, transaction: UUID, answer: dict[str, Any]) -> None:
+        """What was said to the hand-over of an agent, and will be said whenever it is asked for again."""
+        _keep(self._answers, transaction, answer)
+
+    def answer(self, transaction: UUID) -> dict[str, Any] | None:
+        return self._answers.get(transaction)
+
+    @staticmethod
+    def is_ours(known: Agent, state: dict[str, Any]) -> bool:
+        """Whether an agent that is handed to us may come, as far as the one of that name here is concerned.
+
+        An avatar here is what it left behind when it came by a hand-over of ours that we have not heard the end of.
+        """
+        if not known.root or known.session_id != state["session_id"]:
+            return True
+        pending = (known.extras.get("crossing"), known.extras.get("teleport"))
+        return any(journey is not None and journey.transaction in state["lineage"] for journey in pending)
+
+    def void(self, transaction: UUID, body: Any) -> list[Region] | None:
+        """That hand-over never happened: what came of it goes. Returns where some of it went on to.
+
+        `body` is {region_id, agents: {id: {seed_capability, position}}} of who has it; with `unless_arrived`, an agent that
+        stands here by this hand-over stays, and None is returned.
+        """
+        if not isinstance(body, dict) or not isinstance(body.get("agents", {}), dict):
+            raise ProtocolError("expected an object with the agents that were taken back")
+        agents = [
+            agent
+            for agent in list(self.sim.world.agents.values())
+            if transaction in (lineage_of(agent) if agent.root else _expected(agent))
+        ]
+        if body.get("unless_arrived") and any(agent.root for agent in agents):
+            return None
+        _keep(self._void, transaction, None)
+        self._answers.pop(transaction, None)
+        for agent in agents:
+            if "reporting" in agent.extras:
+                self._reports.append(agent.extras.pop("reporting"))
+            self._let_go(agent, body)
+        self._remove([prim for prim in self.sim.world.objects.by_id.values() if transaction in prim.lineage])
+        self.sim.metrics.count("hand_overs", label="void")
+        return [region for one, (region, lineage) in self._went.items() if transaction in lineage]
+
+    async def reported(self) -> None:
+        """Until what was being told to Backbone of agents that were taken back has been said."""
+        reports, self._reports = self._reports, []
+        if reports:
+            await asyncio.wait(reports, timeout=REPORT_PATIENCE)
+
+    def _let_go(self, agent: Agent, body: dict[str, Any]) -> None:
+        """Its avatar is where it came from. A viewer that was quick enough to follow it here is sent back."""
+        log.info("%s was taken back", agent.name)
+        source = _known(self.sim, body.get("region_id"))
+        place = body.get("agents", {}).get(str(agent.agent_id))
+        if source is not None and agent.root and agent.extras.get("stands here") and isinstance(place, dict):
+            position = vector(place.get("position"), 3, 8192.0)
+            seed = str(place.get("seed_capability"))
+            self.sim.neighbours.crossing.tell(agent, source, seed, position, agent.arrival_look_at)  # type: ignore[arg-type]
+        agent.arrival = None
+        if agent.root:
+            self.sim.sessions.demote(agent)
+        if source is None or not self.sim.neighbours.directory.is_adjacent(source):
+            self.sim.after(VIEW_KEPT, lambda: self.sim.neighbours.children.close_here(agent))
+
+    def _remove(self, ghosts: list[Prim]) -> None:
+        """Linksets whole; what has been linked to something else since leaves that."""
+        under_way = self.sim.neighbours.objects.under_way
+        for root in {prim.linkset_root: None for prim in ghosts}:
+            under_way.pop(root, None)
+            among = [prim for prim in root.linkset() if prim in ghosts]
+            if len(among) == 1 + len(root.children):
+                remove(self.sim, root)
+                continue
+            self.sim.bodies.drop(root)
+            for one in self.sim.world.objects.unlink(among):
+                if one in among:
+                    remove(self.sim, one)
+                else:
+                    self.sim.bodies.rebuild(one)
+
+
+def _expected(agent: Agent) -> Lineage:
+    """The lineage an agent that is expected here will have."""
+    arrival = agent.arrival
+    return longer(arrival.get("lineage", ()), arrival.get("transaction")) if arrival is not None else ()
+
+
+def _known(sim: Simulator, region_id: Any) -> Region | None:
+    try:
+        return sim.neighbours.directory.of_id(UUID(str(region_id)))
+    except ValueError:
+        raise ProtocolError("region_id must be a uuid") from None
+
+
+def _keep(memory: OrderedDict[UUID, V], key: UUID, value: V) -> None:
+    memory[key] = value
+    while len(memory) > REMEMBERED:
+        memory.popitem(last=False)
