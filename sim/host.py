@@ -131,6 +131,7 @@ def end_with_parent(parent: int) -> None:
 
 async def run_region(settings: Settings) -> None:
     """Open a region and run it until SIGTERM or SIGINT."""
+    gc.disable()  # what is made while it opens stays
     sim = Simulator(settings, SystemClock())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -144,6 +145,7 @@ async def run_region(settings: Settings) -> None:
     opening.result()
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 1_000_000)  # `frame.py` says when everything is looked through
     say(event="ready", region=settings.name, pid=os.getpid(), port=sim.port)
     await sim.run()

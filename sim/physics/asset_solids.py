@@ -102,13 +102,6 @@ class AssetSolids:
             solid = self._solid(source, prim) or solid
         return _hulls(source, "pieces", solid.pieces or [solid.base], scale)
 
-    def wait(self, prim: Prim) -> None:
-        """The prim has the shape that another one of the same asset was given; it is reshaped with it."""
-        source = source_of(prim)
-        if source is not None:
-            for what in {source.what, Work.CUT_MESH}:
-                self._waiting.get(source._replace(what=what), set()).add(prim)
-
     def _solid(self, source: Source, prim: Prim) -> AssetSolid | None:
         """None while it is on its way, which the prim waits for then, and when it is refused."""
         found = self._known.get(source)

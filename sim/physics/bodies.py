@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from protocol.errors import ProtocolError
+from protocol.shapes import Shape as PrimShape
 from protocol.shapes import from_wire
 from sim.physics.asset_solids import AssetSolids, Detail, source_of
 from sim.physics.avatars import mark
@@ -28,7 +30,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_SHAPE, CONVEX = 1, 2  # Features tab: physics shape types "none" and "convex hull"
+ALIKE = 4096  # prims whose solid is remembered: thousands of a region come in a handful of forms
 SLOW = 0.01  # metres a second under which something counts as resting
+
+
+@lru_cache(ALIKE)
+def _real(fields: tuple[tuple[str, int], ...]) -> PrimShape:
+    return from_wire(dict(fields))
+
+
+@lru_cache(ALIKE)
+def _solid(fields: tuple[tuple[str, int], ...], scale: Vector, convex: bool) -> Shape:
+    return prim_shape(_real(fields), scale, convex)
 
 
 class Bodies:
@@ -84,32 +97,27 @@ class Bodies:
         """How finely to make a linkset solid, as long as physics cannot have it: prims there is but one way."""
         return tuple(Detail) if any(source_of(prim) for prim in root.linkset()) else (Detail.FULL,)
 
-    def build_all(self, prims: Sequence[Prim]) -> None:
-        """As `rebuild` for each of many single prims that have no body yet; those alike become copies of one body."""
+    def build_all(self, roots: Sequence[Prim]) -> None:
+        """As `rebuild` for each of many linksets that have no body yet; those of the same stuff are made at once."""
         objects = self.sim.world.objects
-        alike: dict[Hashable, list[Prim]] = {}
-        for prim in prims:
-            f = prim.features
-            key = (
-                prim.pcode, tuple(prim.shape.items()), source_of(prim), objects.rows[prim.row]["scale"].tobytes(), prim.physical,
-                prim.phantom, prim.volume_detect, f.density, f.friction, f.restitution, f.gravity, f.shape_type,
-            )  # fmt: skip
-            alike.setdefault(key, []).append(prim)
+        alike: dict[Hashable, list[tuple[Prim, Shape]]] = {}
+        for root in roots:
+            f = root.features
+            kind = root.physical, root.phantom, root.volume_detect, f.density, f.friction, f.restitution, f.gravity
+            shape = self._shape(root)
+            if shape is not None:
+                alike.setdefault(kind, []).append((root, shape))
         for group in alike.values():
-            shape = self._shape(group[0])
-            if shape is None:
-                continue
-            rows = objects.rows[[prim.row for prim in group]]
-            users = [prim.local_id for prim in group]
-            try:
-                handles = self.engine.add_copies(self._spec(group[0], shape), rows["position"], rows["rotation"], users)
-            except BadBody:
-                for prim in group:
-                    self.rebuild(prim)
-                continue
-            self._joined(handles.tolist(), group)
-            for prim in group:
-                self.solids.wait(prim)
+            first, shape = group[0]
+            rows = objects.rows[[root.row for root, _ in group]]
+            shapes, users = [shape for _, shape in group], [root.local_id for root, _ in group]
+            spec = self._spec(first, shape)
+            handles, refused = self.engine.add_alike(spec, shapes, rows["position"], rows["rotation"], users)
+            for k in refused:
+                self.rebuild(group[k][0])
+            good = [k for k in range(len(group)) if k not in refused]
+            if good:
+                self._joined([handles[k] for k in good], [group[k][0] for k in good])
 
     def _spec(self, root: Prim, shape: Shape) -> BodySpec:
         row = self.sim.world.objects.row(root)
@@ -154,7 +162,7 @@ class Bodies:
             try:
                 shape = self.solids.shape(prim, scale, root.physical, detail)
                 if shape is None:
-                    shape = prim_shape(from_wire(prim.shape), scale, convex)
+                    shape = _solid(tuple(prim.shape.items()), tuple(scale), convex)
             except (BadBody, ProtocolError) as error:
                 self._refused(root, str(error))
                 continue

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics import broadphase, motion
-from sim.physics.engine import MAX_SPEED, BadBody, BodySpec, Form, Kind, Shape
+from sim.physics.engine import MAX_SPEED, NO_BODY, BadBody, BodySpec, Form, Kind, Shape
 from sim.physics.numba_engine import NumbaEngine, _position, _rotation, _vector
 
 ITERATIONS = 10
@@ -133,7 +132,7 @@ class BulletEngine(NumbaEngine):
         }  # fmt: skip
         if o["kind"] == Kind.DYNAMIC:
             solid = self.shapes.solid(int(o["shape"]))
-            inertia = solid.inertia * (float(o["mass"]) / solid.volume)
+            inertia = solid["inertia"] * (float(o["mass"]) / solid["volume"])
             options["localInertiaDiagonal"] = [max(float(v), 1e-6) for v in inertia.diagonal()]
         p.changeDynamics(body, -1, physicsClientId=self._world, **options)
         passing = bool(o["phantom"]) or bool(o["sensor"])
@@ -161,14 +160,19 @@ class BulletEngine(NumbaEngine):
             raise
         return handle
 
-    def add_copies(
-        self, spec: BodySpec, positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
-    ) -> NDArray[np.int64]:
-        specs = (
-            replace(spec, position=position, rotation=rotation, user=user)
-            for position, rotation, user in zip(positions, rotations, users, strict=True)
-        )
-        return np.array([self.add(one) for one in specs], np.int64)
+    def add_alike(
+        self, spec: BodySpec, shapes: Sequence[Shape], positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
+    ) -> tuple[list[int], dict[int, BadBody]]:
+        handles, refused = super().add_alike(spec, shapes, positions, rotations, users)
+        for k, handle in enumerate(handles):
+            if k in refused:
+                continue
+            try:
+                self._create(handle)
+            except BadBody as error:
+                super().remove(handle)
+                handles[k], refused[k] = NO_BODY, error
+        return handles, refused
 
     def remove(self, handle: int) -> None:
         super().remove(handle)

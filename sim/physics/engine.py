@@ -90,8 +90,9 @@ class Made(NamedTuple):
 class Shape:
     """A solid, centred on its body's origin. Make one with the functions below; equal shapes are stored once.
 
-    `size`: full extents (box; cylinder: diameter x, diameter y, length), or (radius,), or (radius, length of the middle).
-    `points` (n, 3) and `triangles` (m, 3) of hulls and meshes, or `made`, which `size` stretches along the axes.
+    `size`: full extents (box; cylinder: diameter x, diameter y, length), or (radius,), or (radius, length of the middle);
+    what stretches the points of a hull (nothing: they are as they are), or what was `made`.
+    `points` (n, 3) and `triangles` (m, 3) of hulls and meshes, or `made` in their place.
     `parts`: (shape, offset, rotation) of a compound.
     """
 
@@ -235,10 +236,11 @@ class Engine(Protocol):
     def add(self, spec: BodySpec) -> int:
         """A new body's handle. BadBody when there can be no such body. A dynamic body begins awake."""
 
-    def add_copies(
-        self, spec: BodySpec, positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
-    ) -> NDArray[np.int64]:
-        """Handles of n bodies that differ in place, turn and user alone: (n, 3), (n, 4), n. Much cheaper than n times `add`."""
+    def add_alike(
+        self, spec: BodySpec, shapes: Sequence[Shape], positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
+    ) -> tuple[list[int], dict[int, BadBody]]:
+        """Handles of n bodies that differ from `spec` in shape, place, turn and user alone: n, (n, 3), (n, 4), n; NO_BODY
+        for those there cannot be, and why, by their place in the list. Much cheaper than n times `add`."""
 
     def remove(self, handle: int) -> None:
         """The handle is free for others afterwards; what rested on the body wakes."""

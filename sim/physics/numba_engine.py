@@ -36,12 +36,14 @@ from sim.physics.engine import (
     Mask,
     Shape,
 )
-from sim.physics.shapes import ShapeStore, matrix
+from sim.physics.pieces import moved
+from sim.physics.shapes import ShapeStore
 from sim.physics.vehicles import VEHICLE_DTYPE, Vehicle, row_of
 from sim.world.avatars import AVATAR_DTYPE
 
 ROUNDS, RELAX_ROUNDS = 8, 2
 MOST_KEPT = 20_000  # contacts of sleeping bodies that are remembered while others are awake
+MOVING_MESH = "a mesh of triangles cannot move; give its convex pieces"
 FRESH = 64  # statics that may wait beside the grid before it is built anew
 _MATERIAL = {
     "mass", "density", "friction", "restitution", "gravity_multiplier", "buoyancy", "phantom", "volume_detect", "lock_axes",
@@ -178,14 +180,20 @@ class NumbaEngine:
     # --- bodies come and go
 
     def add(self, spec: BodySpec) -> int:
-        position, rotation = _position(spec.position), _rotation(spec.rotation)
-        velocity = _vector(spec.velocity, "velocity", MAX_SPEED)
-        spin = _vector(spec.angular_velocity, "angular velocity", MAX_SPIN)
-        kind = Kind(spec.kind)
-        shape = self.shapes.add(spec.shape)
-        if kind != Kind.STATIC and self.shapes.is_mesh(shape):
+        return self._enter(spec, self.shapes.add(spec.shape))
+
+    def _enter(self, spec: BodySpec, shape: int) -> int:
+        """A body of a shape of the store, which is given back if it cannot be."""
+        try:
+            position, rotation = _position(spec.position), _rotation(spec.rotation)
+            velocity = _vector(spec.velocity, "velocity", MAX_SPEED)
+            spin = _vector(spec.angular_velocity, "angular velocity", MAX_SPIN)
+            kind = Kind(spec.kind)
+            if kind != Kind.STATIC and self.shapes.is_mesh(shape):
+                raise BadBody(MOVING_MESH)
+        except (BadBody, ValueError, TypeError):
             self.shapes.drop(shape)
-            raise BadBody("a mesh of triangles cannot move; give its convex pieces")
+            raise
         if self._free:
             handle = self._free.pop()
         else:
@@ -206,7 +214,7 @@ class NumbaEngine:
                 handle, friction=spec.friction, restitution=spec.restitution, gravity_multiplier=spec.gravity_multiplier,
                 buoyancy=spec.buoyancy, phantom=spec.phantom, volume_detect=spec.volume_detect, lock_axes=spec.lock_axes,
             )  # fmt: skip
-            self._weigh(handle)
+            self._weigh([handle])
         except (BadBody, ValueError, TypeError) as error:
             o["active"] = 0
             self.shapes.drop(shape)
@@ -222,18 +230,43 @@ class NumbaEngine:
         self._entered(handle)
         return handle
 
-    def add_copies(
-        self, spec: BodySpec, positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
-    ) -> NDArray[np.int64]:
+    def add_alike(
+        self, spec: BodySpec, shapes: Sequence[Shape], positions: NDArray[Any], rotations: NDArray[Any], users: Sequence[int]
+    ) -> tuple[list[int], dict[int, BadBody]]:
         positions, rotations = _positions(positions), _rotations(rotations)
-        if not len(positions) == len(rotations) == len(users):
-            raise BadBody("as many positions as rotations and users, please")
-        if not len(users):
-            return np.zeros(0, np.int64)
-        first = self.add(replace(spec, position=positions[0].tolist(), rotation=rotations[0].tolist(), user=users[0]))
-        more = len(users) - 1
+        if not len(shapes) == len(positions) == len(rotations) == len(users):
+            raise BadBody("as many shapes as positions, rotations and users, please")
+        numbers, refused = self.shapes.add_all(shapes)
+        if spec.kind != Kind.STATIC:
+            for k, number in enumerate(numbers):
+                if k not in refused and self.shapes.is_mesh(number):
+                    self.shapes.drop(number)
+                    refused[k] = BadBody(MOVING_MESH)
+        good = [k for k in range(len(shapes)) if k not in refused]
+        handles = [NO_BODY] * len(shapes)
+        if not good:
+            return handles, refused
+        k, *rest = good
+        one = replace(spec, position=positions[k].tolist(), rotation=rotations[k].tolist(), user=users[k])
+        try:
+            handles[k] = self._enter(one, numbers[k])
+        except BadBody as error:
+            for other in rest:
+                self.shapes.drop(numbers[other])
+            return handles, refused | dict.fromkeys(good, error)
+        others = self._more_like(handles[k], [numbers[k] for k in rest], positions[rest], rotations[rest])
+        self.user[others] = [users[k] for k in rest]
+        for k, handle in zip(rest, others, strict=True):
+            handles[k] = handle
+        return handles, refused
+
+    def _more_like(
+        self, first: int, shapes: list[int], positions: NDArray[np.float64], rotations: NDArray[np.float64]
+    ) -> list[int]:
+        """As many bodies like one that is there, but each of its own shape."""
+        more = len(shapes)
         if not more:
-            return np.array([first], np.int64)
+            return []
         handles = [self._free.pop() for _ in range(min(more, len(self._free)))]
         fresh = more - len(handles)
         while self._count + fresh > len(self.bodies.awake):
@@ -243,26 +276,25 @@ class NumbaEngine:
         b = self.bodies
         for table in (b.body, b.motion, b.awake):
             table[handles] = table[first]
-        self.user[handles] = users[1:]
-        shape = int(b.body[first]["shape"])
-        self.shapes.use(shape, more)
+        b.body["shape"][handles] = shapes
         self._density.update(dict.fromkeys(handles, self._density[first]))
-        o, q, v = b.body[first], rotations[1:, :3], np.zeros(3)
-        v[:] = o["cx"], o["cy"], o["cz"]
+        self._weigh(handles)
+        o, q = b.body[handles], rotations[:, :3]
+        v = np.stack([o["cx"], o["cy"], o["cz"]], axis=1).astype(np.float64)
         t = 2 * np.cross(q, v)
-        middles = positions[1:] + v + rotations[1:, 3:] * t + np.cross(q, t)
+        middles = positions + v + rotations[:, 3:] * t + np.cross(q, t)
         for column, name in enumerate(("x", "y", "z")):
             b.pose[name][handles] = middles[:, column]
         for column, name in enumerate(("qx", "qy", "qz", "qw")):
-            b.pose[name][handles] = rotations[1:, column]
-        b.origin[handles] = positions[1:]
+            b.pose[name][handles] = rotations[:, column]
+        b.origin[handles] = positions
         for handle in handles:
             broadphase.place(handle, b, self.shapes.geometry, 0.0)
-        if Kind(spec.kind) == Kind.STATIC:
+        if b.body[first]["kind"] == Kind.STATIC:
             self._fresh_set.update(dict.fromkeys(handles))
         else:
             self._movers_stale = True
-        return np.array([first, *handles], np.int64)
+        return handles
 
     def remove(self, handle: int) -> None:
         o = self._row(handle)
@@ -295,36 +327,38 @@ class NumbaEngine:
     def _place(self, handle: int, position: NDArray[np.float64], rotation: NDArray[np.float64]) -> None:
         o, p = self.bodies.body[handle], self.bodies.pose[handle]
         p["qx"], p["qy"], p["qz"], p["qw"] = rotation
-        p["x"], p["y"], p["z"] = position + matrix(rotation) @ np.array([o["cx"], o["cy"], o["cz"]], np.float64)
+        p["x"], p["y"], p["z"] = moved(position.tolist(), rotation.tolist(), (float(o["cx"]), float(o["cy"]), float(o["cz"])))
         self.bodies.origin[handle] = position
         broadphase.place(handle, self.bodies, self.shapes.geometry, 0.0)
 
-    def _weigh(self, handle: int) -> None:
-        """Mass, centre and inertia from shape and density."""
-        o, m = self.bodies.body[handle], self.bodies.motion[handle]
-        solid = self.shapes.solid(int(o["shape"]))
-        density, given = self._density[handle]
-        density = _number(density, 1e-3, 1e6, "density")
-        mass = _number(given, 0.0, MAX_MASS, "mass") or density * solid.volume
-        mass = min(max(mass, MIN_MASS), MAX_MASS)
-        o["mass"] = mass
-        o["cx"], o["cy"], o["cz"] = solid.center
-        dynamic = o["kind"] == Kind.DYNAMIC
-        m["im"] = 1.0 / mass if dynamic else 0.0
-        inverse = np.zeros((3, 3))
+    def _weigh(self, handles: Sequence[int]) -> None:
+        """Mass, centre and inertia of bodies of one kind, from shape and density."""
+        body, motions = self.bodies.body, self.bodies.motion
+        solids = self.shapes.solids[body["shape"][handles]]
+        density, given = np.array([self._density[handle] for handle in handles], np.float64).T
+        if np.isnan(density).any() or np.isnan(given).any():
+            raise BadBody("density or mass is not a number")
+        mass = np.where(given > 0, given, np.clip(density, 1e-3, 1e6) * solids["volume"])
+        body["mass"][handles] = mass = np.clip(mass, MIN_MASS, MAX_MASS)
+        for axis, name in enumerate(("cx", "cy", "cz")):
+            body[name][handles] = solids["center"][:, axis]
+        dynamic = body["kind"][handles[0]] == Kind.DYNAMIC
+        motions["im"][handles] = 1.0 / mass if dynamic else 0.0
+        inverse = np.zeros((len(handles), 3, 3))
         if dynamic:
             # A needle hardly resists being spun about its length; a floor of its inertia keeps the solver calm.
-            inertia = solid.inertia * (mass / solid.volume)
-            inertia = inertia + np.eye(3) * max(2e-3 * np.trace(inertia), 1e-7 * mass)
-            inverse = np.linalg.inv(inertia)
-            for axis in range(3):
-                if o[("lock_x", "lock_y", "lock_z")[axis]]:
-                    inverse[axis, :] = inverse[:, axis] = 0.0
-        o["jxx"], o["jyy"], o["jzz"] = inverse.diagonal()
-        o["jxy"], o["jxz"], o["jyz"] = inverse[0, 1], inverse[0, 2], inverse[1, 2]
+            inertia = solids["inertia"] * (mass / solids["volume"])[:, None, None]
+            floor = np.maximum(2e-3 * np.trace(inertia, axis1=1, axis2=2), 1e-7 * mass)
+            inverse = np.linalg.inv(inertia + floor[:, None, None] * np.eye(3))
+            for axis, name in enumerate(("lock_x", "lock_y", "lock_z")):
+                locked = body[name][handles] == 1
+                inverse[locked, axis, :] = inverse[locked, :, axis] = 0.0
+        columns = (("jxx", 0, 0), ("jyy", 1, 1), ("jzz", 2, 2), ("jxy", 0, 1), ("jxz", 0, 2), ("jyz", 1, 2))
+        for name, row, column in columns:
+            body[name][handles] = inverse[:, row, column]
         if not dynamic:
             for name in ("ixx", "iyy", "izz", "ixy", "ixz", "iyz"):
-                m[name] = 0.0
+                motions[name][handles] = 0.0
 
     # --- changes
 
@@ -333,13 +367,13 @@ class NumbaEngine:
         number = self.shapes.add(shape)
         if o["kind"] != Kind.STATIC and self.shapes.is_mesh(number):
             self.shapes.drop(number)
-            raise BadBody("a mesh of triangles cannot move; give its convex pieces")
+            raise BadBody(MOVING_MESH)
         self._left(handle, o)
         self.shapes.drop(int(o["shape"]))
         o["shape"] = number
         position, p = self.bodies.origin[handle].astype(np.float64), self.bodies.pose[handle]
         rotation = np.array([p["qx"], p["qy"], p["qz"], p["qw"]], np.float64)
-        self._weigh(handle)
+        self._weigh([handle])
         self._place(handle, position, rotation)
         self._entered(handle)
         self.wake(handle)
@@ -377,7 +411,7 @@ class NumbaEngine:
         self._materials(handle, **properties)
         if {"density", "mass", "lock_axes"} & properties.keys():
             self._density[handle] = density, mass
-            self._weigh(handle)
+            self._weigh([handle])
             broadphase.place(handle, self.bodies, self.shapes.geometry, 0.0)
         if (bool(o["phantom"]), bool(o["sensor"])) != passing:
             o["in_grid"] = 0
@@ -411,14 +445,14 @@ class NumbaEngine:
         if kind == o["kind"]:
             return
         if kind != Kind.STATIC and self.shapes.is_mesh(int(o["shape"])):
-            raise BadBody("a mesh of triangles cannot move; give its convex pieces")
+            raise BadBody(MOVING_MESH)
         self._left(handle, o)
         o["kind"] = kind
         o["timer"] = 0
         m = self.bodies.motion[handle]
         for name in ("vx", "vy", "vz", "wx", "wy", "wz", "ax", "ay", "az"):
             m[name] = 0.0
-        self._weigh(handle)
+        self._weigh([handle])
         broadphase.place(handle, self.bodies, self.shapes.geometry, 0.0)
         self.bodies.awake[handle] = kind == Kind.DYNAMIC
         self._entered(handle)

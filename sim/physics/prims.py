@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.shapes import Hole, Path, Profile
 from protocol.shapes import Shape as PrimShape
-from sim.physics.engine import MAX_SIZE, MIN_SIZE, BadBody, Shape, box, compound, cylinder, hull, sphere
+from sim.physics.engine import MAX_SIZE, MIN_SIZE, BadBody, Form, Shape, box, cylinder, sphere
 
 Points = NDArray[np.float64]
 ROUND = 16  # corners of a whole circle
@@ -29,6 +31,8 @@ _CORNERS = {
     Profile.RIGHT: ((0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)),
 }
 _NONE = (0.0, 0.0, 0.0, 1.0)
+FLAT = 5e-4  # metres: pieces thinner than this (see `_thickness`) are no bodies
+KEPT = 4096  # prims whose pieces are remembered
 
 
 def _outline(kind: int, begin: float, end: float, steps: int = ROUND) -> list[tuple[float, float]]:
@@ -112,8 +116,8 @@ def _area(polygon: Sequence[tuple[float, float]]) -> float:
     return abs(total) / 2
 
 
-def _straight(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale: Points) -> list[Points]:
-    """Pieces along a line path: taper, shear and twist between both ends."""
+def _straight(prim: PrimShape, polygons: list[list[tuple[float, float]]]) -> list[Points]:
+    """Pieces along a line path, of a prim of size 1: taper, shear and twist between both ends."""
     begin, end = min(max(prim.path_begin, 0.0), 1.0), min(max(prim.path_end, 0.0), 1.0)
     if end - begin < 0.01:
         begin, end = 0.0, 1.0
@@ -131,7 +135,7 @@ def _straight(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale:
         c, s = math.cos(turn), math.sin(turn)
         flat = flat @ np.array([[c, s], [-s, c]])
         flat = flat + np.array([prim.path_shear_x, prim.path_shear_y]) * (t - 0.5)
-        return np.c_[flat, np.full(len(flat), t - 0.5)] * scale
+        return np.c_[flat, np.full(len(flat), t - 0.5)]
 
     return [
         np.concatenate([ring(polygon, a), ring(polygon, b)])
@@ -140,8 +144,8 @@ def _straight(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale:
     ]
 
 
-def _bent(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale: Points) -> list[Points]:
-    """Pieces along a circular path: spheres cut or hollow, tori, tubes and rings."""
+def _bent(prim: PrimShape, polygons: list[list[tuple[float, float]]]) -> list[Points]:
+    """Pieces along a circular path, of a prim of size 1: spheres cut or hollow, tori, tubes and rings."""
     begin, end = min(max(prim.path_begin, 0.0), 1.0), min(max(prim.path_end, 0.0), 1.0)
     if end - begin < 0.02:
         begin, end = 0.0, 1.0
@@ -170,7 +174,7 @@ def _bent(prim: PrimShape, polygons: list[list[tuple[float, float]]], scale: Poi
         # Shear moves the ring along x and y by how high it is.
         height = offset * math.sin(angle)
         along = flat[:, 0] + prim.path_skew * (t - 0.5) + prim.path_shear_x * height
-        return np.c_[along, np.cos(angle) * away + prim.path_shear_y * height, np.sin(angle) * away] * scale
+        return np.c_[along, np.cos(angle) * away + prim.path_shear_y * height, np.sin(angle) * away]
 
     return [
         np.concatenate([ring(polygon, a), ring(polygon, b)])
@@ -209,22 +213,40 @@ def prim_shape(prim: PrimShape, scale: Sequence[float], convex: bool = False) ->
             return cylinder(float(size[0] + size[1]) / 2, float(size[2]))
         if not line and kind == Profile.HALF_CIRCLE and np.ptp(size) < 0.01 * size[0]:
             return sphere(float(size.mean()) / 2)
-    pieces = (_straight if line else _bent)(prim, _wedges(prim), size)
+    ball = not line and kind == Profile.HALF_CIRCLE and prim.profile_hollow < 0.01 and _is_plain(prim)
+    pieces = _pieces(prim)
+    if convex or ball:
+        return _hull(_together(prim), size)
+    solids = [points for points, thickness in pieces if thickness * size.min() > FLAT or _thickness(points * size) > FLAT]
+    if not solids:
+        return _hull(_together(prim), size)
+    if len(solids) == 1:
+        return _hull(solids[0], size)
+    return Shape(Form.COMPOUND, parts=tuple([(_hull(points, size), (0.0, 0.0, 0.0), _NONE) for points in solids]))
+
+
+def _hull(points: NDArray[np.float32], size: Points) -> Shape:
+    """The hull of points of a prim of size 1, at its true size. What many prims share is worked out once (`shapes.py`)."""
+    return Shape(Form.HULL, tuple(size.tolist()), points)
+
+
+@lru_cache(KEPT)
+def _pieces(prim: PrimShape) -> list[tuple[NDArray[np.float32], float]]:
+    """The corners of each piece of a prim of size 1, and the piece's thickness."""
+    line = prim.path in (Path.LINE, Path.FLEXIBLE)
+    pieces = (_straight if line else _bent)(prim, _wedges(prim))
     if not pieces:
         raise BadBody("a prim of which nothing is left")
-    ball = not line and kind == Profile.HALF_CIRCLE and prim.profile_hollow < 0.01 and _is_plain(prim)
-    if convex or ball:
-        return hull(np.concatenate(pieces))
-    solids = [points for points in pieces if _has_volume(points)]
-    if not solids:
-        return hull(np.concatenate(pieces))
-    if len(solids) == 1:
-        return hull(solids[0])
-    return compound([(hull(points - (c := points.mean(axis=0))), c, _NONE) for points in solids])
+    return [(points.astype(np.float32), _thickness(points)) for points in pieces]
 
 
-def _has_volume(points: Points) -> bool:
-    """Whether a hull of the points will be thick enough to be one."""
+@lru_cache(KEPT)
+def _together(prim: PrimShape) -> NDArray[np.float32]:
+    """All corners of a prim of size 1."""
+    return np.concatenate([points for points, _ in _pieces(prim)])
+
+
+def _thickness(points: NDArray[Any]) -> float:
+    """How far points are from lying in one plane (their root mean square distance from the best)."""
     centred = points - points.mean(axis=0)
-    spread = np.linalg.svd(centred, compute_uv=False)
-    return bool(spread[-1] > 5e-4 * math.sqrt(len(points)))
+    return math.sqrt(max(float(np.linalg.eigvalsh(centred.T @ centred / len(points))[0]), 0.0))

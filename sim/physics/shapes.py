@@ -1,143 +1,59 @@
 """Shapes as the kernels want them: convex pieces about a centre of mass, with corners, faces and edges in shared tables.
 
-Equal shapes are stored once: thirty thousand prims of a region come in far fewer sizes. The last shapes that no body has
-any more are kept, for sizes come back; older ones give their rows to the next shapes, so that a region in which people
+Equal shapes are stored once, and what differs in size alone shares its form (`pieces.py`). The last shapes that no body
+has any more are kept, for they come back; older ones give their rows to the next shapes, so that a region in which people
 build for weeks does not grow.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect
-from collections.abc import Callable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics.data import EDGE, FACE, NODE, PIECE, SHAPE, Geometry
-from sim.physics.engine import BadBody, Form, Shape
-from sim.physics.hulls import Hull, convex_hull, from_triangles, stretched
+from sim.physics.engine import BadBody, Form, Made, Shape
+from sim.physics.hulls import Hull, convex_hull, stretched
 from sim.physics.meshes import build_tree
+from sim.physics.pieces import (
+    PLANE,
+    SOLID,
+    UNIT_BOX,
+    UNIT_CYLINDER,
+    Leaf,
+    Piece,
+    PieceForm,
+    Rows,
+    Triple,
+    leaves,
+    make,
+    moved,
+)
+from sim.physics.tables import Table
 
-SIDES = 16  # of the polygon that stands for a cylinder's rim where corners are needed
-MAX_PIECES = 1024
 THIN = 1e-3  # metres: thinner hulls are found each by itself
+LEAST_VOLUME = 1e-12  # cubic metres of a hull
 MOST_IDLE = 256  # shapes kept that no body has
 MAX_TRIANGLES = 200_000
 MOST_TRIANGLES = 2_000_000  # of all meshes together, so that their tables stay under 100 MB
 TINY = 1e-9  # square metres: twice the area of a triangle that cannot be touched
 
-_ROLLS = {Form.SPHERE: 2, Form.CYLINDER: 1, Form.CAPSULE: 1}
-_BOX_CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
-_BOX_TRIANGLES = np.array(
-    [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4],
-     [1, 5, 7], [1, 7, 3]]
-)  # fmt: skip
-
-
-_TURN = np.arange(SIDES) * (2 * np.pi / SIDES)
-_RIM = np.c_[np.cos(_TURN), np.sin(_TURN)]
-_PRISM = np.concatenate([np.c_[_RIM, np.full(SIDES, -1.0)], np.c_[_RIM, np.full(SIDES, 1.0)]])
-_PRISM_TRIANGLES = np.array(
-    [[0, k + 1, k] for k in range(1, SIDES - 1)]
-    + [[SIDES, SIDES + k, SIDES + k + 1] for k in range(1, SIDES - 1)]
-    + [[k, (k + 1) % SIDES, SIDES + (k + 1) % SIDES] for k in range(SIDES)]
-    + [[k, SIDES + (k + 1) % SIDES, SIDES + k] for k in range(SIDES)]
-)
-_UNIT_BOX = from_triangles(_BOX_CORNERS, _BOX_TRIANGLES)
-_UNIT_CYLINDER = from_triangles(_PRISM, _PRISM_TRIANGLES)
-
-
-@dataclass(slots=True)
-class Solid:
-    """What a shape weighs for density 1, about its own centre of mass, in the shape's axes."""
-
-    volume: float
-    center: NDArray[np.float64]
-    inertia: NDArray[np.float64]  # (3, 3)
-
-
-class Table:
-    """A record array that grows by doubling, and in which what was freed is used again."""
-
-    def __init__(self, dtype: Any, columns: int = 0) -> None:
-        self.rows = np.zeros((256, columns) if columns else 256, dtype)
-        self.count = 0
-        self._gaps: list[tuple[int, int]] = []  # start and length of what was freed, by start, none next to another
-
-    def free(self, start: int, length: int) -> None:
-        """Give rows back."""
-        if not length:
-            return
-        at = bisect(self._gaps, (start, length))
-        if at < len(self._gaps) and self._gaps[at][0] == start + length:
-            length += self._gaps.pop(at)[1]
-        if at and sum(self._gaps[at - 1]) == start:
-            at -= 1
-            start, before = self._gaps.pop(at)
-            length += before
-        if start + length == self.count:
-            self.count = start
-        else:
-            self._gaps.insert(at, (start, length))
-
-    def extend(self, values: Any) -> int:
-        """Put rows in the first gap that holds them, or behind all; the index of the first."""
-        values = np.asarray(values, self.rows.dtype)
-        for k, (start, length) in enumerate(self._gaps):
-            if length >= len(values) > 0:
-                self._gaps[k : k + 1] = [(start + len(values), length - len(values))] if length > len(values) else []
-                self.rows[start : start + len(values)] = values
-                return start
-        start, self.count = self.count, self.count + len(values)
-        if self.count > len(self.rows):
-            size = max(2 * len(self.rows), self.count)
-            grown = np.zeros((size, *self.rows.shape[1:]), self.rows.dtype)
-            grown[:start] = self.rows[:start]
-            self.rows = grown
-        self.rows[start : self.count] = values
-        return start
-
-
-def matrix(rotation: Any) -> NDArray[np.float64]:
-    """(3, 3) of a unit quaternion x y z w."""
-    x, y, z, w = (float(v) for v in rotation)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-
 
 def _key(shape: Shape) -> Any:
     """Equal for equal shapes."""
     if shape.form == Form.COMPOUND:
-        return shape.form, tuple((_key(part), offset, rotation) for part, offset, rotation in shape.parts)
+        return shape.form, tuple([(_key(part), offset, rotation) for part, offset, rotation in shape.parts])
     if shape.made is not None:
         return shape.form, shape.size, shape.made.name
-    points = shape.points.tobytes() if shape.points is not None else b""
+    if shape.points is None:
+        return shape.form, shape.size
     triangles = shape.triangles.tobytes() if shape.triangles is not None else b""
-    return shape.form, shape.size, points, triangles
-
-
-def _flat(shape: Shape, offset: Any = (0.0, 0.0, 0.0), turn: Any = None, depth: int = 0) -> list[tuple[Shape, Any, Any, int]]:
-    """The convex leaves of a shape: (shape, offset, matrix, number of the first-level part)."""
-    turn = np.eye(3) if turn is None else turn
-    if shape.form != Form.COMPOUND:
-        return [(shape, np.asarray(offset, np.float64), turn, 0)]
-    if depth > 8:
-        raise BadBody("compounds nested too deep")
-    leaves: list[tuple[Shape, Any, Any, int]] = []
-    for number, (part, at, rotation) in enumerate(shape.parts):
-        inner = _flat(part, turn @ np.asarray(at) + offset, turn @ matrix(rotation), depth + 1)
-        leaves.extend((leaf, where, how, number) for leaf, where, how, _ in inner)
-        if len(leaves) > MAX_PIECES:
-            raise BadBody(f"a compound of more than {MAX_PIECES} pieces")
-    return leaves
+    return shape.form, shape.size, shape.points.tobytes(), triangles
 
 
 @dataclass(slots=True)
@@ -145,21 +61,9 @@ class _Entry:
     """A shape in the store."""
 
     key: Any
-    solid: Solid
-    rows: list[tuple[Table, int, int]]  # its own, in whichever tables
-    forms: list[Any]  # the hulls' forms it is made of
+    rows: tuple[tuple[Table, int, int], ...]  # its own, in whichever tables
+    forms: list[PieceForm]  # of its pieces
     users: int = 0  # bodies that have it
-
-
-@dataclass(slots=True)
-class _Form:
-    """What hulls that differ in size alone share: loops and edges, and the first of them found."""
-
-    faces: NDArray[Any]
-    edges: int  # the first
-    hull: Hull
-    rows: list[tuple[Table, int, int]]
-    users: int = 0  # hulls of shapes in the store
 
 
 class ShapeStore:
@@ -167,15 +71,26 @@ class ShapeStore:
         self.shapes, self.pieces = Table(SHAPE), Table(PIECE)
         self.verts, self.faces, self.loops = Table(np.float32, 3), Table(FACE), Table(np.int32)
         self.edges, self.nodes, self.triangles = Table(EDGE), Table(NODE), Table(np.int32, 3)
+        self.solids: NDArray[Any] = np.zeros(0, SOLID)  # by a shape's number
         self._known: dict[Any, int] = {}
         self._entries: dict[int, _Entry] = {}
         self._idle: dict[int, None] = {}  # shapes without bodies, the longest so first
-        self._templates: dict[int, tuple[NDArray[Any], int, Hull]] = {}
-        self._forms: dict[Any, _Form] = {}  # of hulls, by their points in a box of size 1, or their name
-        self._making: list[tuple[Table, int, int]] = []
-        self._made_of: list[Any] = []
+        # Forms lie in tables of their own, and are found by their points, as given and in a box of size 1.
+        self._corners, self._planes = Table(np.float64, 3), Table(PLANE)
+        self._forms: dict[Any, PieceForm] = {}
+        self._boxes: dict[Hashable, tuple[PieceForm, Triple, Triple]] = {}  # as given: form, centre of mass, extents
         self.freed = 0  # goes up when rows may have come to mean other shapes
         self.geometry = self._geometry()
+        ball = 4 / 3 * math.pi
+        self._whole = {
+            Form.SPHERE: PieceForm(Form.SPHERE, ball, np.eye(3) * 0.4 * ball),
+            Form.CAPSULE: PieceForm(Form.CAPSULE, ball, np.eye(3)),
+            Form.BOX: self._form(Form.BOX, UNIT_BOX),
+            Form.CYLINDER: self._form(Form.CYLINDER, UNIT_CYLINDER),
+        }
+        # Round where the hull has sides.
+        self._whole[Form.CYLINDER].volume = 2 * math.pi
+        self._whole[Form.CYLINDER].inertia = np.diag([7 / 6, 7 / 6, 1.0]) * math.pi
 
     def _geometry(self) -> Geometry:
         tables = (self.shapes, self.pieces, self.verts, self.faces, self.loops, self.edges, self.nodes, self.triangles)
@@ -183,25 +98,33 @@ class ShapeStore:
 
     def add(self, shape: Shape) -> int:
         """The number of a shape, counted as used once more. BadBody when it has no volume or too many pieces."""
-        key = _key(shape)
-        number = self._known.get(key)
-        if number is None:
-            self._making, self._made_of = [], []
-            try:
-                number, solid = self._build(shape)
-            except BadBody:
-                self._release(self._making, self._made_of)
-                raise
-            self._known[key] = number
-            self._entries[number] = _Entry(key, solid, self._making, self._made_of)
-            self.geometry = self._geometry()
-        self.use(number, 1)
+        (number,), refused = self.add_all([shape])
+        if refused:
+            raise refused[0]
         return number
 
-    def use(self, number: int, bodies: int) -> None:
-        """So many more bodies have a shape."""
-        self._entries[number].users += bodies
-        self._idle.pop(number, None)
+    def add_all(self, shapes: Sequence[Shape]) -> tuple[list[int], dict[int, BadBody]]:
+        """As `add` for each, much cheaper than that: numbers, and what is wrong with those there cannot be, whose number is
+        none, by their place in the list."""
+        keys: dict[int, Any] = {}  # by identity: copies have one shape
+        fresh: dict[Any, Shape] = {}
+        for shape in shapes:
+            if id(shape) not in keys:
+                key = keys[id(shape)] = _key(shape)
+                if key not in self._known:
+                    fresh[key] = shape
+        wrong = self._make(fresh) if fresh else {}
+        numbers, refused = [], {}
+        for k, shape in enumerate(shapes):
+            key = keys[id(shape)]
+            number = self._known.get(key, -1)
+            numbers.append(number)
+            if number < 0:
+                refused[k] = wrong[key]
+                continue
+            self._entries[number].users += 1
+            self._idle.pop(number, None)
+        return numbers, refused
 
     def drop(self, number: int) -> None:
         """A body has the shape no more."""
@@ -217,26 +140,26 @@ class ShapeStore:
         del self._idle[number]
         entry = self._entries.pop(number)
         del self._known[entry.key]
-        self._release(entry.rows, entry.forms)
+        for table, start, length in entry.rows:
+            table.free(start, length)
+        self._release(entry.forms)
         self.freed += 1
 
-    def _release(self, rows: list[tuple[Table, int, int]], forms: list[Any]) -> None:
-        for key in forms:
-            form = self._forms[key]
+    def _release(self, forms: list[PieceForm]) -> None:
+        """Pieces of these forms are gone. Forms that only one had go with it, but for the four that are always there."""
+        for form in forms:
             form.users -= 1
-            if form.users == 0:
-                rows = rows + self._forms.pop(key).rows
-        for table, start, length in rows:
-            table.free(start, length)
+            if not form.users:
+                for name in form.names:
+                    self._forms.pop(name, None)
+                    self._boxes.pop(name, None)
+                for table, start, length in form.rows:
+                    table.free(start, length)
 
-    def _put(self, table: Table, values: Any) -> int:
-        """Rows that belong to the shape being made; the index of the first."""
-        start = table.extend(values)
-        self._making.append((table, start, len(values)))
-        return start
-
-    def solid(self, number: int) -> Solid:
-        return self._entries[number].solid
+    def solid(self, number: int) -> np.void:
+        """What a shape weighs (SOLID)."""
+        row: np.void = self.solids[number]
+        return row
 
     def is_mesh(self, number: int) -> bool:
         row = self.shapes.rows[number]
@@ -244,188 +167,159 @@ class ShapeStore:
 
     # --- building
 
-    def _build(self, shape: Shape) -> tuple[int, Solid]:
-        leaves = _flat(shape)
-        if len(leaves) > 1 and any(leaf.form == Form.MESH for leaf, *_ in leaves) and len(leaves) > MAX_PIECES:
-            raise BadBody("too many pieces")
-        built = [self._piece(leaf) for leaf, *_ in leaves]
-        volumes = np.array([solid.volume for _, solid in built])
-        centers = np.array(
-            [at + turn @ solid.center for (_, at, turn, _), (_, solid) in zip(leaves, built, strict=True)]
-        )
-        volume = float(volumes.sum())
-        if not volume > 0:
-            raise BadBody("a shape without a volume")
-        center = (volumes[:, None] * centers).sum(axis=0) / volume
-        inertia = np.zeros((3, 3))
-        rows = np.zeros(len(leaves), PIECE)
-        for k, ((_, at, turn, part), (piece, solid)) in enumerate(zip(leaves, built, strict=True)):
-            arm = centers[k] - center
-            inertia += turn @ solid.inertia @ turn.T + solid.volume * (arm @ arm * np.eye(3) - np.outer(arm, arm))
-            offset = at - center
-            rows[k] = piece
-            rows[k]["part"] = part
-            rows[k]["plain"] = bool(np.abs(offset).max() < 1e-7 and np.abs(turn - np.eye(3)).max() < 1e-7)
-            for name, value in zip(("x", "y", "z"), offset, strict=True):
-                rows[k][name] = value
-            for r in range(3):
-                for c in range(3):
-                    rows[k][f"r{r}{c}"] = turn[r, c]
-        low, high, inner, outer = self._extent(rows)
-        first = self._put(self.pieces, rows)
-        rolls = _ROLLS.get(leaves[0][0].form, 0) if len(leaves) == 1 else 0
-        middle, half = (low + high) / 2, (high - low) / 2
-        number = self._put(self.shapes, np.array([(first, len(rows), rolls, *middle, *half, inner, outer)], SHAPE))
-        return number, Solid(volume, center, inertia)
-
-    def _extent(self, rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-        """Box around all pieces, the least half thickness of one, the ball around all."""
-        low, high, inner, outer = np.full(3, np.inf), np.full(3, -np.inf), np.inf, 0.0
-        for row in rows:
-            turn = np.array([[row[f"r{r}{c}"] for c in range(3)] for r in range(3)], np.float64)
-            offset = np.array([row["x"], row["y"], row["z"]], np.float64)
-            if row["form"] in (Form.HULL, Form.MESH):
-                corners = self.verts.rows[row["v0"] : row["v0"] + row["vn"]] @ turn.T + offset
-                low, high = np.minimum(low, corners.min(axis=0)), np.maximum(high, corners.max(axis=0))
-                inner = min(inner, float(np.ptp(self.verts.rows[row["v0"] : row["v0"] + row["vn"]], axis=0).min()) / 2)
-                outer = max(outer, float(np.linalg.norm(corners, axis=1).max()))
+    def _make(self, fresh: dict[Any, Shape]) -> dict[Any, BadBody]:
+        """Put shapes into the store, and say what is wrong with the others."""
+        wrong: dict[Any, BadBody] = {}
+        good: list[tuple[Any, list[Piece]]] = []
+        for key, shape in fresh.items():
+            pieces: list[Piece] = []
+            try:
+                for leaf in leaves(shape):
+                    piece = self._piece(leaf)
+                    piece.form.users += 1
+                    pieces.append(piece)
+            except BadBody as error:
+                self._release([piece.form for piece in pieces])
+                wrong[key] = error
                 continue
-            half = np.array([row["hx"], row["hy"], row["hz"]], np.float64)
-            if row["form"] == Form.SPHERE:
-                reach = half
-            elif row["form"] == Form.CAPSULE:
-                reach = np.abs(turn[:, 2]) * half[2] + half[0]
-            elif row["form"] == Form.CYLINDER:
-                reach = np.abs(turn[:, 2]) * half[2] + half[0] * np.sqrt(np.maximum(1 - turn[:, 2] ** 2, 0))
-            else:
-                reach = np.abs(turn) @ half
-            low, high = np.minimum(low, offset - reach), np.maximum(high, offset + reach)
-            inner = min(inner, float(half[:2].min() if row["form"] == Form.CAPSULE else half.min()))
-            outer = max(outer, float(np.linalg.norm(offset)) + float(row["outer"]))
-        return low, high, float(inner), outer
+            good.append((key, pieces))
+        if good:
+            counts = np.array([len(pieces) for _, pieces in good])
+            all_pieces = list(chain.from_iterable(pieces for _, pieces in good))
+            self._keep(good, make(all_pieces, counts, self._corners.rows, self._planes.rows))
+        self.geometry = self._geometry()
+        return wrong
 
-    def _piece(self, shape: Shape) -> tuple[NDArray[Any], Solid]:
-        row = np.zeros((), PIECE)
-        row["form"] = shape.form
-        if shape.form == Form.SPHERE:
-            r = shape.size[0]
-            row["hx"] = row["hy"] = row["hz"] = row["outer"] = r
-            volume = 4 / 3 * math.pi * r**3
-            return row, Solid(volume, np.zeros(3), np.eye(3) * 0.4 * volume * r * r)
-        if shape.form == Form.CAPSULE:
-            r, length = shape.size
-            row["hx"] = row["hy"] = r
-            row["hz"], row["outer"] = length / 2, length / 2 + r
-            tube, ends = math.pi * r * r * length, 4 / 3 * math.pi * r**3
-            across = tube * (length**2 / 12 + r * r / 4) + ends * (0.4 * r * r + length**2 / 4 + 3 / 8 * length * r)
-            along = tube * r * r / 2 + ends * 0.4 * r * r
-            return row, Solid(tube + ends, np.zeros(3), np.diag([across, across, along]))
-        if shape.form == Form.MESH:
-            return row, self._mesh(shape, row)
-        ranges, hull = self._hull(shape)
-        for name, value in zip(("v0", "vn", "f0", "fn", "e0", "en"), ranges, strict=True):
-            row[name] = value
-        row["outer"] = float(np.linalg.norm(hull.verts, axis=1).max())
+    def _keep(self, good: list[tuple[Any, list[Piece]]], made: Rows) -> None:
+        """Put what was made into the tables, and remember which rows are whose."""
+        first, counts = made.shapes["first"].astype(np.int64), made.shapes["count"].astype(np.int64)
+        verts = np.add.reduceat(made.vert_counts, first)
+        faces = np.add.reduceat(made.face_counts, first)
+        v0, f0, p0 = self.verts.extend(made.verts), self.faces.extend(made.faces), self.pieces.take(len(made.pieces))
+        made.pieces["v0"] += v0
+        made.pieces["f0"][made.pieces["form"] != Form.MESH] += f0
+        made.shapes["first"] += p0
+        self.pieces.rows[p0 : p0 + len(made.pieces)] = made.pieces
+        s0 = self.shapes.extend(made.shapes)
+        if len(self.solids) < len(self.shapes.rows):
+            more = np.zeros(len(self.shapes.rows) - len(self.solids), SOLID)
+            self.solids = np.concatenate([self.solids, more])
+        self.solids[s0 : s0 + len(made.solids)] = made.solids
+        spans = zip(
+            (v0 + np.cumsum(verts) - verts).tolist(), verts.tolist(), (f0 + np.cumsum(faces) - faces).tolist(), faces.tolist(),
+            (p0 + first).tolist(), counts.tolist(), strict=True,
+        )  # fmt: skip
+        for number, ((key, pieces), (v, vn, f, fn, p, pn)) in enumerate(zip(good, spans, strict=True), s0):
+            rows = (self.shapes, number, 1), (self.pieces, p, pn), (self.verts, v, vn), (self.faces, f, fn)
+            self._entries[number] = _Entry(key, rows, [piece.form for piece in pieces])
+            self._known[key] = number
+
+    def _piece(self, leaf: Leaf) -> Piece:
+        """What a leaf is stretched from, by how much and where it lies then."""
+        shape, offset, turn, part = leaf
         if shape.form == Form.HULL:
-            row["hx"], row["hy"], row["hz"] = np.abs(hull.verts).max(axis=0)
-            return row, Solid(hull.volume, hull.center, hull.inertia)
-        x, y, z = (value / 2 for value in shape.size)
-        row["hx"], row["hy"], row["hz"] = x, y, z
-        if shape.form == Form.BOX:
-            volume = 8 * x * y * z
-            return row, Solid(volume, np.zeros(3), np.diag([y * y + z * z, x * x + z * z, x * x + y * y]) * volume / 3)
-        if shape.form != Form.CYLINDER:
+            form, low, size = self._hull(shape)
+            return Piece(form, size, moved(offset, turn, low), turn, part)
+        if shape.form == Form.MESH:
+            form, size = self._mesh(shape)
+            return Piece(form, size, offset, turn, part)
+        if shape.form not in self._whole:
             raise BadBody(f"no such form of shape: {shape.form}")
-        volume = math.pi * x * x * 2 * z
-        across, along = volume * (x * x / 4 + z * z / 3), volume * x * x / 2
-        return row, Solid(volume, np.zeros(3), np.diag([across, across, along]))
+        if shape.form == Form.SPHERE:
+            (radius,) = shape.size
+            by = radius, radius, radius
+        elif shape.form == Form.CAPSULE:
+            radius, length = shape.size
+            by = radius, radius, length / 2
+        else:
+            x, y, z = shape.size
+            by = x / 2, y / 2, z / 2
+        return Piece(self._whole[shape.form], by, offset, turn, part)
 
-    def _hull(self, shape: Shape) -> tuple[tuple[int, int, int, int, int, int], Hull]:
-        """A hull's ranges in the tables, and itself."""
-        if shape.form in (Form.BOX, Form.CYLINDER):
-            return self._scaled(shape)
+    def _hull(self, shape: Shape) -> tuple[PieceForm, Triple, Triple]:
+        """A hull's form, where its centre of mass is, and what to stretch it by."""
+        sx, sy, sz = shape.size or (1.0, 1.0, 1.0)
         if shape.made is not None:
-            hull = stretched(shape.made.solid, np.array(shape.size), np.zeros(3))
-            return self._like(shape.made.name, hull)
+            form, (x, y, z), (dx, dy, dz) = self._found(shape.made)
+        else:
+            form, (x, y, z), (dx, dy, dz) = self._of_points(shape, (sx, sy, sz))
+        by = dx * sx, dy * sy, dz * sz
+        if form.volume * by[0] * by[1] * by[2] < LEAST_VOLUME:
+            form.users += 1
+            self._release([form])
+            raise BadBody("a hull without a volume")
+        return form, (x * sx, y * sy, z * sz), by
+
+    def _of_points(self, shape: Shape, by: Triple) -> tuple[PieceForm, Triple, Triple]:
         assert shape.points is not None
-        size = np.ptp(shape.points, axis=0).astype(np.float64)
-        if size.min() < THIN:
-            hull = convex_hull(shape.points)
-            return self._kept(*self._drawn(hull, self._put), hull)
-        # The wedges of all tori of a region are a few forms in many sizes: finding the hull is what takes the time.
-        low = shape.points.min(axis=0).astype(np.float64)
-        key = np.round((shape.points - low) / size, 4).astype(np.float32).tobytes()
+        name = shape.points.tobytes()
+        known = self._boxes.get(name)
+        if known is None or min(known[2][0] * by[0], known[2][1] * by[1], known[2][2] * by[2]) < THIN:
+            return self._boxed(name, shape.points.astype(np.float64) * by, by)
+        return known
+
+    def _found(self, made: Made) -> tuple[PieceForm, Triple, Triple]:
+        """As `_boxed`, of a hull that was found beforehand."""
+        known = self._boxes.get(made.name)
+        if known is None:
+            hull: Hull = made.solid
+            form = self._form(Form.HULL, stretched(hull, np.ones(3), -hull.center))
+            form.users, form.names = 0, [made.name]
+            x, y, z = hull.center.tolist()
+            known = self._boxes[made.name] = form, (x, y, z), (1.0, 1.0, 1.0)
+        return known
+
+    def _boxed(self, name: bytes, points: NDArray[np.float64], by: Triple) -> tuple[PieceForm, Triple, Triple]:
+        """The form of a hull of points, which are the named ones stretched: with where its centre of mass and how large the
+        box around it is, both of what was not stretched.
+
+        The wedges of all tori of a region are a few forms in many sizes: finding the hull is what takes the time.
+        """
+        low, size = points.min(axis=0), np.ptp(points, axis=0)
+        thin = bool(size.min() < THIN)
+        key: Any = (name, by) if thin else np.round((points - low) / size, 4).astype(np.float32).tobytes()
         form = self._forms.get(key)
         if form is None:
-            return self._like(key, convex_hull(shape.points))
-        before = np.ptp(form.hull.verts, axis=0)
-        return self._like(key, stretched(form.hull, size / before, low - form.hull.verts.min(axis=0) * size / before))
+            hull = convex_hull(points)
+            box = np.ones(3) if thin else size
+            form = self._forms[key] = self._form(Form.HULL, stretched(hull, 1 / box, -hull.center / box))
+            form.middle, form.users = (hull.center - low) / box, 0
+            form.names.append(key)
+        else:
+            box = np.ones(3) if thin else size
+        middle = (low + form.middle * box) / by
+        found = form, tuple(middle.tolist()), tuple((box / by).tolist())
+        if not thin:
+            self._boxes[name] = found
+            form.names.append(name)
+        return found
 
-    def _like(self, key: Any, hull: Hull) -> tuple[tuple[int, int, int, int, int, int], Hull]:
-        """A hull's ranges in the tables, its loops and edges those of the form of that key."""
-        form = self._forms.get(key)
-        if form is None:
-            rows = []
+    def _form(self, kind: Form, hull: Hull) -> PieceForm:
+        """A hull's loops, edges, corners and planes in the tables."""
+        form = PieceForm(kind, hull.volume, hull.inertia, users=1)
+        l0 = self._put(form, self.loops, list(chain.from_iterable(hull.loops)))
+        planes = np.zeros(len(hull.planes), PLANE)
+        planes["plane"], planes["ln"] = hull.planes, [len(loop) for loop in hull.loops]
+        planes["l0"] = l0 + np.cumsum(planes["ln"]) - planes["ln"]
+        planes["side"] = (kind == Form.CYLINDER) & (np.abs(hull.planes[:, 2]) < 0.5)
+        form.v0, form.vn = self._put(form, self._corners, hull.verts), len(hull.verts)
+        form.f0, form.fn = self._put(form, self._planes, planes), len(planes)
+        form.e0, form.en = self._put(form, self.edges, np.array(hull.edges, EDGE)), len(hull.edges)
+        return form
 
-            def put(table: Table, values: Any) -> int:
-                start = table.extend(values)
-                rows.append((table, start, len(values)))
-                return start
-
-            form = self._forms[key] = _Form(*self._drawn(hull, put), hull, rows)
-        form.users += 1
-        self._made_of.append(key)
-        faces = form.faces.copy()
-        for column, name in enumerate(("nx", "ny", "nz", "d")):
-            faces[name] = hull.planes[:, column]
-        return self._kept(faces, form.edges, hull)
-
-    def _drawn(self, hull: Hull, put: Callable[[Table, Any], int]) -> tuple[NDArray[Any], int]:
-        """A hull's faces, with their loops in the table, and the first of its edges there."""
-        faces = np.zeros(len(hull.planes), FACE)
-        for column, name in enumerate(("nx", "ny", "nz", "d")):
-            faces[name] = hull.planes[:, column]
-        faces["ln"] = [len(loop) for loop in hull.loops]
-        first = put(self.loops, [corner for loop in hull.loops for corner in loop])
-        faces["l0"] = first + np.cumsum(faces["ln"]) - faces["ln"]
-        return faces, put(self.edges, np.array(hull.edges, EDGE) if hull.edges else np.zeros(0, EDGE))
-
-    def _kept(self, faces: NDArray[Any], e0: int, hull: Hull) -> tuple[tuple[int, int, int, int, int, int], Hull]:
-        v0, f0 = self._put(self.verts, hull.verts), self._put(self.faces, faces)
-        return (v0, len(hull.verts), f0, len(faces), e0, len(hull.edges)), hull
-
-    def _scaled(self, shape: Shape) -> tuple[tuple[int, int, int, int, int, int], Hull]:
-        """A box or cylinder from the one of size 2, whose loops and edges all of them share."""
-        if shape.form not in self._templates:
-            hull = _UNIT_BOX if shape.form == Form.BOX else _UNIT_CYLINDER
-            faces = np.zeros(len(hull.planes), FACE)
-            for k, (plane, loop) in enumerate(zip(hull.planes, hull.loops, strict=True)):
-                side = shape.form == Form.CYLINDER and abs(plane[2]) < 0.5
-                faces[k] = (*plane, self.loops.extend(loop), len(loop), side)
-            self._templates[shape.form] = faces, self.edges.extend(np.array(hull.edges, EDGE)), hull
-        template, e0, hull = self._templates[shape.form]
-        half = np.array(shape.size) / 2
-        verts, faces = hull.verts * half, template.copy()
-        faces["d"] *= np.where(np.abs(faces["nz"]) > 0.5, half[2], np.where(np.abs(faces["nx"]) > 0.5, half[0], half[1]))
-        v0, f0 = self._put(self.verts, verts), self._put(self.faces, faces)
-        return (v0, len(verts), f0, len(faces), e0, len(hull.edges)), hull._replace(verts=verts)
-
-    def _mesh(self, shape: Shape, row: NDArray[Any]) -> Solid:
-        tree = self._stretched_tree(shape) if shape.made is not None else self._tree(shape)
-        points, triangles, nodes = tree
+    def _mesh(self, shape: Shape) -> tuple[PieceForm, Triple]:
+        """A mesh as a form of its own, and its half extents."""
+        points, triangles, nodes = self._stretched_tree(shape) if shape.made is not None else self._tree(shape)
         if self.triangles.count + len(triangles) > MOST_TRIANGLES:
             raise BadBody(f"the meshes of a region have at most {MOST_TRIANGLES} triangles")
-        row["v0"], row["vn"] = self._put(self.verts, points), len(points)
-        row["f0"], row["fn"] = self._put(self.triangles, triangles), len(triangles)
-        row["e0"], row["en"] = self._put(self.nodes, nodes), len(nodes)
-        row["outer"] = float(np.linalg.norm(points, axis=1).max())
-        low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
-        size = np.maximum(high - low, 0.01)
         # A mesh need not be closed, so its volume is that of the box around it; it never moves anyway.
-        volume = float(size.prod())
-        inertia = np.diag(size @ size - size**2) * volume / 12
-        row["hx"], row["hy"], row["hz"] = size / 2
-        return Solid(volume, np.zeros(3), inertia)
+        half = np.maximum(np.ptp(points.astype(np.float64), axis=0), 0.01) / 2
+        form = PieceForm(Form.MESH, 8.0, np.eye(3) * 16 / 3)
+        form.v0, form.vn = self._put(form, self._corners, points / half), len(points)
+        form.t0, form.tn = self._put(form, self.triangles, triangles), len(triangles)
+        form.e0, form.en = self._put(form, self.nodes, nodes), len(nodes)
+        x, y, z = half.tolist()
+        return form, (x, y, z)
 
     def _tree(self, shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[Any]]:
         assert shape.points is not None and shape.triangles is not None
@@ -447,6 +341,13 @@ class ShapeStore:
             nodes[f"{axis}0"] *= factor
             nodes[f"{axis}1"] *= factor
         return points, triangles, nodes
+
+    @staticmethod
+    def _put(form: PieceForm, table: Table, values: Any) -> int:
+        """Rows that belong to a form; the index of the first."""
+        start = table.extend(values)
+        form.rows.append((table, start, len(values)))
+        return start
 
 
 def _areas(points: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float64]:

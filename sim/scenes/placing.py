@@ -1,7 +1,7 @@
 """A scene's things into a region: objects, linksets, bodies.
 
 Thirty thousand prims must stand before the first viewer comes, so what is alike is made at once: columns filled by
-numpy, bodies of one shape as copies of the first.
+numpy, bodies in long columns.
 """
 
 from __future__ import annotations
@@ -29,18 +29,31 @@ def place(sim: Simulator, scene: Scene) -> int:
     """
     lift = sim.world.terrain.height(scene.origin[0], scene.origin[1]) if scene.from_ground else 0.0
     now = int(sim.clock.unix() * 1e6)
-    singles: list[tuple[Prim, Vector, Quaternion, Vector, Part]] = []
+    singles: list[tuple[Prim, Vector, Quaternion, Vector]] = []
+    roots: list[Prim] = []
+    parts: list[tuple[Prim, Part]] = []
     for thing in scene.things:
         for (x, y, z), rotation in thing.places:
             z += sim.world.terrain.height(x, y) if thing.on_ground else lift
             position = x, y, min(max(z, LOWEST), MAX_HEIGHT)
             if len(thing.parts) == 1:
-                part = thing.parts[0]
-                singles.append((_prim(thing, part, now), position, rotation, part.size, part))
+                prims = [_prim(thing, thing.parts[0], now)]
+                singles.append((prims[0], position, rotation, thing.parts[0].size))
             else:
-                _place_linkset(sim, thing, position, rotation, now)
+                prims = _place_linkset(sim, thing, position, rotation, now)
+            roots.append(prims[0])
+            parts.extend(zip(prims, thing.parts, strict=True))
     if singles:
-        _place_singles(sim, singles)
+        columns = (np.array([single[n] for single in singles], np.float32) for n in (1, 2, 3))
+        local_ids = [sim.world.new_local_id() for _ in singles]
+        sim.world.objects.add_all([prim for prim, *_ in singles], local_ids, *columns)
+    sim.bodies.build_all(roots)
+    for root in roots:
+        if root.temporary:
+            make_temporary(sim, root, True)
+    for prim, part in parts:
+        if part.script is not None:
+            sim.scripts.start(prim, part.script.program, part.script.source, part.script.name)
     return scene.prims
 
 
@@ -57,24 +70,7 @@ def _prim(thing: Thing, part: Part, now: int) -> Prim:
     return prim
 
 
-def _place_singles(sim: Simulator, singles: list[tuple[Prim, Vector, Quaternion, Vector, Part]]) -> None:
-    prims = [prim for prim, *_ in singles]
-    columns = (np.array([single[n] for single in singles], np.float32) for n in (1, 2, 3))
-    sim.world.objects.add_all(prims, [sim.world.new_local_id() for _ in prims], *columns)
-    sim.bodies.build_all(prims)
-    for prim in prims:
-        if prim.temporary:
-            make_temporary(sim, prim, True)
-    for prim, *_, part in singles:
-        _start_script(sim, prim, part)
-
-
-def _start_script(sim: Simulator, prim: Prim, part: Part) -> None:
-    if part.script is not None:
-        sim.scripts.start(prim, part.script.program, part.script.source, part.script.name)
-
-
-def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Quaternion, now: int) -> None:
+def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Quaternion, now: int) -> list[Prim]:
     objects = sim.world.objects
     prims = []
     for part in thing.parts:
@@ -83,8 +79,4 @@ def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Qua
         prim = _prim(thing, part, now)
         prims.append(objects.add(prim, sim.world.new_local_id(), where, multiply(rotation, part.rotation), part.size))
     objects.link(prims[0], prims[1:])
-    if thing.temporary:
-        make_temporary(sim, prims[0], True)
-    sim.bodies.rebuild(prims[0])
-    for prim, part in zip(prims, thing.parts, strict=True):
-        _start_script(sim, prim, part)
+    return prims

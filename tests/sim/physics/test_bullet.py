@@ -108,11 +108,11 @@ def test_the_interface_is_whole_in_both(world: Engine) -> None:
 def test_a_mesh_is_cut_into_convex_pieces() -> None:
     pytest.importorskip("coacd")
     from sim.physics.bullet import convex_pieces
-    from sim.physics.shapes import _BOX_CORNERS, _BOX_TRIANGLES
+    from sim.physics.pieces import BOX_CORNERS, BOX_TRIANGLES
 
-    arms = [_BOX_CORNERS * (2, 0.5, 0.5), _BOX_CORNERS * (0.5, 0.5, 2) + (0, 0, 2.4)]
+    arms = [BOX_CORNERS * (2, 0.5, 0.5), BOX_CORNERS * (0.5, 0.5, 2) + (0, 0, 2.4)]
     points = np.concatenate(arms)
-    triangles = np.concatenate([_BOX_TRIANGLES, _BOX_TRIANGLES + 8]).astype(np.int32)
+    triangles = np.concatenate([BOX_TRIANGLES, BOX_TRIANGLES + 8]).astype(np.int32)
     pieces = convex_pieces(points, triangles)
     assert len(pieces) >= 2
     world = engine()

@@ -20,7 +20,7 @@ from tests.sim.physics.kit import drop, engine, run
 
 def volume(shape: object) -> float:
     store = ShapeStore()
-    return store.solid(store.add(shape)).volume  # type: ignore[arg-type]
+    return float(store.solid(store.add(shape))["volume"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def corners(shape: Shape) -> np.ndarray:
     if shape.parts:
         return np.concatenate([corners(part) + offset for part, offset, _ in shape.parts])
     assert shape.points is not None
-    return shape.points
+    return shape.points * (shape.size or 1.0)
 
 
 def test_cuts_take_away_the_side_that_viewers_show_cut() -> None:

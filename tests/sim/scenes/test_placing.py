@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
+from protocol.shapes import BOX, CYLINDER, SPHERE, TORUS
 from protocol.wellknown import LIBRARY_OWNER
 from sim.clock import ManualClock
-from sim.physics.engine import BodySpec, Kind, box, create
+from sim.physics.engine import NO_BODY, BadBody, BodySpec, Kind, box, create, hull, mesh
+from sim.physics.numba_engine import NumbaEngine
+from sim.physics.prims import prim_shape
 from sim.scenes import SceneError, place
 from sim.scenes.reading import parse
 from sim.simulator import Settings, Simulator
@@ -141,14 +145,45 @@ def test_copies_of_a_body_are_as_good_as_bodies(name):
         one.add(replace(spec, position=place.tolist(), rotation=turn.tolist(), user=n))
         for n, (place, turn) in enumerate(zip(places, turns, strict=True))
     ]
-    copies = many.add_copies(spec, places, turns, range(20))
+    copies, _ = many.add_alike(spec, [spec.shape] * 20, places, turns, range(20))
     nobody = np.zeros(0, AVATAR_DTYPE)
     for engine in (one, many):
         for _ in range(90):
             engine.step(1 / 45, nobody)
     assert np.allclose(one.position[singles], many.position[copies], atol=1e-3)
     assert one.user[singles].tolist() == many.user[copies].tolist() == list(range(20))
-    assert [many.mass(h) for h in copies.tolist()] == pytest.approx([150.0] * 20)
-    for handle in copies.tolist():
+    assert [many.mass(h) for h in copies] == pytest.approx([150.0] * 20)
+    for handle in copies:
         many.remove(handle)
     assert many.statistics()["dynamic"] == 0
+
+
+@pytest.mark.parametrize("name", ["numba", "bullet"])
+def test_bodies_made_at_once_each_have_their_own_shape(name):
+    if name == "bullet":
+        pytest.importorskip("pybullet", reason="the second engine is an extra")
+    one, many = cast(NumbaEngine, create(name)), cast(NumbaEngine, create(name))
+    prims = [BOX, CYLINDER, SPHERE, TORUS, replace(BOX, profile_hollow=0.6), replace(BOX, path_twist=0.4)]
+    shapes = [prim_shape(prims[n % 6], (1 + n / 10, 2 - n / 10, 1.5)) for n in range(12)]
+    shapes[5] = hull([(0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0)])  # on one line
+    shapes[7] = mesh([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [(0, 1, 2)])
+    spec = BodySpec(shapes[0], kind=Kind.DYNAMIC, density=300.0, lock_axes=(False, True, False))
+    places, turns = np.array([[20 + 5 * n, 20, 5] for n in range(12)]), np.tile([0, 0, 0.6, 0.8], (12, 1))
+    handles, refused = many.add_alike(spec, shapes, places, turns, range(12))
+    for n, handle in enumerate(handles):
+        single = replace(spec, shape=shapes[n], position=places[n].tolist(), rotation=turns[n].tolist(), user=n)
+        if n in (5, 7):
+            assert handle == NO_BODY
+            with pytest.raises(BadBody, match=str(refused[n])):
+                one.add(single)
+            continue
+        alone = one.add(single)
+        assert many.mass(handle) == pytest.approx(one.mass(alone), rel=1e-6) and many.user[handle] == n
+        assert many.center_of_mass(handle) == pytest.approx(one.center_of_mass(alone), abs=1e-5)
+        assert many.bodies.bounds[handle] == pytest.approx(one.bodies.bounds[alone], abs=1e-4)
+        for column in ("jxx", "jyy", "jzz", "jxy", "jxz", "jyz"):
+            assert many.bodies.body[handle][column] == pytest.approx(one.bodies.body[alone][column], rel=1e-4, abs=1e-7)
+    with pytest.raises(BadBody):
+        many.add_alike(spec, shapes[:2], places, turns, range(12))
+    _, refused = many.add_alike(replace(spec, density=float("nan")), shapes[:4], places[:4], turns[:4], range(4))
+    assert refused.keys() == {0, 1, 2, 3} and many.statistics()["dynamic"] == 10
