@@ -10,6 +10,7 @@ import math
 
 from sim.physics.axes import apart
 from sim.physics.boxes import box_box, reduce_points
+from sim.physics.broadphase import cell_of
 from sim.physics.data import (
     BOX,
     CAPSULE,
@@ -32,9 +33,10 @@ from sim.physics.polyhedra import poly_poly
 from sim.physics.rounds import round_poly, round_round
 from sim.physics.solver import find_pair
 from sim.physics.triangles import piece_triangle
-from sim.world.terrain import height_at, normal_at
+from sim.world.terrain import normal_at, surface_at
 
 GROUND_FRICTION, GROUND_RESTITUTION = 0.8, 0.02
+FAR = 10.0  # times the margin above the ground: nothing touches, however steep it is
 SENSOR = -1.0  # friction of a contact that is only reported
 MESH_CONTACTS = 24  # of one pair at most
 
@@ -257,17 +259,33 @@ def collide_pairs(b, g, s, pairs, total, contacts, axes, old, old_count, table, 
 
 
 @inner
+def _highest(heights, x, y, r):  # pragma: no cover - compiled
+    """No ground within r of (x, y) is higher. Of what is large, no more is said than that."""
+    if not r < 2.0:
+        return 1e30
+    x0, x1 = cell_of(x - r, 1.0, 256), cell_of(x + r, 1.0, 256) + 1
+    y0, y1 = cell_of(y - r, 1.0, 256), cell_of(y + r, 1.0, 256) + 1
+    high = heights[y0, x0]
+    for iy in range(y0, y1 + 1):
+        for ix in range(x0, x1 + 1):
+            high = max(high, heights[iy, ix])
+    return float64(high)
+
+
+@inner
 def _touch_ground(s, count, x, y, z, radius, heights, margin):  # pragma: no cover - compiled
     """Add a point (with a radius) to the scratch manifold if it is near or under the ground."""
     if count >= 100:
         return count
-    above = z - height_at(heights, x, y)
-    if above > 10.0 * (margin + radius):  # far enough for any slope: most corners of most things
+    height, slope_x, slope_y = surface_at(heights, x, y)
+    above = z - height
+    if above > FAR * (margin + radius):
         return count
-    nx, ny, nz = normal_at(heights, x, y)
+    nz = 1.0 / math.sqrt(slope_x * slope_x + slope_y * slope_y + 1.0)
     gap = above * nz - radius
     if gap > margin:
         return count
+    nx, ny = -slope_x * nz, -slope_y * nz
     s.points[count, 0], s.points[count, 1], s.points[count, 2] = x - radius * nx, y - radius * ny, z - radius * nz
     s.depths[count] = gap
     # Where many points touch, the steepest contact would win; the deepest one's normal is what is wanted.
@@ -312,18 +330,15 @@ def _piece_on_ground(pa, g, s, heights, margin):  # pragma: no cover - compiled
                     dx, dy, dz = -0.5 * px + e * qx, -0.5 * py + e * qy, -0.5 * pz + e * qz
                     count = _touch_ground(s, count, cx + dx, cy + dy, cz + dz, 0.0, heights, margin)
         return count
+    clear = _highest(heights, x[0], x[1], float64(pa.outer)) + FAR * margin
+    if x[2] - pa.outer > clear:
+        return count
     for v in range(pa.v0, pa.v0 + pa.vn):
         a, c, d = float64(g.verts[v, 0]), float64(g.verts[v, 1]), float64(g.verts[v, 2])
-        count = _touch_ground(
-            s,
-            count,
-            x[0] + x[3] * a + x[4] * c + x[5] * d,
-            x[1] + x[6] * a + x[7] * c + x[8] * d,
-            x[2] + x[9] * a + x[10] * c + x[11] * d,
-            0.0,
-            heights,
-            margin,
-        )
+        z = x[2] + x[9] * a + x[10] * c + x[11] * d
+        if z < clear:  # the upper half of most things is not
+            px, py = x[0] + x[3] * a + x[4] * c + x[5] * d, x[1] + x[6] * a + x[7] * c + x[8] * d
+            count = _touch_ground(s, count, px, py, z, 0.0, heights, margin)
     if max(pa.hx, pa.hy, pa.hz) > 0.75:
         count = _hilltops(pa, g, s, heights, count, margin)
     return count

@@ -46,7 +46,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     return made
 
 
-inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
+# What only kernels call becomes part of them: a call would copy every array's description to the stack, a hundred words
+# of a `Scratch`, which costs more than most of these functions do.
+inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_OPTIONS)
 
 # Kernels are compiled anew for every type they are called with, and a literal is a type of its own: constants that are
 # handed on are numbers of one width. In kernels float() leaves 32 bits as they are; float64() widens.

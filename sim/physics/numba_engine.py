@@ -132,6 +132,8 @@ class NumbaEngine:
         self._contacts, self._old = np.zeros(1024, CONTACT), np.zeros(1024, CONTACT)
         self._axes, self._old_axes = np.zeros(1024, AXIS), np.zeros(1024, AXIS)
         self._old_count = 0
+        self._order = np.zeros(1024, np.int32)
+        self._runs = np.zeros(solver.PAIRS_AT_ONCE + 1, np.int32)
         self._freed = 0
         self._table = np.full(1024, -1, np.int32)
         self._touches = np.zeros(256, events.TOUCH)
@@ -638,13 +640,15 @@ class NumbaEngine:
         m = self._collide(n, pairs, dt)
         found = self._contacts
         solver.prepare(found, m, b.motion, b.body, self._old, self._old_count, self._table, dt)
-        solver.solve(found, m, b.motion, ROUNDS, True)
+        self._order = room(self._order, m)
+        solved = solver.interleave(found, m, self._order, self._runs)
+        solver.solve(found, self._order, solved, b.motion, ROUNDS, True)
         solver.mark_touched(found, m, b.body)
         moved = motion.integrate(
             b, g, s, n, self.heights, self.top, *grids, self._fresh, len(self._fresh_set), self._rows, self._moved,
             self._hit, dt,
         )  # fmt: skip
-        solver.solve(found, m, b.motion, RELAX_ROUNDS, False)
+        solver.solve(found, self._order, solved, b.motion, RELAX_ROUNDS, False)
         solver.bounce(found, m, b.motion)
         self._touches = room(self._touches, m)
         touches = events.gather(found, m, b, self._touches)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocol.wellknown import WATER_HEIGHT
 from sim.world import terrain
-from sim.world.terrain import EDGE, Terrain, generate, height_at, heights_at, normal_at, normals_at
+from sim.world.terrain import EDGE, Terrain, generate, height_at, heights_at, normal_at, normals_at, surface_at
 
 FIRST_FOUR = {(1000 + x, 1000 + y) for x in range(2) for y in range(2)}
 L_SHAPE = {(1000, 1000), (1001, 1000), (1000, 1001), (1003, 1001)}
@@ -135,6 +135,10 @@ def test_any_position_has_ground(x: float, y: float) -> None:
     ground = GROUND
     assert ground.min() <= height_at(ground, x, y) <= ground.max()
     assert all(math.isfinite(n) for n in normal_at(ground, x, y))
+    height, slope_x, slope_y = surface_at(ground, x, y)
+    steep = math.hypot(slope_x, slope_y, 1.0)
+    assert height == pytest.approx(height_at(ground, x, y), abs=1e-9)
+    assert (-slope_x / steep, -slope_y / steep, 1 / steep) == pytest.approx(normal_at(ground, x, y), abs=1e-9)
 
 
 def test_batches_agree_with_single_questions(heights: np.ndarray) -> None:
