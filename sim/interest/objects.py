@@ -18,10 +18,12 @@ has gone over a border, would be seen again for good. A lost one makes its objec
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from sim.simulator import Simulator
 
 TOLD, CHANGED = 1, 2
-PHASES = 3  # a viewer's waiting objects are looked at every third frame
+PHASES = 3  # a viewer's waiting objects are looked at about every third frame
 LEAST_BATCH, MOST_BATCH = 3000, 32_000  # bytes on the line a viewer is given at a time: a tenth of a second's worth,
 BATCH_SECONDS = 0.1  # and only while less than that waits in its throttle
 FRAME_BYTES = 64_000  # for all viewers together in a frame, in equal parts
@@ -68,7 +70,7 @@ class ObjectInterest:
         self.sim = sim
         self.known = np.zeros((64, 256), np.uint8)
         self._viewers: dict[Agent, int] = {}
-        self._busy: set[Agent] = set()  # viewers with waiting rows
+        self._busy: dict[Agent, None] = {}  # viewers with waiting rows, in the order of their turns
         self._selected: dict[Agent, set[int]] = {}
         self._at_creation: set[tuple[Agent, int]] = set()
         # (local id, owner's?) -> (crc, block, its bytes on the line)
@@ -76,8 +78,6 @@ class ObjectInterest:
         self._orders: dict[Agent, tuple[int, deque[int]]] = {}  # rows that wait, as put in order at a frame
         self._offers: dict[Agent, np.ndarray] = {}  # rows whose checksums a viewer with a cache is still to be told
         self._flags = np.zeros(256, CACHED_DTYPE)  # by row: as told to everybody but its owner, and when that was true
-        self._encodes_left = self._offers_left = 0
-        self._share = 0.0  # bytes a viewer may be given in this frame
         self._records = np.zeros((256, wire.RECORD_SIZE), np.uint8)
         self._lengths = np.zeros(256, np.int64)
         self._not_avatars = np.zeros(256, np.uint8)
@@ -95,13 +95,13 @@ class ObjectInterest:
             there = np.flatnonzero(rows["active"])
             self._offers[agent] = there[np.argsort(rows["root"][there] == 0, kind="stable")]  # roots first
         if len(self.sim.world.objects):
-            self._busy.add(agent)
+            self._busy.setdefault(agent)
 
     def forget_viewer(self, agent: Agent) -> None:
         slot = self._viewers.pop(agent, None)
         if slot is not None:
             self.known[slot] = 0
-        self._busy.discard(agent)
+        self._busy.pop(agent, None)
         self._orders.pop(agent, None)
         self._offers.pop(agent, None)
         self._selected.pop(agent, None)
@@ -124,7 +124,7 @@ class ObjectInterest:
         rows = [prim.row for prim in prims]
         if rows:
             self.known[slot, rows] = CHANGED
-            self._busy.add(agent)
+            self._busy.setdefault(agent)
             self._first(agent, rows)
 
     def unseen(self, slots: np.ndarray, prim: Prim) -> np.ndarray:
@@ -150,7 +150,7 @@ class ObjectInterest:
         rows = [by_id[local_id].row for local_id in local_ids if local_id in by_id]
         if slot is None or not rows:
             return
-        self._busy.add(agent)
+        self._busy.setdefault(agent)
         if offered:
             told = [row for row in rows if self.known[slot, row] == TOLD]
             self.known[slot, told] = 0
@@ -196,17 +196,32 @@ class ObjectInterest:
             self._note_changes()
         if objects.count:
             self._send_terse(dt)
-        number = self.sim.frame.number
-        self._encodes_left, self._offers_left = ENCODES, OFFERS
-        busy = list(self._busy)
-        first = number % max(len(busy), 1)  # whoever comes last in a frame may find nothing left to give
-        self._share = FRAME_BYTES * min(PHASES, len(busy)) / max(len(busy), 1)
-        for agent in busy[first:] + busy[:first]:
-            slot = self._viewers.get(agent)
-            if slot is None or agent.circuit is None:
-                self._busy.discard(agent)
-            elif (number + slot) % PHASES == 0 or len(self._viewers) < PHASES:
-                self._feed(agent, agent.circuit, slot)
+        self._give()
+
+    def _give(self) -> None:
+        """Viewers with waiting rows have turns, each about every third frame, and all whose turn it is the same part of what
+        a frame may encode, offer and send. What one leaves goes to those after it; who is first changes."""
+        for agent in [agent for agent in self._busy if agent not in self._viewers or agent.circuit is None]:
+            del self._busy[agent]
+        many = len(self._busy) if len(self._viewers) < PHASES else math.ceil(len(self._busy) / PHASES)
+        turn = list(islice(self._busy, many))
+        if not turn:
+            return
+        for agent in turn:
+            self._busy[agent] = self._busy.pop(agent)
+        first = self.sim.frame.number // PHASES % many
+        encodes, offers, share = ENCODES, OFFERS, FRAME_BYTES / many
+        describing = sum(agent not in self._offers for agent in turn)
+        offering = many - describing
+        for agent in turn[first:] + turn[:first]:
+            assert agent.circuit is not None
+            slot = self._viewers[agent]
+            if agent in self._offers:
+                offers -= self._feed(agent, agent.circuit, slot, share, offers // offering)
+                offering -= 1
+            else:
+                encodes -= self._feed(agent, agent.circuit, slot, share, math.ceil(encodes / describing))
+                describing -= 1
 
     def _note_changes(self) -> None:
         objects = self.sim.world.objects
@@ -217,7 +232,7 @@ class ObjectInterest:
         for agent, slot in self._viewers.items():
             told = self.known[slot, rows]
             self.known[slot, rows[told == TOLD]] = CHANGED
-            self._busy.add(agent)
+            self._busy.setdefault(agent)
             self._first(agent, news)
 
     def _send_removed(self) -> None:
@@ -265,33 +280,37 @@ class ObjectInterest:
 
     # --- full updates
 
-    def _feed(self, agent: Agent, circuit: Circuit, slot: int) -> None:
-        """Give a viewer the most important of what waits for it, while its line has room."""
+    def _feed(self, agent: Agent, circuit: Circuit, slot: int, share: float, most: int) -> int:
+        """Give a viewer the most important of what waits for it, while its line has room: at most a share of bytes, and as
+        many blocks encoded anew, or offered where it has a cache. How many of those it took."""
         objects = self.sim.world.objects
-        batch = min(max(float(self.sim.circuits.rates[slot]) * BATCH_SECONDS, LEAST_BATCH), MOST_BATCH, self._share)
+        batch = min(max(float(self.sim.circuits.rates[slot]) * BATCH_SECONDS, LEAST_BATCH), MOST_BATCH, share)
         queue = circuit.queues.get("task")
         if queue is not None and queue.waiting > batch:
-            return
+            return 0
         if circuit.unacked and self.sim.clock.now() - circuit.unheard_since > SILENCE:
-            return
+            return 0
         if agent in self._offers:
-            self._offer_cached(agent, circuit, slot)
-            return
+            return self._offer_cached(agent, circuit, slot, most)
         order = self._order(agent, slot)
         if not order:
-            self._busy.discard(agent)
-            return
+            del self._busy[agent]
+            return 0
         packet: list[bytes] = []
         ids: list[int] = []
-        size = raw = given = 0
-        while order and given < batch and self._encodes_left > 0:
-            prim = objects.of_row.get(order.popleft())
-            if prim is None:
-                continue
-            for one in (prim.root, prim) if prim.root is not None and not self.known[slot, prim.root.row] else (prim,):
-                if one is None or self.known[slot, one.row] == TOLD:
-                    continue
-                block, length = self._block(agent, one)
+        size = raw = given = encoded = 0
+        while order and given < batch:
+            prim = objects.of_row.get(order[0])
+            parts: tuple[Prim, ...] = () if prim is None else (prim,)
+            if prim is not None and prim.root is not None and not self.known[slot, prim.root.row]:
+                parts = prim.root, prim
+            waiting = [(one, self._kept(agent, one)) for one in parts if self.known[slot, one.row] != TOLD]
+            if encoded >= most and any(kept is None for _, kept in waiting):
+                break
+            order.popleft()
+            for one, kept in waiting:
+                encoded += kept is None
+                block, length = kept or self._block(agent, one)
                 full = size + length > PACKET_BYTES or raw + len(block) > MOST_RAW or len(packet) == MOST_BLOCKS
                 if packet and full:
                     self._send_packet(agent, circuit, packet, ids)
@@ -304,6 +323,7 @@ class ObjectInterest:
                 self.known[slot, one.row] = TOLD
         if packet:
             self._send_packet(agent, circuit, packet, ids)
+        return encoded
 
     def _order(self, agent: Agent, slot: int) -> deque[int]:
         """The rows that wait for a viewer, most important first; drawn up anew when used up or some frames old."""
@@ -345,22 +365,25 @@ class ObjectInterest:
         circuit.send_body(body, category=category, zerocode=True, telling=telling)
         self.sim.metrics.count("object_updates", len(blocks), "full")
 
+    def _kept(self, agent: Agent, prim: Prim) -> tuple[bytes, int] | None:
+        """As `_block`, where that is encoded already."""
+        kept = self._blocks.get((prim.local_id, prim.owner_id == agent.agent_id))
+        row = self.sim.world.objects.row(prim)
+        if kept is None or kept[0] != row["crc"] or row["moving"] or (agent, prim.local_id) in self._at_creation:
+            return None
+        return kept[1], kept[2]
+
     def _block(self, agent: Agent, prim: Prim) -> tuple[bytes, int]:
         """The encoded block of a prim as this viewer may see it, and the bytes it takes on the line."""
-        owner = prim.owner_id == agent.agent_id
-        if (agent, prim.local_id) in self._at_creation:
-            block = self._encode(prim, update_flags(prim, owner) | CREATE_SELECTED)
-            return block, len(zero_encode(block))
-        row = self.sim.world.objects.row(prim)
-        crc, moving = int(row["crc"]), row["moving"]
-        kept = self._blocks.get((prim.local_id, owner))
-        if kept is not None and kept[0] == crc and not moving:
-            return kept[1], kept[2]
-        self._encodes_left -= 1
-        block = self._encode(prim, update_flags(prim, owner))
+        kept = self._kept(agent, prim)
+        if kept is not None:
+            return kept
+        owner, created = prim.owner_id == agent.agent_id, (agent, prim.local_id) in self._at_creation
+        block = self._encode(prim, update_flags(prim, owner) | CREATE_SELECTED * created)
         length = len(zero_encode(block))
-        if not moving:
-            self._blocks[prim.local_id, owner] = (crc, block, length)
+        row = self.sim.world.objects.row(prim)
+        if not row["moving"] and not created:
+            self._blocks[prim.local_id, owner] = (int(row["crc"]), block, length)
         return block, length
 
     def _encode(self, prim: Prim, flags: int) -> bytes:
@@ -402,12 +425,13 @@ class ObjectInterest:
         )
         return encode(Message("ObjectUpdate", RegionData={}, ObjectData=[block]))[HEADER:]
 
-    def _offer_cached(self, agent: Agent, circuit: Circuit, slot: int) -> None:
-        """Ids and checksums of what is there: the viewer takes it from its cache, or asks (RequestMultipleObjects)."""
+    def _offer_cached(self, agent: Agent, circuit: Circuit, slot: int, most: int) -> int:
+        """Ids and checksums of what is there: the viewer takes it from its cache, or asks (RequestMultipleObjects). How
+        many that took of the most it may take."""
         objects = self.sim.world.objects
         waiting = self._offers[agent]
-        now, later = waiting[: self._offers_left], waiting[self._offers_left :]
-        self._offers_left -= len(now)
+        now, later = waiting[:most], waiting[most:]
+        taken = len(now)
         if len(later):
             self._offers[agent] = later
         else:
@@ -426,6 +450,7 @@ class ObjectInterest:
             telling = _Told(self, agent, circuit, part["id"].tolist(), offered=True)
             circuit.send_body(body, category="task", telling=telling)
         self.sim.metrics.count("object_updates", len(now), "cached")
+        return taken
 
     def _flags_of(self, agent: Agent, rows: np.ndarray) -> np.ndarray:
         """UpdateFlags of these rows for a viewer; those for everybody are kept with the checksum they belong to."""

@@ -170,13 +170,25 @@ async def test_news_are_told_before_the_rest_of_a_long_load(full):
     assert told(anna)[0] == late
 
 
-async def test_all_who_load_at_once_get_their_part(full):
-    people = [await come(full, CACHED | EMPTY) for _ in range(7)]
-    frames(full, 40)
+# Who stands elsewhere is told something else first, and finds less encoded for others already.
+@pytest.mark.parametrize(("apart", "least"), [(0, 0.8), (30, 0.4)])
+@pytest.mark.parametrize("many", [2, 3, 7, 12])
+async def test_all_who_load_at_once_get_their_part(full, many, apart, least):
+    people = [await come(full, CACHED | EMPTY, (20 + apart * (n % 4), 20 + apart * (n // 4), 60)) for n in range(many)]
+    frames(full, 36)
     counts = [len(told(person)) for person in people]
-    assert min(counts) > 0.2 * max(counts) > 0
+    assert min(counts) > least * max(counts) > 0
     frames(full, 400)
-    assert [len(set(told(person))) for person in people] == [PRIMS] * 7
+    assert [len(set(told(person))) for person in people] == [PRIMS] * many
+
+
+async def test_who_comes_again_with_many_others_gets_their_part_too(full):
+    people = [await come(full, CACHED) for _ in range(7)]
+    frames(full, 12)
+    counts = [len(offered(person)) for person in people]
+    assert min(counts) > 0.8 * max(counts) > 0
+    frames(full, 60)
+    assert [len(offered(person)) for person in people] == [PRIMS - 1] * 7
 
 
 async def test_a_slow_line_is_not_stuffed(full):
