@@ -36,7 +36,7 @@ AT_ONCE = 4  # assets under way
 MOST_BYTES = 32 << 20  # of an asset
 MOST_KEPT = 64 << 20  # bytes of solids
 MOST_REFUSED = 4096
-AGAIN = 60.0  # seconds until one that could not be had is asked for again
+AGAIN, LONGEST = 60.0, 3600.0  # seconds until one that could not be had is asked for again: at first, and doubled up to
 IDLE = 30.0  # seconds without work after which the worker goes
 SHARE = 0.002  # seconds of a step for giving bodies their shapes
 _NO_TURN = (0.0, 0.0, 0.0, 1.0)
@@ -80,6 +80,7 @@ class AssetSolids:
         self._refused: OrderedDict[Source, None] = OrderedDict()
         self._waiting: dict[Source, set[Prim]] = {}
         self._queue: deque[Source] = deque()
+        self._tries: dict[Source, int] = {}  # of those that could not be had so far
         self._arrived: OrderedDict[Prim, None] = OrderedDict()  # whose solid has come
         self._running = 0
 
@@ -119,10 +120,12 @@ class AssetSolids:
     # --- making them
 
     def step(self) -> None:
-        """Once a step: begin what is asked for, and give some of those who waited their shapes."""
-        while self._queue and self._running < AT_ONCE:
-            self._running += 1
-            self._sim.spawn(self._bring(self._queue.popleft()), "asset solids")
+        """Once a step: begin one that is asked for, and give some of those who waited their shapes."""
+        if self._queue and self._running < AT_ONCE:
+            source = self._queue.popleft()
+            if self._wanted(source):
+                self._running += 1
+                self._sim.spawn(self._bring(source), "asset solids")
         if not self._arrived:
             return
         end = self._sim.clock.now() + SHARE
@@ -138,12 +141,11 @@ class AssetSolids:
         finally:
             self._running -= 1
             self._sim.metrics.count("asset_solids", label=outcome)
-            if outcome not in ("missing", "unreachable"):
+            if outcome in ("made", "refused"):
                 self._tell(source)
-            elif any(prim.row >= 0 for prim in self._waiting[source]):
-                self._sim.after(AGAIN, lambda: self._queue.append(source))
             else:
-                del self._waiting[source]
+                self._tries[source] = tries = self._tries.get(source, 0) + 1
+                self._sim.after(min(AGAIN * 2 ** (tries - 1), LONGEST), lambda: self._queue.append(source))
             if not self._running and not self._queue:
                 self._sim.after(IDLE, self._rest)
 
@@ -162,7 +164,7 @@ class AssetSolids:
         try:
             made = await self.workshop.make(source.what, source.kind, data)
         except (OSError, TimeoutError) as error:
-            self._refuse(source, f"{type(error).__name__}: {error}")
+            log.warning("asset %s: %s: %s", source.asset, type(error).__name__, error)
             return "failed"
         if isinstance(made, str):
             self._refuse(source, made)
@@ -182,9 +184,20 @@ class AssetSolids:
 
     def _tell(self, source: Source) -> None:
         """Those who wait for it are next to be reshaped."""
+        self._tries.pop(source, None)
         waited = self._waiting.pop(source, set())
         if source in self._known:
             self._arrived.update(dict.fromkeys(prim.linkset_root for prim in waited if prim.row >= 0))
+
+    def _wanted(self, source: Source) -> bool:
+        """Whether a prim that waits for it is still there and still of that form; else nobody waits any more."""
+        for prim in self._waiting.get(source, ()):
+            now = source_of(prim)
+            if prim.row >= 0 and now is not None and now.asset == source.asset:
+                return True
+        self._waiting.pop(source, None)
+        self._tries.pop(source, None)
+        return False
 
     def _rest(self) -> None:
         if not self._running and not self._queue:

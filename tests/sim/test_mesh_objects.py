@@ -12,6 +12,7 @@ import pytest
 
 from protocol.message import Message
 from protocol.shapes import SPHERE, to_wire
+from sim.handlers.building import remove
 from sim.physics.avatars import AT_POS
 from sim.physics.solids_worker import Work, Workshop, work
 from sim.world.objects import Prim
@@ -236,6 +237,22 @@ async def test_an_asset_store_that_is_away_is_asked_again(sim: TestSimulator, an
     frame(sim, 61)
     await come(sim)
     assert outcomes(sim) == {"unreachable": 1, "made": 1} and solid_at(sim, 128, 128) is None
+
+
+async def test_nobody_asks_for_what_nobody_wants_any_more(sim: TestSimulator, anna: Viewer) -> None:
+    prim = rez(anna, (128, 128, HIGH))
+    for _ in range(60):
+        formed(anna, prim, uuid4())
+    solids = sim.bodies.solids
+    for minutes in (0, 1, 1, 2, 4):  # asked for again after 1, 2, 4, ... minutes
+        sim.clock.advance(60 * minutes)
+        frame(sim, 2)
+        await settle(sim)
+    assert outcomes(sim) == {"missing": 4} and len(solids._waiting) == len(solids._tries) == 1
+    remove(sim, prim)
+    sim.clock.advance(60 * 8)
+    frame(sim, 1)
+    assert outcomes(sim) == {"missing": 4} and not solids._waiting and not solids._tries and not solids._queue
 
 
 HOSTILE = {
