@@ -43,6 +43,7 @@ REMEMBERED = 4096  # hand-overs, of each kind
 FOLLOWED = 3600.0  # seconds for which a silent region is told that a hand-over is void
 FOLLOW_PAUSE = 10.0  # seconds between two words about it, at most
 REPORT_PATIENCE = 3.0
+SHOWN_AGAIN = 2.0  # seconds: the other region's last words about it may be under way for so long
 VIEW_KEPT = 10.0  # seconds in which a viewer hears where its avatar is, before a region out of sight closes its circuit
 V = TypeVar("V")
 
@@ -91,16 +92,18 @@ class HandOvers:
             await asyncio.sleep(0.3 * 2**attempt)
         return None, unsure
 
-    def take_back(self, transaction: UUID, region: Region, agents: Iterable[Agent] = ()) -> None:
-        """It has never left, these agents with it. Every region that may think otherwise is told until it has heard."""
+    def take_back(
+        self, transaction: UUID, region: Region, agents: Iterable[Agent] = (), root: Prim | None = None
+    ) -> None:
+        """These agents and that object have never left. Every region that may think otherwise is told until it has heard."""
         _keep(self._void, transaction, None)
         agents = [agent for agent in agents if agent.root]
         for agent in agents:  # over there it may have been reported already
             self._report(agent)
         self.sim.metrics.count("hand_overs", label="taken back")
-        self.sim.spawn(self._follow(transaction, region, agents), "taking back")
+        self.sim.spawn(self._follow(transaction, region, agents, root), "taking back")
 
-    async def _follow(self, transaction: UUID, region: Region, agents: list[Agent]) -> None:
+    async def _follow(self, transaction: UUID, region: Region, agents: list[Agent], root: Prim | None) -> None:
         facts = self.sim.world.facts
         body = {
             "region_id": str(facts.region_id),
@@ -119,6 +122,16 @@ class HandOvers:
                 # Whoever had it may have changed where it looks in.
                 agent.extras["children"] = {}
                 self.sim.spawn(self.sim.neighbours.children.refresh(agent), "children")
+        self._show(agents, root)
+        self.sim.after(SHOWN_AGAIN, lambda: self._show(agents, root))
+
+    def _show(self, agents: list[Agent], root: Prim | None) -> None:
+        """Viewers to whom the other region showed what it took believe it there, and gone when that says so."""
+        if root is not None and root.row >= 0:
+            self.sim.world.objects.mark_linkset(root)
+        for agent in agents:
+            if self.sim.world.agents.get(agent.agent_id) is agent and agent.root:
+                self.sim.world.marks.full.add(agent.agent_id)
 
     async def _void_at(self, transaction: UUID, region: Region, body: dict[str, Any], told: set[str]) -> None:
         if region["region_id"] in told:
@@ -201,9 +214,9 @@ class HandOvers:
 
     async def reported(self) -> None:
         """Until what was being told to Backbone of agents that were taken back has been said."""
-        reports, self._reports = self._reports, []
-        if reports:
-            await asyncio.wait(reports, timeout=REPORT_PATIENCE)
+        self._reports = [report for report in self._reports if not report.done()]
+        if self._reports:
+            await asyncio.wait(self._reports, timeout=REPORT_PATIENCE)
 
     def _let_go(self, agent: Agent, body: dict[str, Any]) -> None:
         """Its avatar is where it came from. A viewer that was quick enough to follow it here is sent back."""

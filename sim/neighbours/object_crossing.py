@@ -164,12 +164,12 @@ class ObjectCrossing:
             if answer is None and not journey.done:  # also when this fails or is cancelled
                 self._put_back(journey)
                 if unsure:
-                    handovers.take_back(journey.transaction, region, journey.riders)
+                    handovers.take_back(journey.transaction, region, journey.riders, journey.root)
         if journey.done or answer is None:
             return
         if journey.root.row < 0:  # deleted here meanwhile
             self._put_back(journey)
-            handovers.take_back(journey.transaction, region, journey.riders)
+            handovers.take_back(journey.transaction, region, journey.riders, journey.root)
             return
         places = {entry["agent_id"]: entry for entry in answer["riders"]}
         for rider in journey.riders:
