@@ -24,6 +24,7 @@ CREATE_SELECTED = 0x2
 USE_PHYSICS, TEMPORARY = 0x1, 0x20000000
 PARCEL_CREATE = 0x40  # ParcelFlags: anybody may create objects
 CAPACITY = 30_000  # prims a region holds
+LEAVING = "That object is just going over to another region. Nothing about it was changed: please try again over there."
 PCODES = (9, 95, 111, 255)  # prim, grass, new tree, tree
 TEMPORARY_SECONDS = 60.0
 
@@ -41,6 +42,24 @@ def may(agent: Agent, prim: Prim, permission: int) -> bool:
     return bool(masks.everyone & permission)
 
 
+def is_leaving(sim: Simulator, agent: Agent, local_id: int) -> bool:
+    """Whether the object is just being handed to another region, or has just gone: a change might be lost, and is refused.
+
+    The agent is told so, once, and shown how the object is, since its viewer has drawn the change already.
+    """
+    told = sim.neighbours.objects.told(local_id)
+    if told is None:
+        return False
+    sim.metrics.count("messages_dropped", label="object is crossing")
+    prim = sim.world.objects.by_local_id.get(local_id)
+    if prim is not None:
+        sim.interest.objects.show(agent, [prim])
+    if agent not in told:
+        told.add(agent)
+        alert(agent, LEAVING)
+    return True
+
+
 def chosen(
     sim: Simulator, agent: Agent, message: Message, permission: int, field: str = "ObjectLocalID"
 ) -> list[tuple[Prim, dict[str, Any]]]:
@@ -51,11 +70,9 @@ def chosen(
     found = []
     for block in message["ObjectData"]:
         prim = sim.world.objects.by_local_id.get(block[field])
-        if prim is None:
+        if is_leaving(sim, agent, block[field]) or prim is None:
             continue
-        if prim.linkset_root in sim.neighbours.objects.under_way:
-            sim.metrics.count("messages_dropped", label="object is crossing")
-        elif may(agent, prim, permission):
+        if may(agent, prim, permission):
             found.append((prim, block))
         else:
             sim.interest.objects.show(agent, [prim])
@@ -240,12 +257,15 @@ def derez_object(sim: Simulator, agent: Agent, message: Message) -> None:
     """Delete, as viewers do it: to the trash. Taking into inventory is refused until objects can be kept there."""
     block = message["AgentBlock"]
     roots: dict[Prim, None] = {}
+    left = False
     for data in message["ObjectData"]:
         prim = sim.world.objects.by_local_id.get(data["ObjectLocalID"])
-        if prim is not None and prim.owner_id == agent.agent_id:
+        if prim is None:
+            left |= is_leaving(sim, agent, data["ObjectLocalID"])
+        elif prim.owner_id == agent.agent_id:
             roots[prim.linkset_root] = None
-    done = block["Destination"] == TRASH
-    if done:
+    done = block["Destination"] == TRASH and not left
+    if block["Destination"] == TRASH:
         for root in roots:
             remove(sim, root)
     elif roots:
@@ -258,5 +278,7 @@ def derez_object(sim: Simulator, agent: Agent, message: Message) -> None:
 def object_delete(sim: Simulator, agent: Agent, message: Message) -> None:
     for block in message["ObjectData"]:
         prim = sim.world.objects.by_local_id.get(block["ObjectLocalID"])
-        if prim is not None and prim.owner_id == agent.agent_id:
+        if prim is None:
+            is_leaving(sim, agent, block["ObjectLocalID"])
+        elif prim.owner_id == agent.agent_id:
             remove(sim, prim)

@@ -10,7 +10,7 @@ from protocol.message import Message, text
 from protocol.objects import Edit, decode_edit
 from protocol.wellknown import Permission
 from sim.handlers import ROOT, handles
-from sim.handlers.building import BUILD, chosen, clean_position, clean_scale, make_temporary, may
+from sim.handlers.building import BUILD, chosen, clean_position, clean_scale, is_leaving, make_temporary, may
 from sim.handlers.replies import alert
 from sim.physics import materials
 from sim.physics.asset_solids import SCULPT
@@ -34,7 +34,7 @@ EXTRA_PARAMS = (0x10, 0x20, 0x30, 0x40, 0x60, 0x70, 0x80, 0x90)
 def multiple_object_update(sim: Simulator, agent: Agent, message: Message) -> None:
     for block in message["ObjectData"]:
         prim = sim.world.objects.by_local_id.get(block["ObjectLocalID"])
-        if prim is None:
+        if is_leaving(sim, agent, block["ObjectLocalID"]) or prim is None:
             continue
         try:
             edit = decode_edit(block["Type"], block["Data"])
@@ -177,7 +177,7 @@ def object_flag_update(sim: Simulator, agent: Agent, message: Message) -> None:
     """Physics, temporary, phantom, and the Features tab. The flags are the whole linkset's, the features one prim's."""
     block = message["AgentData"]
     prim = sim.world.objects.by_local_id.get(block["ObjectLocalID"])
-    if prim is None:
+    if is_leaving(sim, agent, block["ObjectLocalID"]) or prim is None:
         return
     if not may(agent, prim, Permission.MODIFY):
         sim.interest.objects.show(agent, [prim])
@@ -256,7 +256,7 @@ def object_permissions(sim: Simulator, agent: Agent, message: Message) -> None:
     for block in message["ObjectData"]:
         prim = sim.world.objects.by_local_id.get(block["ObjectLocalID"])
         field = fields.get(block["Field"])
-        if prim is None or field is None:
+        if is_leaving(sim, agent, block["ObjectLocalID"]) or prim is None or field is None:
             continue
         if prim.owner_id != agent.agent_id:
             alert(agent, "Only its owner can set an object's permissions.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sim.world.agent import Agent
     from sim.world.seats import Seat
 
+LEAVING = "It is just leaving for another region."
 PATIENCE = 10.0  # seconds between the halves, in whichever order they come
 
 
@@ -32,7 +33,7 @@ def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
         return
     try:
         if prim.linkset_root in sim.neighbours.objects.under_way:
-            raise CannotSit("It is just leaving for another region.")
+            raise CannotSit(LEAVING)
         seat = sim.seating.find(agent, prim, block["Offset"])
     except CannotSit as error:
         alert(agent, str(error))
@@ -54,6 +55,7 @@ def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
     if sim.clock.now() - asked > PATIENCE or prim.row < 0 or "crossing" in agent.extras:
         return
     if prim.linkset_root in sim.neighbours.objects.under_way:
+        alert(agent, LEAVING)
         return
     try:
         sim.seating.sit(agent, sim.seating.find(agent, prim, point))

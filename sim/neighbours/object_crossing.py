@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 INSIDE = 0.05  # metres from the edge where what may not cross is put
 REFUSED_PAUSE = 1.0  # seconds before a refused object is tried again
 ARRIVED_PAUSE = 0.25  # seconds in which one that has just come may lean back over the border
+LEFT = 8.0  # seconds after which no viewer thinks any more that it is here
 LATE_KILL, RIDERS_KILL = 1.0, 6.0  # seconds until bystanders and riders are told that the object is gone from here
 
 
@@ -56,6 +57,7 @@ class Journey:
     region: Region
     riders: list[Agent]
     stopped: list[Script] = field(default_factory=list)
+    told: set[Agent] = field(default_factory=set)  # who tried to change it meanwhile
     done: bool = False
 
 
@@ -69,6 +71,18 @@ class ObjectCrossing:
         self.under_way: dict[Prim, Journey] = {}
         self._refused: dict[Prim, float] = {}  # until when, real time
         self._arrived: dict[Prim, float] = {}
+        self._left: dict[int, tuple[float, set[Agent]]] = {}  # local id -> until when viewers may think it here, who was told
+
+    # --- who would change what goes
+
+    def told(self, local_id: int) -> set[Agent] | None:
+        """Who has been told that this prim is just going over, or has just gone; None when it is not."""
+        prim = self.sim.world.objects.by_local_id.get(local_id)
+        if prim is not None:
+            journey = self.under_way.get(prim.linkset_root)
+            return journey.told if journey is not None else None
+        until, told = self._left.get(local_id, (0.0, set()))
+        return told if self.sim.clock.now() < until else None
 
     # --- out
 
@@ -190,6 +204,10 @@ class ObjectCrossing:
         self.under_way.pop(root, None)
         if root.row < 0:
             return
+        now = self.sim.clock.now()
+        self._left = {local_id: left for local_id, left in self._left.items() if left[0] > now}
+        for prim in root.linkset():
+            self._left[prim.local_id] = (now + LEFT, journey.told)
         self.sim.interest.objects.crossed(list(root.linkset()), journey.riders, LATE_KILL, RIDERS_KILL)
         for prim in root.linkset():
             self.sim.scripts.remove(prim)

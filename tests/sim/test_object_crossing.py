@@ -497,3 +497,89 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between tries take no real time."""
     real = asyncio.sleep
     monkeypatch.setattr("sim.neighbours.handovers.asyncio.sleep", lambda seconds: real(0))
+
+
+def changes(box: Prim) -> list[Message]:
+    """One of every kind of change a viewer can make, but deleting it."""
+    here, there = {"ObjectLocalID": box.local_id}, {"LocalID": box.local_id}
+    data = np.array([1.0, 2.0, 3.0], "<f4").tobytes()
+    flags = {"ObjectLocalID": box.local_id, "UsePhysics": False, "IsTemporary": True, "IsPhantom": True}
+    return [
+        Message("MultipleObjectUpdate", ObjectData=[{**here, "Type": kind, "Data": data}]) for kind in (0x1, 0x4, 0x9)
+    ] + [
+        Message("ObjectPosition", ObjectData=[{**here, "Position": (9.0, 9.0, 30.0)}]),
+        Message("ObjectRotation", ObjectData=[{**here, "Rotation": (0.0, 0.0, 0.6, 0.8)}]),
+        Message("ObjectScale", ObjectData=[{**here, "Scale": (2.0, 2.0, 2.0)}]),
+        Message("ObjectShape", ObjectData=[{**here, "PathCurve": 32, "ProfileHollow": 9}]),
+        Message("ObjectImage", ObjectData=[{**here, "MediaURL": b"x\0", "TextureEntry": b"y"}]),
+        Message("ObjectExtraParams", ObjectData=[{**here, "ParamType": 0x20, "ParamInUse": True, "ParamData": b"light"}]),
+        Message("ObjectMaterial", ObjectData=[{**here, "Material": 1}]),
+        Message("ObjectClickAction", ObjectData=[{**here, "ClickAction": 1}]),
+        Message("ObjectGroup", AgentData={"GroupID": uuid4()}, ObjectData=[here]),
+        Message("ObjectFlagUpdate", AgentData=flags),
+        Message("ObjectPermissions", ObjectData=[{**here, "Field": 8, "Set": 1, "Mask": 0x80000}]),
+        Message("ObjectName", ObjectData=[{**there, "Name": b"changed\0"}]),
+        Message("ObjectDescription", ObjectData=[{**there, "Description": b"changed\0"}]),
+        Message("ObjectCategory", ObjectData=[{**there, "Category": 3}]),
+        Message("ObjectSaleInfo", ObjectData=[{**there, "SaleType": 2, "SalePrice": 10}]),
+        Message("ObjectDelink", ObjectData=[here]),
+    ]  # fmt: skip
+
+
+def alerts(viewer: Viewer) -> list[str]:
+    return [text(message["AlertData"]["Message"]) for message in viewer.heard("AlertMessage")]
+
+
+async def test_what_is_on_its_way_is_not_changed_and_who_tries_is_told(
+    regions: Regions, anna: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the copy that leaves, where the change would be lost. Once it is certain that it stays it may be changed."""
+    quick(monkeypatch)
+    west, east = regions[:2]
+    link_of(east).gate.clear()
+    box = rez(anna, (254.0, 128.0, 30.0))
+    slide(west, box, (5.0, 0.0, 0.0))
+    await run(regions, 0.5)
+    assert box in west.neighbours.objects.under_way
+    before = linkset_state(west, box, (0.0, 0.0, 0.0))
+    for change in changes(box):
+        west.neighbours.objects.under_way[box].told.clear()
+        anna.forget()
+        anna.sends(change)
+        assert len(alerts(anna)) == 1 and "going over" in alerts(anna)[0], change
+        anna.sends(change)
+        assert len(alerts(anna)) == 1, "told once"
+    assert linkset_state(west, box, (0.0, 0.0, 0.0)) == before
+    link_of(east).dead = True
+    link_of(east).gate.set()
+    await run(regions, 0.5)
+    assert where(regions, box) is west
+    anna.forget()
+    for change in changes(box)[2:]:
+        anna.sends(change)
+    assert not alerts(anna) and box.name == "changed" and box.temporary
+
+
+async def test_who_would_change_what_has_just_gone_is_told(regions: Regions, anna: Viewer) -> None:
+    """Viewers learn a moment later that it is gone from here."""
+    west, east = regions[:2]
+    box = rez(anna, (254.0, 128.0, 30.0))
+    old_id = box.local_id
+    slide(west, box, (5.0, 0.0, 0.0))
+    await run(regions, 0.7)
+    assert where(regions, box) is east
+    box.local_id = old_id
+    for change in changes(box):
+        west.neighbours.objects._left[old_id][1].clear()
+        anna.forget()
+        anna.sends(change)
+        assert len(alerts(anna)) == 1, change
+    anna.forget()
+    west.neighbours.objects._left[old_id][1].clear()
+    anna.sends(Message("DeRezObject", AgentBlock={"Destination": 6}, ObjectData=[{"ObjectLocalID": old_id}]))
+    (done,) = anna.heard("DeRezAck")
+    assert not done["TransactionData"]["Success"] and len(alerts(anna)) == 1
+    await run(regions, 8.0)
+    anna.forget()
+    anna.sends(Message("ObjectName", ObjectData=[{"LocalID": old_id, "Name": b"late\0"}]))
+    assert not alerts(anna)
