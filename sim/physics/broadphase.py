@@ -145,7 +145,7 @@ def _with_statics(b, i, static_grid, static_items, fresh, fresh_count, pairs, to
 
 
 @kernel
-def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_count, pairs):  # pragma: no cover - compiled
+def find_pairs(b, count, static_grid, static_items, grid, items, fresh, fresh_count, pairs):  # pragma: no cover - compiled
     """Fill `pairs` (n, 2) with handles whose boxes overlap and of which one is awake; statics come second. How many
     there are, stored or not."""
     total = 0
@@ -178,7 +178,7 @@ def find_pairs(b, count, grid, items, static_grid, static_items, fresh, fresh_co
 
 @kernel
 def pairs_of_roused(
-    b, roused, count, grid, items, static_grid, static_items, fresh, fresh_count, pairs, total
+    b, roused, count, static_grid, static_items, grid, items, fresh, fresh_count, pairs, total
 ):  # pragma: no cover - compiled
     """Append to `pairs` those of bodies that were roused after `find_pairs`, with each other, with what sleeps on and
     with statics. How many there are then, stored or not."""

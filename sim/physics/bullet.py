@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.physics import broadphase, motion
+from sim.physics import broadphase, checks, motion
 from sim.physics.engine import MAX_SPEED, NO_BODY, BadBody, BodySpec, Form, Kind, Shape
-from sim.physics.numba_engine import NumbaEngine, _position, _rotation, _vector
+from sim.physics.numba_engine import NumbaEngine
 
 ITERATIONS = 10
 
@@ -194,7 +194,7 @@ class BulletEngine(NumbaEngine):
             self._dress(handle)
 
     def set_pose(self, handle: int, position: Sequence[float], rotation: Sequence[float]) -> None:
-        _position(position), _rotation(rotation)
+        checks.position(position), checks.rotation(rotation)
         super().set_pose(handle, position, rotation)
         self._push_pose(handle)
 
@@ -206,7 +206,7 @@ class BulletEngine(NumbaEngine):
         )  # fmt: skip
 
     def set_velocity(self, handle: int, velocity: Sequence[float], angular_velocity: Sequence[float]) -> None:
-        _vector(velocity, "velocity", MAX_SPEED)
+        checks.vector(velocity, "velocity", MAX_SPEED)
         super().set_velocity(handle, velocity, angular_velocity)
 
     def set_terrain(self, heights: NDArray[np.float32]) -> None:
@@ -279,7 +279,7 @@ class BulletEngine(NumbaEngine):
             moved += 1
             broadphase.place(handle, b, self.shapes.geometry, dt)
             motion.set_origin(handle, b)
-        self._build_movers()
+        self.grids.build_movers(b, n)
         touches = self._hear(awake)
         for handle in awake:
             o, m = b.body[handle], b.motion[handle]
