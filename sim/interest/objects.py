@@ -2,11 +2,11 @@
 
 `known` holds a byte a (viewer, object row): 0 never told, 1 told and true, 2 told and changed since. Rows that are not 1
 wait. Every few frames a viewer with waiting rows gets the most important of them, as many as its task throttle takes:
-nearer, larger and in front of the camera first; what was told goes out of the queue, so that nothing starves. A child never goes ahead of
-its root. Movement is another matter: terse updates go to all who know the object, at once.
+nearer, larger and in front of the camera first; what was told goes out of the queue, so that nothing starves. A child
+never goes ahead of its root. Movement is another matter: terse updates go to all who know the object, at once.
 
 A viewer with a filled cache is first told ids and checksums (ObjectUpdateCached), a few packets a frame; it asks for what
-it does not hold. Blocks are encoded once for the owner and once for everybody else, and kept until the object changes.
+it does not hold. What they are told of an object is in `object_blocks.py`.
 
 They are sent as plain ObjectUpdates, zero coded: those of ObjectUpdateCompressed are a sixth shorter, but a client library in
 wide use misreads their shapes, and linking must be told plainly in any case. `protocol/compressed.py` has that form.
@@ -30,9 +30,8 @@ import numpy as np
 
 from protocol import objects as wire
 from protocol.message import Message, encode
-from protocol.packet import zero_encode
-from protocol.wellknown import Permission
 from sim.interest.dead_reckoning import mark_sent, scan
+from sim.interest.object_blocks import CACHED_DTYPE, HEADER, Block, Blocks
 from sim.interest.packing import pack_terse
 from sim.world.agent import Agent
 from sim.world.objects import Prim
@@ -55,14 +54,7 @@ SILENCE = 4.0  # seconds without an acknowledgement after which a viewer gets on
 OFFERS = 900  # ids and checksums told in a frame, for all viewers together
 NEWS = 32
 ORDERED, ORDER_FRAMES = 2048, 15  # how many rows are put in order at once, and for how long that order is good
-CACHED_DTYPE = np.dtype([("id", "<u4"), ("crc", "<u4"), ("flags", "<u4")])  # a block of ObjectUpdateCached
-HEADER = 12  # message number, region handle, dilation, count: what precedes the blocks of an ObjectUpdate
 CACHE_IN_USE, CACHE_EMPTY = 1, 2  # RegionHandshakeReply.Flags
-
-# UpdateFlags
-PHYSICS, CREATE_SELECTED, MODIFY, COPY, ANY_OWNER, YOU_OWNER = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
-SCRIPTED, TOUCH, MOVE, PHANTOM, INVENTORY_EMPTY = 0x40, 0x80, 0x100, 0x400, 0x800
-TRANSFER, OWNER_MODIFY, TEMPORARY = 0x20000, 0x10000000, 0x20000000
 
 
 class ObjectInterest:
@@ -73,11 +65,9 @@ class ObjectInterest:
         self._busy: dict[Agent, None] = {}  # viewers with waiting rows, in the order of their turns
         self._selected: dict[Agent, set[int]] = {}
         self._at_creation: set[tuple[Agent, int]] = set()
-        # (local id, owner's?) -> (crc, block, its bytes on the line)
-        self._blocks: dict[tuple[int, bool], tuple[int, bytes, int]] = {}
+        self._blocks = Blocks(sim.world.objects)
         self._orders: dict[Agent, tuple[int, deque[int]]] = {}  # rows that wait, as put in order at a frame
         self._offers: dict[Agent, np.ndarray] = {}  # rows whose checksums a viewer with a cache is still to be told
-        self._flags = np.zeros(256, CACHED_DTYPE)  # by row: as told to everybody but its owner, and when that was true
         self._records = np.zeros((256, wire.RECORD_SIZE), np.uint8)
         self._lengths = np.zeros(256, np.int64)
         self._not_avatars = np.zeros(256, np.uint8)
@@ -249,8 +239,7 @@ class ObjectInterest:
         gone = [row for _, row in removed]
         self.known[:, gone] = 0
         for local_id, _ in removed:
-            self._blocks.pop((local_id, True), None)
-            self._blocks.pop((local_id, False), None)
+            self._blocks.forget(local_id)
 
     def _send_terse(self, dt: float) -> None:
         objects = self.sim.world.objects
@@ -365,65 +354,12 @@ class ObjectInterest:
         circuit.send_body(body, category=category, zerocode=True, telling=telling)
         self.sim.metrics.count("object_updates", len(blocks), "full")
 
-    def _kept(self, agent: Agent, prim: Prim) -> tuple[bytes, int] | None:
-        """As `_block`, where that is encoded already."""
-        kept = self._blocks.get((prim.local_id, prim.owner_id == agent.agent_id))
-        row = self.sim.world.objects.row(prim)
-        if kept is None or kept[0] != row["crc"] or row["moving"] or (agent, prim.local_id) in self._at_creation:
-            return None
-        return kept[1], kept[2]
+    def _kept(self, agent: Agent, prim: Prim) -> Block | None:
+        return None if (agent, prim.local_id) in self._at_creation else self._blocks.kept(prim, agent.agent_id)
 
-    def _block(self, agent: Agent, prim: Prim) -> tuple[bytes, int]:
-        """The encoded block of a prim as this viewer may see it, and the bytes it takes on the line."""
-        kept = self._kept(agent, prim)
-        if kept is not None:
-            return kept
-        owner, created = prim.owner_id == agent.agent_id, (agent, prim.local_id) in self._at_creation
-        block = self._encode(prim, update_flags(prim, owner) | CREATE_SELECTED * created)
-        length = len(zero_encode(block))
-        row = self.sim.world.objects.row(prim)
-        if not row["moving"] and not created:
-            self._blocks[prim.local_id, owner] = (int(row["crc"]), block, length)
-        return block, length
-
-    def _encode(self, prim: Prim, flags: int) -> bytes:
-        row = self.sim.world.objects.row(prim)
-        motion = wire.Motion(
-            position=tuple(row["position"].tolist()),
-            velocity=tuple(row["velocity"].tolist()),
-            acceleration=tuple(row["acceleration"].tolist()),
-            rotation=tuple(row["rotation"].tolist()),
-            angular_velocity=tuple(row["angular_velocity"].tolist()),
-        )
-        x, y, z = row["scale"].tolist()
-        block = wire.full_block(
-            prim.local_id,
-            prim.full_id,
-            motion,
-            scale=(x, y, z),
-            pcode=prim.pcode,
-            parent_id=prim.root.local_id if prim.root is not None else 0,
-            update_flags=flags,
-            crc=int(row["crc"]),
-            state=prim.state,
-            material=prim.material,
-            click_action=prim.click_action,
-            shape=prim.shape,
-            texture_entry=prim.texture_entry,
-            texture_anim=prim.texture_anim,
-            data=bytes([prim.state]) if prim.pcode != wire.PRIM else b"",
-            text=prim.text,
-            text_color=prim.text_color,
-            media_url=prim.media_url,
-            particles=prim.particles,
-            extra_params=wire.encode_extra_params(prim.extra_params),
-            sound=prim.sound,
-            sound_owner=prim.owner_id if prim.sound.int else prim.sound,
-            gain=prim.sound_gain,
-            sound_flags=prim.sound_flags,
-            radius=prim.sound_radius,
-        )
-        return encode(Message("ObjectUpdate", RegionData={}, ObjectData=[block]))[HEADER:]
+    def _block(self, agent: Agent, prim: Prim) -> Block:
+        created = (agent, prim.local_id) in self._at_creation
+        return self._kept(agent, prim) or self._blocks.encoded(prim, agent.agent_id, created)
 
     def _offer_cached(self, agent: Agent, circuit: Circuit, slot: int, most: int) -> int:
         """Ids and checksums of what is there: the viewer takes it from its cache, or asks (RequestMultipleObjects). How
@@ -440,7 +376,7 @@ class ObjectInterest:
         # What moves has no place that a cache could hold; what came since, or was asked for, is told in full.
         now = now[(rows["active"][now] == 1) & (rows["moving"][now] == 0) & (self.known[slot, now] == 0)]
         blocks = np.zeros(len(now), CACHED_DTYPE)
-        blocks["id"], blocks["crc"], blocks["flags"] = rows["local_id"][now], rows["crc"][now], self._flags_of(agent, now)
+        blocks["id"], blocks["crc"], blocks["flags"] = rows["local_id"][now], rows["crc"][now], self._blocks.flags(now, agent.agent_id)
         self.known[slot, now] = TOLD
         region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": 65535}
         head = encode(Message("ObjectUpdateCached", RegionData=region, ObjectData=[]))
@@ -452,24 +388,6 @@ class ObjectInterest:
         self.sim.metrics.count("object_updates", len(now), "cached")
         return taken
 
-    def _flags_of(self, agent: Agent, rows: np.ndarray) -> np.ndarray:
-        """UpdateFlags of these rows for a viewer; those for everybody are kept with the checksum they belong to."""
-        objects = self.sim.world.objects
-        if len(self._flags) < len(objects.rows):
-            grown = np.zeros(len(objects.rows), CACHED_DTYPE)
-            grown[: len(self._flags)] = self._flags
-            self._flags = grown
-        ids, crcs = objects.rows["local_id"][rows], objects.rows["crc"][rows]
-        stale = (self._flags["id"][rows] != ids) | (self._flags["crc"][rows] != crcs)
-        for row in rows[stale].tolist():
-            prim = objects.of_row[row]
-            self._flags[row] = prim.local_id, objects.rows["crc"][row], update_flags(prim, False)
-        flags = self._flags["flags"][rows]
-        for n, row in enumerate(rows.tolist()):
-            prim = objects.of_row[row]
-            if prim.owner_id == agent.agent_id:
-                flags[n] = update_flags(prim, True)
-        return flags
 
 
 @dataclass(slots=True)
@@ -501,24 +419,3 @@ def _kill(circuit: Circuit, ids: list[dict[str, int]]) -> None:
 def _kill_if_here(agent: Agent, circuit: Circuit | None, ids: list[dict[str, int]]) -> None:
     if circuit is not None and agent.circuit is circuit:
         _kill(circuit, ids)
-
-
-def update_flags(prim: Prim, owner: bool) -> int:
-    """What a viewer may do with the prim, and what the prim is."""
-    root = prim.linkset_root
-    flags = ANY_OWNER | (INVENTORY_EMPTY if prim.inventory_serial == 0 else 0)
-    flags |= PHYSICS * root.physical | PHANTOM * root.phantom | TEMPORARY * root.temporary
-    flags |= SCRIPTED * prim.scripted | TOUCH * prim.touchable
-    masks = prim.permissions
-    if owner:
-        flags |= YOU_OWNER | OWNER_MODIFY
-    granted = masks.owner if owner else masks.everyone
-    for permission, bit in (
-        (Permission.MODIFY, MODIFY),
-        (Permission.COPY, COPY),
-        (Permission.MOVE, MOVE),
-        (Permission.TRANSFER, TRANSFER),
-    ):
-        if granted & permission:
-            flags |= bit
-    return flags

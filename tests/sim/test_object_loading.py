@@ -11,7 +11,8 @@ from protocol.message import Message, encode
 from protocol.packet import zero_encode
 from sim.circuits.circuit import Circuit
 from sim.circuits.datagrams import MTU
-from sim.interest.objects import CACHED_PER_PACKET, ENCODES, OFFERS, update_flags
+from sim.interest.object_blocks import update_flags
+from sim.interest.objects import CACHED_PER_PACKET, ENCODES, OFFERS
 from sim.scenes import place
 from sim.scenes.reading import parse
 from tests.kit.world import add_child, region, settle
