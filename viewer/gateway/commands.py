@@ -13,7 +13,7 @@
     im        to, text
     teleport  region, position    name of a region, metres in it
     map                           every region, answered as "map"
-    ping      at                  answered as it came
+    ping      at                  answered as it came, with the gateway's clock (unix seconds) as "now"
     leave                         log out
 """
 
@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from time import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -191,7 +192,7 @@ class Commands:
     # -- the session ------------------------------------------------------------------------------------------------
 
     def _ping(self, command: dict[str, Any]) -> None:
-        self._link.tell("pong", at=_number(command, "at"))
+        self._link.tell("pong", at=_number(command, "at"), now=time())
 
     def _leave(self, command: dict[str, Any]) -> None:
         self._link.leave()

@@ -9,6 +9,7 @@
  *     ?clock=100                        waves, clouds and breath as they are in that second, for pictures that compare
  */
 import { Vector3 } from "three";
+import { GridClock } from "./net/clock";
 import { SUNS, type Sky } from "./scene/sky";
 import type { Stage } from "./scene/stage";
 import type { World } from "./world/world";
@@ -32,6 +33,8 @@ export class Handle {
   fixed: { at: Spot; look: Spot } | null = null;
   /** The second everything that moves by itself is shown in, or null: it goes on. */
   stopped: number | null = null;
+  /** The grid's time. */
+  grid = new GridClock();
   /** Turn the avatar and place the camera behind it: radians and metres. */
   look: (yaw: number, around: number, pitch: number, distance: number) => void = () => {};
   /** Log out. */

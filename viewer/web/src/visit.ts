@@ -3,6 +3,7 @@ import { Vector3 } from "three";
 import { Handle } from "./handle";
 import type { Grid, Ticket } from "./net/api";
 import * as frames from "./net/frames";
+import { GridClock } from "./net/clock";
 import { Connection, type Told } from "./net/socket";
 import { FollowCamera } from "./scene/camera";
 import { Sky, SUNS } from "./scene/sky";
@@ -137,7 +138,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
   // -- what is told
 
   let stats: Told = { t: "stats", map: [] };
-  let roundTrip = 0;
+  const clock = (state.grid = new GridClock());
   let regionName = "";
   const tellers: Record<string, (told: Told) => void> = {
     hello: (told) => {
@@ -180,7 +181,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     notice: () => chat.notice(texts.status.tooFast),
     kicked: (told) => chat.notice(told.text),
     map: (told) => map.show(told.blocks, regionName),
-    pong: (told) => (roundTrip = performance.now() - told.at),
+    pong: (told) => clock.told(told.at, performance.now(), told.now),
     stats: (told) => {
       stats = told;
       connection.send("ping", { at: performance.now() });
@@ -195,7 +196,10 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     frame: (data) => {
       const kind = new Uint8Array(data)[0];
       if (kind === frames.MOTIONS) for (const record of frames.motions(data)) world.moved(record, now());
-      else if (kind === frames.OBJECTS) for (const record of frames.objects(data)) world.object(record);
+      else if (kind === frames.OBJECTS) {
+        const time = now(); // of all: what is told together begins together
+        for (const record of frames.objects(data)) world.object(record, time);
+      }
       else if (kind === frames.LAND) {
         void frames.land(data).then((land) => {
           world.land(land);
@@ -237,14 +241,14 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     controls.step(time, dt);
     world.yaw = controls.yaw;
     const shown = state.stopped ?? time;
-    world.step(time, shown, dt);
+    world.step(time, shown, dt, state.stopped ?? clock.at(time));
     const home = world.regions.get(world.here);
     const me = whereabouts(home, dt);
     if (!state.place() && me) camera.step(me, controls.yaw, (controls.flags & 0xf) !== 0, world.ground, dt);
     water.step(stage.camera.position, home?.water ?? 20, shown);
     sky.step(stage.camera.position, state.fixed ? stage.camera.position : (me ?? stage.camera.position), shown, dt);
     if (me && home?.heights) {
-      stage.draw(dt);
+      stage.draw(dt, world.glows());
       state.frames++;
       if (state.standing === null) {
         state.standing = performance.now() - began;
@@ -304,7 +308,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       dilation: number(stats.dilation, 2),
       frames: number(stats.frames, 1),
       ping: `${number(stats.ping, 1)} ms`,
-      gateway: `${number(roundTrip, 1)} ms`,
+      gateway: `${number(clock.roundTrip, 1)} ms`,
       loss: `${number(typeof stats.loss === "number" ? stats.loss * 100 : undefined, 1)} %`,
       near: number(stats.near),
       seen: number(stats.seen),

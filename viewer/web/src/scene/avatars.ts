@@ -10,6 +10,7 @@ import {
   type BufferGeometry,
   type Sprite,
 } from "three";
+import { OCCLUDES } from "./glow";
 import { mode, pose, type Mode } from "./animations";
 import { drop, tag } from "./tags";
 
@@ -118,6 +119,7 @@ export class Figure {
   private add(to: Group, part: keyof typeof PARTS, material: MeshStandardMaterial): Mesh {
     const mesh = new Mesh(PARTS[part], material);
     mesh.castShadow = true;
+    mesh.layers.enable(OCCLUDES);
     mesh.receiveShadow = part !== "hair";
     to.add(mesh);
     return mesh;

@@ -21,6 +21,9 @@ export function textureMotion(data: Uint8Array): TextureMotion | null {
   return { mode: view.getUint8(0), face: view.getInt8(1), columns: view.getUint8(2), rows: view.getUint8(3), start, length, rate };
 }
 
+/** Whether it goes on for ever. */
+export const loops = (motion: TextureMotion) => (motion.mode & LOOP) !== 0;
+
 /** How a face looks `seconds` after its motion began. */
 export function moved(look: FaceLook, motion: TextureMotion, seconds: number): Pick<FaceLook, "repeats" | "offset" | "rotation"> {
   const { mode, columns, rows, start } = motion;

@@ -64,6 +64,7 @@ export class Sky {
     Object.assign(this.sun.shadow.camera, { left: -45, right: 45, top: 45, bottom: -45, near: 1, far: 260 });
     this.sun.shadow.bias = -0.0006;
     this.sun.shadow.normalBias = 0.04;
+    for (const light of [this.sun, this.hemisphere, this.ambient]) light.layers.enableAll(); // see glow.ts
     scene.fog = this.fog;
     scene.add(this.dome, this.sun, this.sun.target, this.hemisphere, this.ambient);
   }

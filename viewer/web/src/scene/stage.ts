@@ -1,4 +1,5 @@
-import { ACESFilmicToneMapping, Object3D, PCFShadowMap, PerspectiveCamera, Scene, WebGLRenderer } from "three";
+import { ACESFilmicToneMapping, type InstancedMesh, Object3D, PCFShadowMap, PerspectiveCamera, Scene, WebGLRenderer } from "three";
+import { Glow } from "./glow";
 
 Object3D.DEFAULT_UP.set(0, 0, 1); // the protocol's axes everywhere: x east, y north, z up
 
@@ -8,6 +9,7 @@ export class Stage {
   readonly scene = new Scene();
   readonly camera = new PerspectiveCamera(60, 1, 0.1, 4000);
   readonly software: boolean;
+  readonly glow: Glow;
   /** Keep the number of pixels, however slow frames are. */
   steady = false;
   private slow = 0;
@@ -16,6 +18,8 @@ export class Stage {
   /** Throws when there is no WebGL 2. */
   constructor(readonly canvas: HTMLCanvasElement) {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: "high-performance" });
+    this.renderer.info.autoReset = false; // a frame is drawn in several passes
+    this.glow = new Glow(this.renderer);
     const gl = this.renderer.getContext();
     const name = gl.getExtension("WEBGL_debug_renderer_info");
     this.software =
@@ -43,9 +47,11 @@ export class Stage {
     return this.canvas.height / (2 * Math.tan((this.camera.fov * Math.PI) / 360));
   }
 
-  /** Draw; fewer pixels when frames have been slow for a while. */
-  draw(dt: number): void {
+  /** Draw, with a halo around what glows; fewer pixels when frames have been slow for a while. */
+  draw(dt: number, glowing: Iterable<InstancedMesh>): void {
+    this.renderer.info.reset();
     this.renderer.render(this.scene, this.camera);
+    this.glow.draw(this.scene, this.camera, glowing);
     this.slow = dt > 0.05 ? this.slow + dt : Math.max(0, this.slow - dt);
     if (this.slow > 3 && this.ratio > 0.75 && !this.steady) {
       this.slow = 0;

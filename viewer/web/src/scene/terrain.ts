@@ -11,6 +11,7 @@ import {
   type WebGLProgramParametersWithUniforms,
 } from "three";
 import { NOISE } from "./noise";
+import { OCCLUDES } from "./glow";
 import type { Textures } from "./textures";
 
 const SIDE = 257; // points along an edge: the region's own 256 and the first of the neighbour
@@ -84,6 +85,7 @@ export class Terrain {
     const material = new MeshLambertMaterial({ color: 0xffffff });
     material.onBeforeCompile = (shader) => this.patch(shader);
     const mesh = (this.mesh = new Mesh(new BufferGeometry(), material));
+    mesh.layers.enable(OCCLUDES);
     mesh.receiveShadow = true;
     mesh.name = "terrain";
     this.parent.add(mesh);

@@ -2,6 +2,8 @@ import { Mesh, PlaneGeometry, Scene, ShaderMaterial, Vector3 } from "three";
 import type { Sky } from "./sky";
 
 const SIZE = 3000;
+/** When it is drawn, among what one sees through: it hides nothing, so what is before it must come later. */
+export const WATER_ORDER = 1;
 
 /** The sea: one plane around the eye, with moving waves, the sky in it and the sun's glitter. */
 export class Water {
@@ -29,7 +31,7 @@ export class Water {
       }),
     );
     this.plane.frustumCulled = false;
-    this.plane.renderOrder = 1;
+    this.plane.renderOrder = WATER_ORDER;
     this.plane.position.z = 20;
     scene.add(this.plane);
   }

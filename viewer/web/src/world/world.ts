@@ -1,4 +1,4 @@
-import { Group, Matrix4, Quaternion, Raycaster, Vector2, Vector3, type Sprite } from "three";
+import { Group, type InstancedMesh, Matrix4, Quaternion, Raycaster, Vector2, Vector3, type Sprite } from "three";
 import type { MotionRecord, ObjectRecord, Land } from "../net/frames";
 import type { Told } from "../net/socket";
 import { Figure } from "../scene/avatars";
@@ -6,7 +6,7 @@ import { Batches, type Slot } from "../scene/batches";
 import { Forms } from "../scene/forms";
 import { chooseLevel, UNSEEN } from "../scene/levels";
 import { looks, PLAIN, type FaceLook } from "../scene/look";
-import { moved, textureMotion, type TextureMotion } from "../scene/moving";
+import { loops, moved, textureMotion, type TextureMotion } from "../scene/moving";
 import { plantColors } from "../scene/plants";
 import type { Stage } from "../scene/stage";
 import { drop, fit, tag } from "../scene/tags";
@@ -42,7 +42,8 @@ export interface Thing {
   record?: ObjectRecord;
   level?: number; // of detail; none chosen yet: it has no faces either
   slots?: Slot[];
-  texture?: { motion: TextureMotion; since: number; slots: Slot[] };
+  texture?: { motion: TextureMotion; since: number | null; slots: Slot[] };
+  told?: { moving: string; at: number }; // how its texture moves, and since when
   words?: Sprite | null;
   // a person
   figure?: Figure;
@@ -189,10 +190,13 @@ export class World {
     return thing;
   }
 
-  object(record: ObjectRecord): void {
+  /** A thing is described, at `now` (seconds). */
+  object(record: ObjectRecord, now = performance.now() / 1000): void {
     const thing = this.thing(record.n, key([record.west, record.south]));
     this.undress(thing);
     thing.record = record;
+    const moving = record.moving?.join() ?? "";
+    if (thing.told?.moving !== moving) thing.told = { moving, at: now }; // told again it goes on
     thing.moving = true; // dressed as it is placed
     if (record.text.trim()) {
       const [r, g, b, a] = record.textColor;
@@ -232,8 +236,7 @@ export class World {
     const found = [...pieces.values()];
     const slots = (thing.slots = found.map(({ skin, faces }) => this.batches.add(form, faces, skin, level, record.n)));
     if (!motion) return;
-    const since = thing.texture?.since ?? performance.now() / 1000;
-    thing.texture = { motion, since, slots: slots.filter((_, n) => found[n].moves) };
+    thing.texture = { motion, since: loops(motion) ? null : thing.told!.at, slots: slots.filter((_, n) => found[n].moves) };
     this.textured.add(thing);
   }
 
@@ -307,8 +310,12 @@ export class World {
 
   // -- every frame ----------------------------------------------------------------------------------------------
 
-  /** Bring everything to `now`; what figures do by themselves (breathing) is shown as of `shown`. */
-  step(now: number, shown: number, dt: number): void {
+  /**
+   * Bring everything to `now`; what figures do by themselves (breathing) is shown as of `shown`. Textures that move in a
+   * loop are shown as of `phase`, a clock that all pages of a grid share: no message says when a loop began, so by this they
+   * are in step in all windows, whenever each of them came to see it. What moves once begins when it is told of.
+   */
+  step(now: number, shown: number, dt: number, phase = shown): void {
     for (const thing of this.things.values()) {
       if (thing.moving) this.stepThing(thing, now, dt, 0);
       if (thing.figure) this.stepFigure(thing, shown, dt);
@@ -316,9 +323,16 @@ export class World {
       if (words) fit(words, this.stage.camera.position);
     }
     this.refine();
+    this.batches.sort(this.stage.camera.position, this.regions.get(this.here)?.water ?? 20);
     for (const { texture } of this.textured) {
-      for (const slot of texture!.slots) slot.batch?.touch(slot, moved(slot.look, texture!.motion, shown - texture!.since));
+      const seconds = texture!.since === null ? phase : now - texture!.since;
+      for (const slot of texture!.slots) slot.batch?.touch(slot, moved(slot.look, texture!.motion, seconds));
     }
+  }
+
+  /** What is drawn with a halo. */
+  glows(): Iterable<InstancedMesh> {
+    return this.batches.glows();
   }
 
   private stepThing(thing: Thing, now: number, dt: number, depth: number): void {
