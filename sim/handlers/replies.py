@@ -60,19 +60,21 @@ def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any
         sim.metrics.count("messages_dropped", label="too much under way")
         return False
     agent.extras["under_way"] = under_way + 1
-    sim.spawn(_run(agent, work, order), name)
+
+    def done(_: asyncio.Task[Any]) -> None:
+        agent.extras["under_way"] -= 1
+        work.close()  # it may have been cancelled before its turn came
+
+    sim.spawn(_run(agent, work, order), name).add_done_callback(done)
     return True
 
 
 async def _run(agent: Agent, work: Coroutine[Any, Any, Any], order: str) -> None:
-    try:
-        if order:
-            async with turn(agent, order):
-                await work
-        else:
-            await work
-    finally:
-        agent.extras["under_way"] -= 1
+    if not order:
+        await work
+        return
+    async with turn(agent, order):
+        await work
 
 
 def turn(agent: Agent, order: str) -> asyncio.Lock:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from uuid import UUID, uuid4
 
 import pytest
 
 from protocol.message import Message, text
 from sim.handlers.people import american_date
+from sim.handlers.replies import start
 from tests.kit.world import TestSimulator, Viewer, add_root, settle
 
 
@@ -50,8 +53,8 @@ async def test_many_names_are_asked_for_in_batches(sim: TestSimulator) -> None:
     people = [uuid4() for _ in range(250)]
     for n, one in enumerate(people):
         sim.backbone.add_user(one, f"Person{n}", "Resident")
-    for start in range(0, 250, 50):
-        ask_names(anna, *people[start : start + 50])
+    for first in range(0, 250, 50):
+        ask_names(anna, *people[first : first + 50])
     await settle(sim)
     assert len(names(anna)) == 250
     assert [len(asked[0]) for asked in sim.backbone.called("get_users")] == [100, 100, 50]
@@ -181,3 +184,20 @@ async def test_nobody_piles_up_work(sim: TestSimulator) -> None:
     assert sim.metrics.value("messages_dropped", "too much under way") == 100
     await settle(sim)
     assert anna.agent.extras["under_way"] == 0
+
+
+async def test_an_errand_given_up_before_its_turn_frees_its_place(sim: TestSimulator) -> None:
+    anna = add_root(sim)
+    await settle(sim)
+    begun = asyncio.Event()
+
+    async def errand() -> None:
+        begun.set()
+
+    work = errand()
+    assert start(sim, anna.agent, "errand", work)
+    for task in list(sim._tasks):
+        task.cancel()
+    await settle(sim)
+    assert anna.agent.extras["under_way"] == 0 and not begun.is_set()
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
