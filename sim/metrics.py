@@ -39,6 +39,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "script_slices": ("turns scripts were given", None),
     "chat_heard": ("chat messages delivered to viewers", None),
     "object_updates": ("object update blocks sent", "kind"),
+    "physics_seconds": ("time spent by world steps: moving bodies and avatars, giving them shapes, what follows from it", "part"),
     "bodies_refused": ("objects whose shape physics cannot have", None),
     "asset_solids": ("meshes and sculpts asked for to be solid", "outcome"),
     "crossings": ("agents handed to a neighbour", "outcome"),

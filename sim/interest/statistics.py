@@ -138,7 +138,11 @@ class Statistics:
         milliseconds = {name: rate(f"stage {name}", seconds) * span / frames * 1e3 for name, seconds in stages.items()}
         net = sum(milliseconds.get(name, 0.0) for name in ("receive", "keep", "flush"))
         busy = sum(milliseconds.values())
-        steps = rate("steps", metrics.plain["steps"]) * span
+        physics = {
+            part: rate(f"physics {part}", metrics.value("physics_seconds", part)) * span / frames * 1e3
+            for part in ("bodies", "shapes")
+        }
+        step = milliseconds.get("step", 0.0)
         figures = {
             0: now_is["dilation"],
             1: now_is["frames_per_second"],
@@ -147,7 +151,7 @@ class Statistics:
             4: busy,
             5: net,
             6: milliseconds.get("timers", 0.0) + milliseconds.get("interest", 0.0),
-            7: milliseconds.get("step", 0.0),
+            7: step,
             8: 0.0,  # agents move in the physics step
             9: 0.0,  # textures come from the asset store
             10: milliseconds.get("scripts", 0.0),
@@ -161,7 +165,9 @@ class Statistics:
             19: 0.0,  # nor do up- and downloads pass through here
             20: 0.0,
             24: now_is["unacked_bytes"],
-            27: milliseconds.get("step", 0.0) * frames / max(steps, 1.0),  # a world step, where 7 is a frame
+            27: physics["bodies"],  # what 7 is made of
+            28: physics["shapes"],
+            29: max(step - physics["bodies"] - physics["shapes"], 0.0),
             31: rate("script events", metrics.plain["script_events"]),
             32: max(1e3 / 45 - busy, 0.0),
             33: max(1e3 / 45 - busy, 0.0),

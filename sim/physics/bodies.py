@@ -227,12 +227,18 @@ class Bodies:
             self._terrain_revision = world.terrain.revision
             self.engine.set_terrain(world.terrain.heights)
         rows = world.avatars.rows[: world.avatars.count]
+        began = sim.clock.now()
         self.engine.step(dt, rows)
+        moved = sim.clock.now()
+        sim.metrics.count("physics_seconds", moved - began, "bodies")
         if len(self.engine.moved):
             self._copy(self.engine.moved)
         sim.seating.follow()
         mark(world, rows)
+        began = sim.clock.now()
+        sim.metrics.count("physics_seconds", began - moved, "after")
         self.solids.step()
+        sim.metrics.count("physics_seconds", sim.clock.now() - began, "shapes")
 
     def _copy(self, handles: np.ndarray) -> None:
         """Where everything that moved is now. What came to rest is marked so that it is told, and cached, as resting."""

@@ -24,7 +24,7 @@ grid = { count = [4, 1], step = [3, 2, 1] }
 """
 TICKING = 'default { state_entry() { llSetTimerEvent(0.5); } timer() { integer i; for (i = 0; i < 50; ++i) { } } }'
 TIME_DILATION, PRIMS, ACTIVE_PRIMS, ROOTS, CHILDREN, ACTIVE_SCRIPTS, SCRIPT_EVENTS = 0, 11, 12, 13, 14, 15, 31
-SCRIPT_MS, PHYSICS_MS, STEP_MS, PACKETS_OUT = 10, 7, 27, 18
+SCRIPT_MS, PHYSICS_MS, BODIES_MS, SHAPES_MS, REST_MS, PACKETS_OUT = 10, 7, 27, 28, 29, 18
 
 
 def run(sim, seconds):
@@ -76,12 +76,16 @@ async def test_stage_times_are_shared_out_by_name(monkeypatch):
         def takes(seconds):
             return lambda *_: sim.clock.advance(seconds)
 
-        monkeypatch.setattr(sim.frame, "step", takes(0.004))
+        monkeypatch.setattr(sim.bodies.engine, "step", takes(0.0025))
+        monkeypatch.setattr(sim.seating, "follow", takes(0.001))
+        monkeypatch.setattr(sim.bodies.solids, "step", takes(0.0005))
         monkeypatch.setattr(sim.scripts, "run", takes(0.002))
         run(sim, 6)
         figures = stats(anna)
         assert figures[PHYSICS_MS] == pytest.approx(4, rel=0.4) and figures[SCRIPT_MS] == pytest.approx(2, rel=0.4)
-        assert figures[STEP_MS] == pytest.approx(4, rel=0.05)
+        parts = [figures[BODIES_MS], figures[REST_MS], figures[SHAPES_MS]]
+        assert sum(parts) == pytest.approx(figures[PHYSICS_MS], rel=1e-3)
+        assert [part / figures[PHYSICS_MS] for part in parts] == pytest.approx([0.625, 0.25, 0.125], rel=0.05)
 
 
 async def test_a_slow_frame_names_its_stage_once_a_second(caplog, monkeypatch):
