@@ -92,14 +92,13 @@ def show(title: str, rows: list[dict[str, Any]], as_json: bool, **extra: Any) ->
         print(json.dumps({"benchmark": title, "machine": machine(), "rows": rows, **extra}))
         return
     print(f"{title}   ({', '.join(f'{key} {value}' for key, value in machine().items())})")
-    if not rows:
-        return
-    columns = list(rows[0])
-    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
-    widths = [max(len(column), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]
-    print("  ".join(column.rjust(width) for column, width in zip(columns, widths, strict=True)))
-    for row in cells:
-        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+    if rows:
+        columns = list(rows[0])
+        cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+        widths = [max(len(column), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]
+        print("  ".join(column.rjust(width) for column, width in zip(columns, widths, strict=True)))
+        for row in cells:
+            print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
     for key, value in extra.items():
         print(f"{key}: {value}")
 

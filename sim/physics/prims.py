@@ -30,7 +30,7 @@ _CORNERS = {
     Profile.EQUILATERAL: ((0.5, 0.0), (-0.25, 0.4330127), (-0.25, -0.4330127)),
     Profile.RIGHT: ((0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)),
 }
-_NONE = (0.0, 0.0, 0.0, 1.0)
+_HERE, _NONE = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)
 FLAT = 5e-4  # metres: pieces thinner than this (see `_thickness`) are no bodies
 KEPT = 4096  # prims whose pieces are remembered
 
@@ -199,35 +199,45 @@ def _is_plain(prim: PrimShape) -> bool:
 def prim_shape(prim: PrimShape, scale: Sequence[float], convex: bool = False) -> Shape:
     """The solid of a prim of this scale (metres). `convex`: one hull around it all (the viewer's "convex hull" physics
     shape). BadBody when the scale is none."""
-    size = np.asarray(scale, np.float64).reshape(-1)
-    if size.shape != (3,) or not np.isfinite(size).all() or (size <= 0).any() or (size > MAX_SIZE).any():
+    try:
+        x, y, z = (float(side) for side in scale)
+    except (TypeError, ValueError) as error:
+        raise BadBody(f"a prim's scale must be three numbers, not {scale!r}") from error
+    if not (0 < x <= MAX_SIZE and 0 < y <= MAX_SIZE and 0 < z <= MAX_SIZE):  # a NaN fails this, too
         raise BadBody(f"a prim's scale must be three positive numbers, not {scale!r}")
-    size = np.maximum(size, MIN_SIZE * 2)
+    size = x, y, z = max(x, 2 * MIN_SIZE), max(y, 2 * MIN_SIZE), max(z, 2 * MIN_SIZE)
+    form = _form(prim)
+    if form == Form.BOX:
+        return box(x, y, z)
+    if form == Form.CYLINDER and abs(x - y) < 0.01 * x:
+        return cylinder((x + y) / 2, z)
+    if form == Form.SPHERE and max(size) - min(size) < 0.01 * x:
+        return sphere((x + y + z) / 6)
+    pieces = _pieces(prim)
+    if convex or form == Form.SPHERE:
+        return Shape(Form.HULL, size, _together(prim))
+    least = min(size)
+    solids = [points for points, thickness in pieces if thickness * least > FLAT or _thickness(points * size) > FLAT]
+    if not solids:
+        return Shape(Form.HULL, size, _together(prim))
+    # Of a prim of size 1, and stretched: what many prims share is worked out once (`shapes.py`).
+    if len(solids) == 1:
+        return Shape(Form.HULL, size, solids[0])
+    return Shape(Form.COMPOUND, parts=tuple([(Shape(Form.HULL, size, points), _HERE, _NONE) for points in solids]))
+
+
+@lru_cache(KEPT)
+def _form(prim: PrimShape) -> Form | None:
+    """What a prim is if it is whole and its size is even; None of those that are hulls in any size."""
     line = prim.path in (Path.LINE, Path.FLEXIBLE)
     kind = prim.profile & 0x0F
-    if _is_plain(prim):
-        even = abs(prim.path_scale_x - 1) < 1e-3 and abs(prim.path_scale_y - 1) < 1e-3
-        if line and kind == Profile.SQUARE and even:
-            return box(*size)
-        if line and kind == Profile.CIRCLE and even and abs(size[0] - size[1]) < 0.01 * size[0]:
-            return cylinder(float(size[0] + size[1]) / 2, float(size[2]))
-        if not line and kind == Profile.HALF_CIRCLE and np.ptp(size) < 0.01 * size[0]:
-            return sphere(float(size.mean()) / 2)
-    ball = not line and kind == Profile.HALF_CIRCLE and prim.profile_hollow < 0.01 and _is_plain(prim)
-    pieces = _pieces(prim)
-    if convex or ball:
-        return _hull(_together(prim), size)
-    solids = [points for points, thickness in pieces if thickness * size.min() > FLAT or _thickness(points * size) > FLAT]
-    if not solids:
-        return _hull(_together(prim), size)
-    if len(solids) == 1:
-        return _hull(solids[0], size)
-    return Shape(Form.COMPOUND, parts=tuple([(_hull(points, size), (0.0, 0.0, 0.0), _NONE) for points in solids]))
-
-
-def _hull(points: NDArray[np.float32], size: Points) -> Shape:
-    """The hull of points of a prim of size 1, at its true size. What many prims share is worked out once (`shapes.py`)."""
-    return Shape(Form.HULL, tuple(size.tolist()), points)
+    if not _is_plain(prim):
+        return None
+    if not line:
+        return Form.SPHERE if kind == Profile.HALF_CIRCLE else None
+    if abs(prim.path_scale_x - 1) > 1e-3 or abs(prim.path_scale_y - 1) > 1e-3:
+        return None
+    return {Profile.SQUARE: Form.BOX, Profile.CIRCLE: Form.CYLINDER}.get(Profile(kind)) if kind <= Profile.HALF_CIRCLE else None
 
 
 @lru_cache(KEPT)
