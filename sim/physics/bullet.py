@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.physics import broadphase, checks, motion
-from sim.physics.engine import MAX_SPEED, NO_BODY, BadBody, BodySpec, Form, Kind, Shape
+from sim.physics import broadphase, bullet_shapes, checks, motion
+from sim.physics.engine import MAX_SPEED, NO_BODY, BadBody, BodySpec, Kind, Shape
 from sim.physics.numba_engine import NumbaEngine
 
 ITERATIONS = 10
@@ -39,8 +39,9 @@ class BulletEngine(NumbaEngine):
         p = self._bullet
         p.setGravity(0, 0, 0, physicsClientId=self._world)  # gravity comes from our forces, so that all options work
         p.setPhysicsEngineParameter(
-            fixedTimeStep=1 / 45, numSubSteps=0, numSolverIterations=ITERATIONS, physicsClientId=self._world
-        )
+            fixedTimeStep=1 / 45, numSubSteps=0, numSolverIterations=ITERATIONS, enableFileCaching=0,
+            physicsClientId=self._world,
+        )  # fmt: skip
         self._ids: dict[int, int] = {}
         self._handles: dict[int, int] = {}
         self._ground: list[int] = []
@@ -57,54 +58,7 @@ class BulletEngine(NumbaEngine):
     def _create(self, handle: int) -> None:
         p, o = self._bullet, self.bodies.body[handle]
         g = self.shapes.geometry
-        shape = g.shapes[int(o["shape"])]
-        kinds, sizes, radii, lengths, points, indices, offsets, turns = [], [], [], [], [], [], [], []
-        for u in range(int(shape["first"]), int(shape["first"] + shape["count"])):
-            piece = g.pieces[u]
-            form = int(piece["form"])
-            turn = np.array([[piece[f"r{r}{c}"] for c in range(3)] for r in range(3)], np.float64)
-            at = [float(piece["x"]), float(piece["y"]), float(piece["z"])]
-            corners: list[list[float]] = []
-            triangles: list[int] = []
-            if form == Form.BOX:
-                kinds.append(p.GEOM_BOX)
-            elif form == Form.SPHERE:
-                kinds.append(p.GEOM_SPHERE)
-            elif form == Form.CYLINDER:
-                kinds.append(p.GEOM_CYLINDER)
-            elif form == Form.CAPSULE:
-                kinds.append(p.GEOM_CAPSULE)
-            else:
-                kinds.append(p.GEOM_MESH)
-                corners = g.verts[int(piece["v0"]) : int(piece["v0"] + piece["vn"])].astype(float).tolist()
-                if form == Form.MESH:
-                    triangles = g.triangles[int(piece["f0"]) : int(piece["f0"] + piece["fn"])].ravel().tolist()
-            sizes.append([float(piece["hx"]), float(piece["hy"]), float(piece["hz"])])
-            radii.append(float(piece["hx"]))
-            lengths.append(2 * float(piece["hz"]))
-            points.append(corners)
-            indices.append(triangles)
-            offsets.append(at)
-            turns.append(_quaternion(turn))
-        if len(kinds) > 1:  # PyBullet takes no corners for parts of a compound: a hull there is the box around it
-            kinds = [p.GEOM_BOX if kind == p.GEOM_MESH else kind for kind in kinds]
-        if len(kinds) == 1:
-            options: dict[str, Any] = {
-                "halfExtents": sizes[0], "radius": radii[0], "height": lengths[0],
-                "collisionFramePosition": offsets[0], "collisionFrameOrientation": turns[0],
-            }  # fmt: skip
-            if points[0]:
-                options["vertices"] = points[0]
-            if indices[0]:
-                options["indices"] = indices[0]
-            collision = p.createCollisionShape(kinds[0], physicsClientId=self._world, **options)
-        else:
-            collision = p.createCollisionShapeArray(
-                kinds, halfExtents=sizes, radii=radii, lengths=lengths, collisionFramePositions=offsets,
-                collisionFrameOrientations=turns, physicsClientId=self._world,
-            )  # fmt: skip
-        if collision < 0:
-            raise BadBody("Bullet cannot make that shape")
+        collision = bullet_shapes.create(p, self._world, g, g.shapes[int(o["shape"])])
         dynamic = o["kind"] == Kind.DYNAMIC
         pose = self.bodies.pose[handle]
         body = p.createMultiBody(
@@ -348,15 +302,6 @@ class BulletEngine(NumbaEngine):
             t["impulse"], t["speed"] = force / 45.0, 0.0
             count += 1
         return count
-
-
-def _quaternion(turn: NDArray[np.float64]) -> list[float]:
-    """x y z w of a rotation matrix."""
-    w = math.sqrt(max(0.0, 1 + turn[0, 0] + turn[1, 1] + turn[2, 2])) / 2
-    x = math.copysign(math.sqrt(max(0.0, 1 + turn[0, 0] - turn[1, 1] - turn[2, 2])) / 2, turn[2, 1] - turn[1, 2])
-    y = math.copysign(math.sqrt(max(0.0, 1 - turn[0, 0] + turn[1, 1] - turn[2, 2])) / 2, turn[0, 2] - turn[2, 0])
-    z = math.copysign(math.sqrt(max(0.0, 1 - turn[0, 0] - turn[1, 1] + turn[2, 2])) / 2, turn[1, 0] - turn[0, 1])
-    return [x, y, z, w]
 
 
 def convex_pieces(vertices: NDArray[np.float64], triangles: NDArray[np.int32], most: int = 16) -> list[NDArray[np.float64]]:

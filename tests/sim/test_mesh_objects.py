@@ -170,6 +170,15 @@ async def test_a_physical_ring_is_its_pieces_and_weighs_as_much(sim: TestSimulat
     assert solid_at(sim, 128, 128) is None and solid_at(sim, 129.5, 128) is not None
 
 
+@both
+async def test_a_physical_ring_comes_down_over_a_post(sim: TestSimulator, anna: Viewer) -> None:
+    table = rez(anna, (128, 128, HIGH - 5), Scale=(8, 8, 1))
+    rez(anna, (128, 128, HIGH - 4), Scale=(1, 1, 4))
+    prim = await mesh(anna, RING, (128, 128, HIGH + 2), (4, 4, 1), physical=True)
+    frame(sim, 4)
+    assert height(sim, prim) == pytest.approx(height(sim, table) + 1, abs=0.05)
+
+
 async def test_none_is_nothing_to_bump_into(sim: TestSimulator, anna: Viewer) -> None:
     root = rez(anna, (140, 128, HIGH - 0.25))
     prim = await mesh(anna, RING)

@@ -52,6 +52,9 @@ def test_sliding_stops_after_the_same_way() -> None:
     assert ways[0] == pytest.approx(ways[1], rel=0.08)
 
 
+POST = [(x, y, z) for x in (-0.1, 0.1) for y in (-0.1, 0.1) for z in (-0.5, 0.3)]
+
+
 @pytest.mark.parametrize(
     "shape",
     [
@@ -59,6 +62,7 @@ def test_sliding_stops_after_the_same_way() -> None:
         cylinder(0.8, 0.5),
         hull([(0.5, 0.5, 0.3), (-0.5, 0.5, 0.3), (0.5, -0.5, 0.3), (-0.5, -0.5, 0.3), (0, 0, -0.4), (0, 0, 0.5)]),
         compound([(box(1, 1, 0.2), (0, 0, 0), NONE), (box(0.2, 0.2, 0.8), (0, 0, 0.5), NONE)]),
+        compound([(hull(POST), (x, y, 0), NONE) for x in range(4) for y in range(5)] + [(sphere(0.3), (1.5, 2, 0.5), NONE)]),
     ],
 )
 def test_forms_rest_at_the_same_height(shape: object) -> None:
