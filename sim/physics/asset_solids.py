@@ -119,6 +119,11 @@ class AssetSolids:
 
     # --- making them
 
+    @property
+    def idle(self) -> bool:
+        """`step` has nothing to do."""
+        return not (self._queue or self._arrived)
+
     def step(self) -> None:
         """Once a step: begin one that is asked for, and give some of those who waited their shapes."""
         if self._queue and self._running < AT_ONCE:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics.broadphase import MOVER_CELL, MOVER_SIDE, STATIC_CELL, STATIC_SIDE, cell_of
-from sim.physics.contacts import _emit, _mesh_pair, near, piece_pose, round_pair
+from sim.physics.contacts import emit, mesh_pair, near, piece_pose, round_pair
 from sim.physics.data import (
     CAPSULE,
     DYNAMIC,
@@ -129,10 +129,10 @@ def _capsule_on(h, a, x, y, z, radius, half, m):  # pragma: no cover - compiled
         if m + 28 > len(a.contacts):
             return m
         if piece.form == MESH:
-            m = _mesh_pair(ZERO, h, cap, piece, a.g, s, 0.02, a.b, a.contacts, m, 0.0, 0.0, NO)
+            m = mesh_pair(ZERO, h, cap, piece, a.g, s, 0.02, a.b, a.contacts, m, 0.0, 0.0, NO)
         else:
             count = round_pair(cap, piece, a.g, s, 0.02) if near(cap, piece, s, 0.02) else 0
-            m = _emit(a.contacts, m, ZERO, h, s, count, a.b, 0.0, 0.0, NONE)
+            m = emit(a.contacts, m, ZERO, h, s, count, a.b, 0.0, 0.0, NONE)
     return m
 
 

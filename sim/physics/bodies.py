@@ -216,8 +216,9 @@ class Bodies:
 
     @property
     def still(self) -> bool:
-        """A step would move nothing: all sleep, and the ground is as the engine knows it."""
-        return self.sim.world.terrain.revision == self._terrain_revision and not self.engine.awake.any()
+        """A step would change nothing: all sleep, the ground is as the engine knows it, and no shape waits to be given."""
+        known = self.sim.world.terrain.revision == self._terrain_revision
+        return known and self.solids.idle and not self.engine.awake.any()
 
     def step(self, dt: float) -> None:
         """One step of bodies and avatars."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.physics import broadphase, checks, contacts, events, motion, rays, sleep, solver
+from sim.physics import broadphase, checks, contacts, events, ground, motion, rays, sleep, solver
 from sim.physics.avatar_bodies import CROWD_SIDE, EXTRA, Surroundings
 from sim.physics.avatars import step_rows
 from sim.physics.data import AXIS, CONTACT, PIECE, new_scratch, room
@@ -166,7 +166,7 @@ class NumbaEngine(DrivenBodies):
                 b, g, s, self._pairs, pairs, self._contacts, self._axes, self._old, self._old_count, self._table,
                 self._old_axes, dt,
             )  # fmt: skip
-            m = contacts.collide_ground(b, g, s, n, self.heights, self.top, self._contacts, m, dt)
+            m = ground.collide_ground(b, g, s, n, self.heights, self.top, self._contacts, m, dt)
             most = m + min(self._old_count, MOST_KEPT)
             if most <= len(self._contacts):
                 return int(m)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -13,6 +14,7 @@ from aiohttp.test_utils import make_mocked_request
 from sim import frame
 from sim.clock import STEP, ManualClock, Metronome
 from sim.gauges import measure
+from sim.physics.asset_solids import SCULPT
 from sim.rest import BUNDLE
 from sim.scenes import place
 from sim.scenes.reading import parse
@@ -214,6 +216,27 @@ async def test_what_falls_is_awake_until_it_lies(started):
         sim.rest.wake()
         drum.pass_time(0.5)
         assert sim.world.objects.row(prim)["position"][2] < z - 0.5
+        await stop(sim)
+
+
+async def test_a_solid_that_is_wanted_is_fetched_at_once(started):
+    with region() as sim:
+        place(sim, parse(FALLING.replace("physical = true\n", "").encode(), "test.toml"))
+        (prim,) = sim.world.objects.roots()
+        drum = await started(sim)
+        drum.pass_time(1.0)
+        prim.extra_params[SCULPT] = uuid4().bytes + b"\x01"
+        with sim.rest.held():  # as the request that changed it would
+            sim.bodies.rebuild(prim)
+        before = len(drum.ran)
+        drum.pass_time(0.5)
+        assert sim.errands == 1 and len(drum.ran) - before == 22
+        await eventually(lambda: not sim.errands)
+        assert sim.metrics.value("asset_solids", "missing") == 1  # it will be asked for again, a minute later
+        drum.pass_time(1.0)
+        before = len(drum.ran)
+        drum.pass_time(1.0)
+        assert len(drum.ran) - before < 10
         await stop(sim)
 
 
