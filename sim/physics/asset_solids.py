@@ -38,6 +38,8 @@ MOST_KEPT = 64 << 20  # bytes of solids
 MOST_REFUSED = 4096
 AGAIN, LONGEST = 60.0, 3600.0  # seconds until one that could not be had is asked for again: at first, and doubled up to
 IDLE = 30.0  # seconds without work after which the worker goes
+MOST_WORK = 60_000  # triangles of the meshes of a linkset, so that a frame has the time to put them all in their place
+PIECE_WORK = 100  # triangles that take as long as a convex piece
 SHARE = 0.002  # seconds of a step for giving bodies their shapes
 _NO_TURN = (0.0, 0.0, 0.0, 1.0)
 
@@ -211,6 +213,13 @@ class AssetSolids:
     async def close(self) -> None:
         """End the worker."""
         await self.workshop.close()
+
+
+def work_of(shape: Shape) -> int:
+    """What an asset's solid costs the region to stretch, in triangles; 0 for the solid of a prim."""
+    if shape.made is not None:
+        return len(shape.made.solid.triangles) if shape.form == Form.MESH else PIECE_WORK
+    return sum(PIECE_WORK for part, *_ in shape.parts if part.made is not None)
 
 
 def _hulls(source: Source, name: str, pieces: list[Convex], scale: Sequence[float]) -> Shape:

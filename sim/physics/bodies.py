@@ -17,7 +17,7 @@ import numpy as np
 from protocol.errors import ProtocolError
 from protocol.shapes import Shape as PrimShape
 from protocol.shapes import from_wire
-from sim.physics.asset_solids import AssetSolids, Detail, source_of
+from sim.physics.asset_solids import MOST_WORK, AssetSolids, Detail, source_of, work_of
 from sim.physics.avatars import mark
 from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
 from sim.physics.prims import prim_shape
@@ -172,6 +172,8 @@ class Bodies:
                 parts.append((shape, row["position"].tolist(), row["rotation"].tolist()))
         if not parts:
             return None
+        if detail == Detail.FULL and sum(work_of(shape) for shape, *_ in parts) > MOST_WORK:
+            return self._shape(root, Detail.HULL)
         if len(parts) == 1 and parts[0][1] == (0.0, 0.0, 0.0) and parts[0][2] == (0.0, 0.0, 0.0, 1.0):
             return parts[0][0]
         return compound(parts)

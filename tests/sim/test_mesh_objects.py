@@ -318,6 +318,17 @@ async def test_many_pieces_become_hulls_before_they_are_refused(sim: TestSimulat
     assert sim.metrics.value("bodies_refused") == 0
 
 
+async def test_a_linkset_of_too_many_triangles_is_hulls(
+    sim: TestSimulator, anna: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.physics.bodies.MOST_WORK", 2 * len(ring()[1]) - 1)
+    rings = [await mesh(anna, RING, (128 + x, 128, HIGH)) for x in (-5, 5)]
+    assert solid_at(sim, 123, 128) is None
+    anna.sends(Message("ObjectLink", ObjectData=[{"ObjectLocalID": one.local_id} for one in rings]))
+    for x in (-5, 5):
+        assert solid_at(sim, 128 + x, 128) == pytest.approx(HIGH + 0.5, abs=0.01)
+
+
 async def test_a_small_mesh_of_small_triangles_is_its_hull(sim: TestSimulator, anna: Viewer) -> None:
     points, triangles = ring()
     speck = np.array([(0.5, 0, 0.5), (0.499, 0, 0.5), (0.5, 0.001, 0.5)])
