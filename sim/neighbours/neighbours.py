@@ -176,8 +176,9 @@ class Neighbours:
             await asyncio.sleep(0.5 * 2**attempt)
 
     def over_the_border(self, agents: list[Agent]) -> None:
+        """They walked over. A frame that makes up for another takes two steps, and names who is over after each."""
         for agent in agents:
-            if agent.root:
+            if agent.root and "crossing" not in agent.extras:
                 self.crossing.begin(agent)
 
     # --- words

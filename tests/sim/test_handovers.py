@@ -347,3 +347,14 @@ async def test_lost_news_of_an_arrival_are_asked_for(regions: Regions, anna: Vie
     west.clock.advance(66.0)
     await run(regions, 0.2)
     assert agents_of(regions, anna.id) == [east] and not anna.events("TeleportFailed")
+
+
+async def test_a_frame_of_two_steps_hands_over_once(regions: Regions, anna: Viewer) -> None:
+    west, east = regions[:2]
+    west.world.row(anna.agent)["position"] = (256.5, 128.0, 30.0)
+    for _ in range(2):
+        west.frame.step()
+    west.interest.update()
+    await run(regions, 0.3)
+    assert len([state for state in ANNOUNCED if state["reason"] == "crossing"]) == 1
+    assert agents_of(regions, anna.id) == [east]
