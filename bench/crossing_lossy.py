@@ -166,7 +166,12 @@ async def one(
                 seat_id = await sit_down(me, y) if seated else None
                 while tally.tried < crossings:
                     tally.tried += 1
-                    await go(me, y, seat_id)
+                    try:
+                        await go(me, y, seat_id)
+                    except TimeoutError:
+                        tally.doubled += len(watch.places(me.agent_id, True)) > 1
+                        tally.lost += not watch.places(me.agent_id, True)
+                        raise
                     tally.completed += 1
                     tally.seconds.append(max(me.crossings[-1].gap, 0.0))
                     await watch.judge(tally, me.root.name, me.agent_id, seat_id)
