@@ -8,6 +8,7 @@ clipped face against face. Hulls stay small (32 corners): the outermost points i
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -155,25 +156,57 @@ def _triangles(points, out):  # pragma: no cover - compiled
     return m
 
 
-def _fewer(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Without doubles, the outermost first, and no more than the outermost in MAX_CORNERS even directions."""
-    extent = np.ptp(points, axis=0).max()
-    _, index = np.unique(np.round(points / max(extent * 1e-5, 1e-7)), axis=0, return_index=True)
-    points = points[np.sort(index)]
-    if len(points) > MAX_CORNERS:
-        k = np.arange(MAX_CORNERS - 6) + 0.5
-        polar, turn = np.arccos(1 - 2 * k / len(k)), np.pi * (1 + 5**0.5) * k
-        ways = np.c_[np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)]
-        ways = np.concatenate([np.eye(3), -np.eye(3), ways])
-        spread = np.maximum(np.ptp(points, axis=0), 1e-9)  # even over a stretched body, too
-        points = points[np.unique((points / spread @ ways.T).argmax(axis=0))]
-    order = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
-    return points[order]
+_TURNS = np.arange(MAX_CORNERS - 6) + 0.5
+_POLAR, _ROUND = np.arccos(1 - 2 * _TURNS / len(_TURNS)), np.pi * (1 + 5**0.5) * _TURNS
+_WAYS = np.concatenate(  # even directions, those of the axes first
+    [np.eye(3), -np.eye(3), np.c_[np.cos(_ROUND) * np.sin(_POLAR), np.sin(_ROUND) * np.sin(_POLAR), np.cos(_POLAR)]]
+)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fewer(points, ways, most):  # pragma: no cover - compiled
+    """Without doubles, the outermost first, and no more than the outermost in even directions."""
+    n = points.shape[0]
+    low, high = points[0].copy(), points[0].copy()
+    for k in range(n):
+        for c in range(3):
+            low[c], high[c] = min(low[c], points[k, c]), max(high[c], points[k, c])
+    extent = max(high[0] - low[0], high[1] - low[1], high[2] - low[2])
+    grain = max(extent * 1e-5, 1e-7)
+    # Doubles have the same place on a fine grid, of a hundred thousand steps along each axis.
+    place = np.empty(n, np.int64)
+    for k in range(n):
+        place[k] = 0
+        for c in range(3):
+            place[k] = place[k] * 131072 + np.int64(np.rint((points[k, c] - low[c]) / grain))
+    order = np.argsort(place, kind="mergesort")
+    single = np.ones(n, np.bool_)
+    for i in range(1, n):
+        single[order[i]] = place[order[i]] != place[order[i - 1]]
+    kept = np.flatnonzero(single)
+    if len(kept) > most:
+        wanted = np.zeros(n, np.bool_)
+        for w in range(ways.shape[0]):
+            best, at = -np.inf, kept[0]
+            for k in kept:
+                d = 0.0
+                for c in range(3):  # even over a stretched body, too
+                    d += points[k, c] / max(high[c] - low[c], 1e-9) * ways[w, c]
+                if d > best:
+                    best, at = d, k
+            wanted[at] = True
+        kept = np.flatnonzero(wanted)
+    few = points[kept]
+    mx, my, mz = few[:, 0].mean(), few[:, 1].mean(), few[:, 2].mean()
+    away = np.empty(len(few))
+    for k in range(len(few)):
+        away[k] = -math.sqrt((few[k, 0] - mx) ** 2 + (few[k, 1] - my) ** 2 + (few[k, 2] - mz) ** 2)
+    return few[np.argsort(away, kind="mergesort")]
 
 
 def convex_hull(points: NDArray[np.floating]) -> Hull:
     """The hull of (n, 3) points. BadBody when they are flatter than a tenth of a millimetre."""
-    corners = _fewer(np.asarray(points, np.float64))
+    corners = _fewer(np.ascontiguousarray(points, np.float64), _WAYS, MAX_CORNERS)
     if len(corners) < 4:
         raise BadBody("a hull of fewer than four different points")
     found = np.zeros((4 * len(corners) + 16, 3), np.int32)
@@ -185,111 +218,177 @@ def convex_hull(points: NDArray[np.floating]) -> Hull:
     return from_triangles(corners[used], compact.reshape(-1, 3))
 
 
-def _joined(normals: NDArray[np.float64], triangles: NDArray[np.integer]) -> list[list[int]]:
-    """Groups of neighbouring triangles that lie in one plane."""
-    corners = triangles.tolist()
-    owner = {(t[k], t[(k + 1) % 3]): f for f, t in enumerate(corners) for k in range(3)}
-    level = (normals @ normals.T > 0.99995).tolist()
-    group = [-1] * len(triangles)
-    groups: list[list[int]] = []
-    for start in range(len(triangles)):
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weigh(verts, triangles, out):  # pragma: no cover - compiled
+    """Volume, centre and inertia (density 1, about the centre) of what outward triangles enclose: the sum of tetrahedra from
+    one corner."""
+    base = verts[triangles[0, 0]]
+    second, total = np.zeros((3, 3)), np.zeros(3)
+    corner = np.zeros((4, 3))
+    volume = 0.0
+    for f in range(triangles.shape[0]):
+        for k in range(3):
+            corner[k] = verts[triangles[f, k]] - base
+        corner[3] = corner[0] + corner[1] + corner[2]
+        a, b, c = corner[0], corner[1], corner[2]
+        six = (
+            a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])
+        )
+        volume += six / 6
+        total += six / 24 * corner[3]
+        for k in range(4):
+            for i in range(3):
+                for j in range(3):
+                    second[i, j] += six / 120 * corner[k, i] * corner[k, j]
+    out[:] = 0
+    if abs(volume) < 1e-15:
+        return
+    center = total / volume
+    trace = 0.0
+    for i in range(3):
+        for j in range(3):
+            second[i, j] -= volume * center[i] * center[j]
+        trace += second[i, i]
+    out[0] = volume
+    for i in range(3):
+        out[1 + i] = center[i] + base[i]
+        for j in range(3):
+            out[4 + 3 * i + j] = (trace if i == j else 0.0) - second[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _faces(verts, triangles, planes, lengths, corners, edges, weights):  # pragma: no cover - compiled
+    """Join level triangles into faces: planes (f, 4), the loops one after the other with their lengths, edges (e, 4);
+    weights: volume, centre, inertia. (faces, edges, what is wrong: 0 nothing, 1 no volume, 2 too thin, 3 not convex)"""
+    n, m = verts.shape[0], triangles.shape[0]
+    cross, normals = np.empty((m, 3)), np.empty((m, 3))
+    owner, rim = np.full((n, n), -1, np.int32), np.full(n, -1, np.int32)
+    for f in range(m):
+        p, q, r = verts[triangles[f, 0]], verts[triangles[f, 1]], verts[triangles[f, 2]]
+        ux, uy, uz = q[0] - p[0], q[1] - p[1], q[2] - p[2]
+        wx, wy, wz = r[0] - p[0], r[1] - p[1], r[2] - p[2]
+        cross[f, 0], cross[f, 1], cross[f, 2] = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+        area = max(math.sqrt(cross[f, 0] ** 2 + cross[f, 1] ** 2 + cross[f, 2] ** 2), 1e-30)
+        for c in range(3):
+            normals[f, c] = cross[f, c] / area
+            owner[triangles[f, c], triangles[f, (c + 1) % 3]] = f
+    _weigh(verts, triangles, weights)
+    if not weights[0] >= 1e-12 or not np.isfinite(weights).all():
+        return 0, 0, 1
+    group, todo, members = np.full(m, -1, np.int32), np.empty(m, np.int32), np.empty(m, np.int32)
+    faces = at = groups = 0
+    for start in range(m):
         if group[start] >= 0:
             continue
-        members, todo = [], [start]
-        group[start] = len(groups)
-        while todo:
-            f = todo.pop()
-            members.append(f)
+        count, waiting = 0, 1
+        todo[0], group[start] = start, groups
+        while waiting:
+            waiting -= 1
+            f = todo[waiting]
+            members[count] = f
+            count += 1
             for k in range(3):
-                other = owner.get((corners[f][(k + 1) % 3], corners[f][k]), f)
-                if group[other] < 0 and level[other][start]:
-                    group[other] = len(groups)
-                    todo.append(other)
-        groups.append(members)
-    return groups
+                other = owner[triangles[f, (k + 1) % 3], triangles[f, k]]
+                if other >= 0 and group[other] < 0:
+                    level = 0.0
+                    for c in range(3):
+                        level += normals[other, c] * normals[start, c]
+                    if level > 0.99995:
+                        group[other] = groups
+                        todo[waiting] = other
+                        waiting += 1
+        rim[:] = -1
+        first, around = -1, 0
+        nx = ny = nz = 0.0
+        for i in range(count):
+            f = members[i]
+            nx, ny, nz = nx + cross[f, 0], ny + cross[f, 1], nz + cross[f, 2]
+            for k in range(3):
+                a, b = triangles[f, k], triangles[f, (k + 1) % 3]
+                beyond = owner[b, a]
+                if beyond >= 0 and group[beyond] == groups:
+                    continue
+                if rim[a] < 0:
+                    around += 1
+                rim[a] = b
+                first = a if first < 0 else first
+        groups += 1
+        if first < 0:
+            return 0, 0, 2
+        for a in range(n):
+            if rim[a] >= 0 and rim[rim[a]] < 0:
+                return 0, 0, 2
+        length = math.sqrt(nx * nx + ny * ny + nz * nz)
+        if length < 1e-14:
+            continue
+        nx, ny, nz = nx / length, ny / length, nz / length
+        here, v, size = at, first, 0
+        d = -np.inf
+        while size == 0 or (v != first and size < around):
+            corners[here + size] = v
+            d = max(d, verts[v, 0] * nx + verts[v, 1] * ny + verts[v, 2] * nz)
+            size += 1
+            v = rim[v]
+        planes[faces, 0], planes[faces, 1], planes[faces, 2], planes[faces, 3] = nx, ny, nz, d
+        lengths[faces] = size
+        at += size
+        faces += 1
+    owner[:] = -1
+    at = found = 0
+    for f in range(faces):
+        for k in range(lengths[f]):
+            a, b = corners[at + k], corners[at + (k + 1) % lengths[f]]
+            other = owner[b, a]
+            if other < 0:
+                owner[a, b] = f
+                continue
+            owner[b, a] = -1
+            x1, y1, z1 = planes[f, 0], planes[f, 1], planes[f, 2]
+            x2, y2, z2 = planes[other, 0], planes[other, 1], planes[other, 2]
+            x, y, z = y2 * z1 - z2 * y1, z2 * x1 - x2 * z1, x2 * y1 - y2 * x1
+            along = (verts[b, 0] - verts[a, 0]) * x + (verts[b, 1] - verts[a, 1]) * y + (verts[b, 2] - verts[a, 2]) * z
+            edges[found, 0], edges[found, 1] = (a, b) if along > 0 else (b, a)
+            edges[found, 2], edges[found, 3] = f, other
+            found += 1
+        at += lengths[f]
+    extent = 0.0
+    for c in range(3):
+        extent = max(extent, verts[:, c].max() - verts[:, c].min())
+    for f in range(faces):
+        for v in range(n):
+            d = planes[f, 0] * verts[v, 0] + planes[f, 1] * verts[v, 1] + planes[f, 2] * verts[v, 2]
+            if d - planes[f, 3] > 1e-3 * extent + 1e-5:
+                return 0, 0, 3
+    return faces, found, 0
+
+
+_WRONG = ("", "a hull without a volume", "a hull too thin for its width", "a hull that is not convex")
 
 
 def from_triangles(verts: NDArray[np.float64], triangles: NDArray[np.integer]) -> Hull:
     """A hull of a closed convex surface of outward triangles."""
-    p, q, r = (verts[triangles[:, k]] for k in range(3))
-    cross = np.cross(q - p, r - p)
-    area = np.linalg.norm(cross, axis=1)
-    normals = cross / np.maximum(area, 1e-30)[:, None]
-    volume, center, inertia = solid(p, q, r)
-    if volume < 1e-12 or not np.isfinite(inertia).all():
-        raise BadBody("a hull without a volume")
-    planes, loops = [], []
-    triples = triangles.tolist()
-    for members in _joined(normals, triangles):
-        edges: dict[int, dict[int, int]] = {}
-        for f in members:
-            for k in range(3):
-                edges.setdefault(triples[f][k], {})[triples[f][(k + 1) % 3]] = f
-        rim = {
-            a: b for a, ends in edges.items() for b in ends if not (b in edges and a in edges[b])
-        }  # fmt: skip
-        if not rim or not set(rim.values()) <= rim.keys():
-            raise BadBody("a hull too thin for its width")
-        start = next(iter(rim))
-        loop, at = [start], rim[start]
-        while at != start and len(loop) <= len(rim):
-            loop.append(at)
-            at = rim[at]
-        normal = cross[members].sum(axis=0)
-        length = np.linalg.norm(normal)
-        if length < 1e-14:
-            continue
-        normal /= length
-        planes.append([*normal.tolist(), float((verts[loop] @ normal).max())])
-        loops.append(loop)
-    edges_of: dict[tuple[int, int], int] = {}
-    result = []
-    corners = verts.tolist()  # plain numbers: numpy takes a hundred times as long for one cross product
-    for f, loop in enumerate(loops):
-        for k, a in enumerate(loop):
-            b = loop[(k + 1) % len(loop)]
-            other = edges_of.pop((b, a), None)
-            if other is None:
-                edges_of[(a, b)] = f
-                continue
-            (ax, ay, az), (bx, by, bz) = corners[a], corners[b]
-            (x1, y1, z1, _), (x2, y2, z2, _) = planes[f], planes[other]
-            across = y2 * z1 - z2 * y1, z2 * x1 - x2 * z1, x2 * y1 - y2 * x1
-            forward = (bx - ax) * across[0] + (by - ay) * across[1] + (bz - az) * across[2] > 0
-            result.append((a, b, f, other) if forward else (b, a, f, other))
-    array = np.array(planes)
-    if (verts @ array[:, :3].T - array[:, 3]).max() > 1e-3 * np.ptp(verts, axis=0).max() + 1e-5:
-        raise BadBody("a hull that is not convex")
-    return Hull(verts, array, loops, result, volume, center, inertia)
+    m = len(triangles)
+    planes, lengths, corners = np.zeros((m, 4)), np.zeros(m, np.int32), np.zeros(3 * m, np.int32)
+    edges, weights = np.zeros((3 * m, 4), np.int32), np.zeros(13)
+    faces, found, wrong = _faces(
+        np.ascontiguousarray(verts, np.float64), np.ascontiguousarray(triangles, np.int32), planes, lengths, corners, edges, weights
+    )
+    if wrong:
+        raise BadBody(_WRONG[wrong])
+    order = iter(corners.tolist())
+    loops = [list(islice(order, length)) for length in lengths[:faces].tolist()]
+    rows = list(map(tuple, edges[:found].tolist()))
+    return Hull(verts, planes[:faces], loops, rows, float(weights[0]), weights[1:4], weights[4:].reshape(3, 3))
 
 
 def stretched(hull: Hull, by: NDArray[np.float64], shift: NDArray[np.float64]) -> Hull:
     """The hull stretched along the axes (positive factors), then moved: the same corners make the same faces and edges."""
+    planes = np.empty_like(hull.planes)
     normals = hull.planes[:, :3] / by
-    length = np.linalg.norm(normals, axis=1)
-    normals /= length[:, None]
-    distances = hull.planes[:, 3] / length + normals @ shift
+    length = np.sqrt((normals * normals).sum(axis=1))
+    planes[:, :3] = normals = normals / length[:, None]
+    planes[:, 3] = hull.planes[:, 3] / length + normals @ shift
     volume = hull.volume * float(by.prod())
     second = (np.trace(hull.inertia) / 2 * np.eye(3) - hull.inertia) * np.outer(by, by) * float(by.prod())
     inertia = np.trace(second) * np.eye(3) - second
-    planes = np.c_[normals, distances]
     return Hull(hull.verts * by + shift, planes, hull.loops, hull.edges, volume, hull.center * by + shift, inertia)
-
-
-def solid(
-    p: NDArray[np.float64], q: NDArray[np.float64], r: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Volume, centre and inertia (density 1, about the centre) of what outward triangles p q r enclose: the sum of
-    tetrahedra from the first corner."""
-    base = p[0]
-    a, b, c = p - base, q - base, r - base
-    six = np.einsum("ij,ij->i", a, np.cross(b, c))
-    volume = float(six.sum()) / 6
-    if abs(volume) < 1e-15:
-        return 0.0, base.copy(), np.zeros((3, 3))
-    total = a + b + c
-    center = (six[:, None] * total).sum(axis=0) / 24 / volume
-    second = sum(np.einsum("i,ij,ik->jk", six, x, x) for x in (a, b, c, total)) / 120
-    second = second - volume * np.outer(center, center)
-    inertia = np.trace(second) * np.eye(3) - second
-    return volume, center + base, inertia

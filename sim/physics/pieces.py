@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from sim.physics.data import FACE, PIECE, SHAPE
 from sim.physics.engine import BadBody, Form, Shape
-from sim.physics.hulls import from_triangles
+from sim.physics.hulls import Hull, from_triangles
 from sim.physics.tables import Table
 
 MAX_PIECES = 1024
@@ -46,8 +47,18 @@ _PRISM_TRIANGLES = np.array(
     + [[k, (k + 1) % SIDES, SIDES + (k + 1) % SIDES] for k in range(SIDES)]
     + [[k, SIDES + (k + 1) % SIDES, SIDES + k] for k in range(SIDES)]
 )
-UNIT_BOX = from_triangles(BOX_CORNERS, BOX_TRIANGLES)  # half extents of 1, as the cylinder's
-UNIT_CYLINDER = from_triangles(_PRISM, _PRISM_TRIANGLES)
+
+
+@cache
+def unit_box() -> Hull:
+    """Of half extents 1."""
+    return from_triangles(BOX_CORNERS, BOX_TRIANGLES)
+
+
+@cache
+def unit_cylinder() -> Hull:
+    """Of half extents 1."""
+    return from_triangles(_PRISM, _PRISM_TRIANGLES)
 
 
 class Leaf(NamedTuple):

@@ -134,8 +134,10 @@ def _straight(prim: PrimShape, polygons: list[list[tuple[float, float]]]) -> lis
         flat = np.asarray(polygon, np.float64) * (max(fx, 1e-3), max(fy, 1e-3))
         c, s = math.cos(turn), math.sin(turn)
         flat = flat @ np.array([[c, s], [-s, c]])
-        flat = flat + np.array([prim.path_shear_x, prim.path_shear_y]) * (t - 0.5)
-        return np.c_[flat, np.full(len(flat), t - 0.5)]
+        points = np.empty((len(flat), 3))
+        points[:, :2] = flat + np.array([prim.path_shear_x, prim.path_shear_y]) * (t - 0.5)
+        points[:, 2] = t - 0.5
+        return points
 
     return [
         np.concatenate([ring(polygon, a), ring(polygon, b)])
@@ -174,7 +176,11 @@ def _bent(prim: PrimShape, polygons: list[list[tuple[float, float]]]) -> list[Po
         # Shear moves the ring along x and y by how high it is.
         height = offset * math.sin(angle)
         along = flat[:, 0] + prim.path_skew * (t - 0.5) + prim.path_shear_x * height
-        return np.c_[along, np.cos(angle) * away + prim.path_shear_y * height, np.sin(angle) * away]
+        points = np.empty((len(flat), 3))
+        points[:, 0] = along
+        points[:, 1] = math.cos(angle) * away + prim.path_shear_y * height
+        points[:, 2] = math.sin(angle) * away
+        return points
 
     return [
         np.concatenate([ring(polygon, a), ring(polygon, b)])

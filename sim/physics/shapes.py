@@ -23,8 +23,6 @@ from sim.physics.meshes import build_tree
 from sim.physics.pieces import (
     PLANE,
     SOLID,
-    UNIT_BOX,
-    UNIT_CYLINDER,
     Leaf,
     Piece,
     PieceForm,
@@ -33,6 +31,8 @@ from sim.physics.pieces import (
     leaves,
     make,
     moved,
+    unit_box,
+    unit_cylinder,
 )
 from sim.physics.tables import Table
 
@@ -85,8 +85,8 @@ class ShapeStore:
         self._whole = {
             Form.SPHERE: PieceForm(Form.SPHERE, ball, np.eye(3) * 0.4 * ball),
             Form.CAPSULE: PieceForm(Form.CAPSULE, ball, np.eye(3)),
-            Form.BOX: self._form(Form.BOX, UNIT_BOX),
-            Form.CYLINDER: self._form(Form.CYLINDER, UNIT_CYLINDER),
+            Form.BOX: self._form(Form.BOX, unit_box()),
+            Form.CYLINDER: self._form(Form.CYLINDER, unit_cylinder()),
         }
         # Round where the hull has sides.
         self._whole[Form.CYLINDER].volume = 2 * math.pi

@@ -70,3 +70,20 @@ def test_points_that_differ_are_another_form():
     volumes = [float(store.solid(store.add(hull(points)))["volume"]) for points in (corners, bent, 2 * bent)]
     assert volumes[0] == pytest.approx(1) and volumes[1] < 0.95 and volumes[2] == pytest.approx(8 * volumes[1], rel=1e-5)
     assert len(store._forms) == 2
+
+
+def test_a_hull_is_closed_and_weighs_what_its_tetrahedra_do():
+    draw = np.random.default_rng(7)
+    for many in (4, 9, 30, 200):
+        points = draw.normal(size=(many, 3)) * draw.uniform(0.1, 5, 3)
+        found = convex_hull(np.concatenate([points, points[:3]]))  # doubles count once
+        assert len(found.verts) - len(found.edges) + len(found.planes) == 2  # Euler
+        assert sum(len(loop) for loop in found.loops) == 2 * len(found.edges)
+        inside = found.verts.mean(axis=0)
+        volume = sum(
+            abs(np.linalg.det(found.verts[[loop[0], loop[k], loop[k + 1]]] - inside)) / 6
+            for loop in found.loops
+            for k in range(1, len(loop) - 1)
+        )
+        assert found.volume == pytest.approx(volume, rel=1e-3)
+        assert (np.linalg.eigvalsh(found.inertia) > 0).all()
