@@ -188,12 +188,12 @@ def _fewer(points, ways, most):  # pragma: no cover - compiled
         wanted = np.zeros(n, np.bool_)
         for w in range(ways.shape[0]):
             best, at = -np.inf, kept[0]
-            for k in kept:
+            for v in kept:
                 d = 0.0
                 for c in range(3):  # even over a stretched body, too
-                    d += points[k, c] / max(high[c] - low[c], 1e-9) * ways[w, c]
+                    d += points[v, c] / max(high[c] - low[c], 1e-9) * ways[w, c]
                 if d > best:
-                    best, at = d, k
+                    best, at = d, v
             wanted[at] = True
         kept = np.flatnonzero(wanted)
     few = points[kept]
