@@ -31,7 +31,7 @@ from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show
 
 MOTIONS, OBJECTS = 2, 3  # kinds of frames and their layout: viewer/gateway/frames.py
 _MOTION = struct.Struct("<IIB3f4h")
-LONGER = 2  # fields with a byte of length behind the texture entry
+LONGER = 3  # fields with a byte of length behind the texture entry
 _BEFORE_TEXT = struct.Struct("<IiiBB3f23sB4s")
 SCENE = Path(__file__).parent / "scenes" / "prims_30000.toml"
 FORWARD = 1  # control flag

@@ -57,19 +57,23 @@ def entity(**values: Any) -> Entity:
     return made
 
 
-def tail(data: bytes) -> tuple[bytes, bytes]:
-    """Texture animation and form at a record's end; there are no texts and looks before them."""
-    at = struct.calcsize("<IiiBB3f") + 23 + 1 + 4 + 2 + 2
-    moving = data[at + 1 : at + 1 + data[at]]
-    rest = data[at + 1 + data[at] :]
-    assert len(rest) == 1 + rest[0]
-    return moving, rest[1:]
+def tail(data: bytes) -> list[bytes]:
+    """Texture animation, form and flexibility at a record's end; there are no texts and looks before them."""
+    at, found = struct.calcsize("<IiiBB3f") + 23 + 1 + 4 + 2 + 2, []
+    while at < len(data):
+        found.append(data[at + 1 : at + 1 + data[at]])
+        assert len(found[-1]) == data[at]
+        at += 1 + data[at]
+    assert len(found) == 3
+    return found
 
 
-def test_a_record_tells_form_and_moving_texture() -> None:
-    sculpted = bytes(range(17))
-    params = encode_extra_params({0x10: bytes(16), 0x30: sculpted})
-    assert tail(frames.thing(1, entity(extra_params=params, texture_animation=bytes(16)))) == (bytes(16), sculpted)
+def test_a_record_tells_form_flexibility_and_moving_texture() -> None:
+    sculpted, bends, moving = bytes(range(17)), bytes(range(16)), bytes(16)
+    params = encode_extra_params({0x10: bends, 0x30: sculpted})
+    assert tail(frames.thing(1, entity(extra_params=params, texture_animation=moving))) == [moving, sculpted, bends]
+    params = encode_extra_params({0x10: bytes(15), 0x30: bytes(16)})
+    assert tail(frames.thing(1, entity(extra_params=params))) == [b"", b"", b""]
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))

@@ -188,3 +188,67 @@ def test_a_texture_that_moves_once_does_so_once(studio: Visitor) -> None:
     put(studio, thing(0, (0, 4, 0), moving=moving(ON, 2, 2, 0.001)))
     studio.until(lambda: studio.see(PLACE % FIRST) == [0.5, 0.5, -0.25, 0.25], "the first picture")
     assert studio.see(since) > began
+
+
+def flexi(softness: int, tension: float, drag: float, gravity: float, wind: float = 0.0, force: Any = (0, 0, 0)) -> list[int]:
+    """As ExtraParams hold it."""
+    first, second = (softness & 2) << 6 | round(tension * 10), (softness & 1) << 7 | round(drag * 10)
+    return list(struct.pack("<4B3f", first, second, round((gravity + 10) * 10), round(wind * 10), *force))
+
+
+JOINTS = f"mainland.world.things.get({FIRST}).spine?.joints.map((joint) => joint.toArray()) ?? []"
+BENT = f"mainland.world.things.get({FIRST}).spine.resting"
+EAST = [0, 0.5**0.5, 0, 0.5**0.5]  # a turn that lays z along x
+
+
+def test_a_flexible_prim_hangs_and_swings_behind(studio: Visitor) -> None:
+    rod: dict[str, Any] = {"scale": [0.3, 0.3, 3], "turn": EAST}
+
+    def white(seen: np.ndarray) -> tuple[float, float]:
+        """Middle of what is white, pixels (x, y)."""
+        y, x = np.nonzero(seen.min(-1) > 150)
+        return float(x.mean()), float(y.mean())
+
+    put(studio, thing(0, (0, 6, 0), **rod))
+    straight = white(picture(studio))
+    assert straight == pytest.approx((200, 150), abs=6) and studio.see(JOINTS) == []
+    shown = {}
+    for name, how in {"stiff": flexi(2, 10, 1, 0.1), "soft": flexi(3, 0.5, 1, 3), "blown": flexi(3, 0.5, 1, 0, 0, (0, 0, 3))}.items():
+        put(studio, thing(0, (0, 6, 0), flexi=how, **rod))
+        studio.until(lambda: studio.see(f"({JOINTS}).length && {BENT}"), "it to rest")
+        joints = np.array(studio.see(JOINTS))
+        assert joints[0].tolist() == pytest.approx([EYE[0] - 1.5, EYE[1] + 6, EYE[2]], abs=1e-3)  # the bottom stays where it is
+        assert np.linalg.norm(np.diff(joints, axis=0), axis=1) == pytest.approx(3 / (len(joints) - 1), rel=1e-3)
+        shown[name] = white(picture(studio)), joints
+    assert shown["stiff"][0] == pytest.approx(straight, abs=6)
+    assert shown["soft"][0][1] > straight[1] + 25 and shown["soft"][1][-1][2] < EYE[2] - 1.5
+    assert shown["blown"][0][1] < straight[1] - 25  # a force upwards
+    # It is moved aside: the free end comes later.
+    put(studio, thing(0, (0, 6, 0), flexi=flexi(3, 0.5, 1, 3), **rod))
+    studio.until(lambda: studio.see(f"({JOINTS}).length && {BENT}"), "it to rest")
+    lag = studio.page.evaluate(
+        """([n, at, turn]) => new Promise((resolve) => {
+          const { world } = mainland, thing = world.things.get(n), step = world.step, hung = [];
+          world.moved({n, parent: 0, position: at, rotation: turn, velocity: [0, 0, 0], acceleration: [0, 0, 0],
+            spin: [0, 0, 0]}, performance.now() / 1000);
+          world.step = (...words) => {
+            step.apply(world, words);
+            const { joints } = thing.spine;
+            hung.push(joints.at(-1).x - joints[0].x);
+            if (hung.length > 20 && thing.spine.resting) resolve(hung), (world.step = step);
+          };
+        })""",
+        [FIRST, [EYE[0] + 2, EYE[1] + 6, EYE[2]], EAST],
+    )
+    assert min(lag) < lag[-1] - 0.3 and max(lag) < 3.1, lag
+
+
+def test_hostile_flexible_prims_are_only_odd(studio: Visitor) -> None:
+    """Numbers out of range, and more of them than are bent at a time."""
+    rod: dict[str, Any] = {"scale": [0.1, 0.1, 1]}
+    nan = flexi(3, 12.7, 12.7, 10, 25.5, (float("nan"), float("inf"), -1e30))
+    put(studio, *(thing(n, (n % 12 - 6, 8, n // 12 - 5), flexi=nan, **rod) for n in range(120)))
+    picture(studio)
+    assert studio.see("mainland.world.bending.size") == 100
+    finite = "[...mainland.world.bending].every((t) => t.spine.joints.every((j) => j.toArray().every(Number.isFinite)))"
+    assert studio.see(finite)

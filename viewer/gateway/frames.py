@@ -7,6 +7,7 @@
                  | u8 species of a tree or grass | 4 u8 hover text colour | u16 n, n bytes hover text
                  | u16 n, n bytes texture entry as on the wire | u8 n, n = 0 or 16 bytes texture animation as on the wire
                  | u8 n, n = 0 or 17 bytes uuid and kind of a sculpt map or mesh
+                 | u8 n, n = 0 or 16 bytes how it bends, as in ExtraParams
 
 Everything that is rare goes as JSON text instead (see ``link``). ``viewer/web/src/net/frames.ts`` reads these.
 """
@@ -35,7 +36,8 @@ _OBJECT = struct.Struct("<IiiBB3f")
 # In the order of shapes.WIRE_NAMES: the two curves, cuts of the path, scales, shears, twists, ..., cuts, hollow.
 _SHAPE = struct.Struct("<BBHHBBBBbbbbbBbHHH")
 _LONGEST_TEXT = 1024
-_SCULPT = 0x30  # of ExtraParams
+_FLEXI, _SCULPT = 0x10, 0x30  # of ExtraParams, and their bytes
+_SIZES = {_FLEXI: 16, _SCULPT: 17}
 _STILL: Vector = (0.0, 0.0, 0.0)
 
 
@@ -75,23 +77,23 @@ def thing(number: int, entity: Entity) -> bytes:
     words = entity.text.encode()[:_LONGEST_TEXT].decode(errors="ignore").encode()
     look, moving = entity.texture_entry, entity.texture_animation
     moving = moving if len(moving) == 16 else b""
-    form = _form(entity.extra_params)
+    form, bends = _extra(entity.extra_params, _SCULPT), _extra(entity.extra_params, _FLEXI)
     return b"".join((
         _OBJECT.pack(number, region.west, region.south, entity.pcode, entity.click_action, *entity.scale),
         _SHAPE.pack(*shape),
         bytes([entity.state]), entity.text_color[:4].ljust(4, b"\0"),
         struct.pack("<H", len(words)), words,
         struct.pack("<H", len(look)), look,
-        bytes([len(moving)]), moving, bytes([len(form)]), form,
+        bytes([len(moving)]), moving, bytes([len(form)]), form, bytes([len(bends)]), bends,
     ))  # fmt: skip
 
 
-def _form(extra_params: bytes) -> bytes:
-    """UUID and kind of what gives a prim its form instead of path and profile; empty for a plain prim."""
+def _extra(extra_params: bytes, kind: int) -> bytes:
+    """The parameter of that kind; empty for a plain prim, or if it makes no sense."""
     if not extra_params:
         return b""
     try:
-        form = decode_extra_params(extra_params).get(_SCULPT, b"")
+        found = decode_extra_params(extra_params).get(kind, b"")
     except ProtocolError:
         return b""
-    return form if len(form) == 17 else b""
+    return found if len(found) == _SIZES[kind] else b""

@@ -55,6 +55,8 @@ export interface ObjectRecord {
   moving: Uint8Array;
   /** The sculpt map or mesh that gives it its form. */
   form: { id: string; kind: number } | null;
+  /** How it bends (ExtraParams 0x10, as on the wire); null if it does not. */
+  flexi: Uint8Array | null;
 }
 
 class Reader {
@@ -124,12 +126,14 @@ export function objects(data: ArrayBuffer): ObjectRecord[] {
     const moving = r.bytes(r.u8());
     const named = r.bytes(r.u8());
     const form = named.length === 17 ? { id: uuid(named), kind: named[16] } : null;
+    const bends = r.bytes(r.u8());
     const isPrim = head.pcode === 9;
     found.push({
       ...head,
       species,
       moving,
       form,
+      flexi: bends.length ? bends : null,
       shape,
       shapeKey: !isPrim ? `plant ${head.pcode} ${species}` : form ? `form ${form.id} ${form.kind}` : raw.join(","),
       text,

@@ -167,7 +167,7 @@ function meshFaces(data: ArrayBuffer): [number, Faces] {
 }
 
 /** Triangles of a face, with normals smooth within it: points at the same place share theirs. */
-function smooth(face: Face): BufferGeometry {
+export function smooth(face: Face): BufferGeometry {
   const made = new BufferGeometry();
   made.setAttribute("position", new BufferAttribute(new Float32Array(face.positions), 3));
   made.setAttribute("uv", new BufferAttribute(new Float32Array(face.uvs), 2));

@@ -11,7 +11,8 @@ type Point = { x: number; y: number; u: number };
 const LINE = 0x10;
 const HOLES: Record<number, number> = { 0x10: 0, 0x20: 1, 0x30: 3 }; // their curve; any other is the profile's own
 
-const isLine = (shape: Shape) => (shape.path & 0xf0) === LINE || (shape.path & 0xf0) === 0x80;
+/** Whether a prim's path is straight (and may bend). */
+export const isLine = (shape: Shape) => (shape.path & 0xf0) === LINE || (shape.path & 0xf0) === 0x80;
 const isCurved = (kind: number) => kind === 0 || kind >= 5;
 
 /** Whether anything of a prim is round (or twisted), so that it gets smoother with more segments. */
@@ -23,15 +24,16 @@ export function isRound(shape: Shape): boolean {
 /**
  * A prim's faces in the protocol's order: top, sides, hollow, bottom, then the two cut ends. A prim is a profile (a
  * square, a circle, ...) swept along a path (a line, a circle); `segments` is how many make a circle, at least 4. Numbers
- * out of range are held to it: what is drawn is never more than some thousand triangles.
+ * out of range are held to it: what is drawn is never more than some thousand triangles. `least`: steps of a straight path,
+ * for one that will be bent.
  */
-export function tessellate(shape: Shape, segments: number): Face[] {
+export function tessellate(shape: Shape, segments: number, least = 1): Face[] {
   const line = isLine(shape);
   const outer = profile(shape, segments);
   const closed = shape.profileBegin <= 0 && shape.profileEnd >= 1;
   const hollow = Math.min(Math.max(shape.hollow, 0), 0.99);
   const inner = hollow > 0 ? hole(shape, outer, hollow, segments) : null;
-  const rings = path(shape, line, segments);
+  const rings = path(shape, line, segments, least);
   const faces: Face[] = [];
   const half = (shape.profile & 15) === 5;
   const pathOpen = line || shape.pathBegin > 0 || shape.pathEnd < 1 || shape.skew !== 0 || shape.radiusOffset !== 0 || shape.taperX !== 0 || shape.taperY !== 0 || shape.twist !== shape.twistBegin || shape.revolutions > 1;
@@ -124,14 +126,14 @@ interface Ring {
 }
 
 /** Where the profile goes: a function of the profile's points for each step of the path. */
-function path(shape: Shape, line: boolean, segments: number): Ring[] {
+function path(shape: Shape, line: boolean, segments: number, least: number): Ring[] {
   const begin = Math.min(Math.max(shape.pathBegin, 0), 0.98);
   const end = Math.max(Math.min(shape.pathEnd, 1), begin + 0.02);
   const twists = Math.abs(shape.twist - shape.twistBegin);
   const mix = (a: number, b: number, t: number) => a + (b - a) * t;
   const rings: Ring[] = [];
   if (line) {
-    const steps = Math.max(1, Math.ceil((twists * segments * 2) / 3));
+    const steps = Math.max(least, Math.ceil((twists * segments * 2) / 3));
     for (let i = 0; i <= steps; i++) {
       const t = mix(begin, end, i / steps);
       const angle = mix(shape.twistBegin, shape.twist, t) * Math.PI;

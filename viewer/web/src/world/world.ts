@@ -3,14 +3,16 @@ import type { MotionRecord, ObjectRecord, Land } from "../net/frames";
 import type { Told } from "../net/socket";
 import { Figure } from "../scene/avatars";
 import { Batches, type Slot } from "../scene/batches";
-import { Forms } from "../scene/forms";
-import { chooseLevel, UNSEEN } from "../scene/levels";
+import { bend, flexibility, MOST_BENT, Spine } from "../scene/flexi";
+import { Form, Forms, smooth } from "../scene/forms";
+import { chooseLevel, FAR, SEGMENTS, UNSEEN } from "../scene/levels";
 import { looks, PLAIN, type FaceLook } from "../scene/look";
 import { loops, moved, textureMotion, type TextureMotion } from "../scene/moving";
 import { plantColors } from "../scene/plants";
 import type { Stage } from "../scene/stage";
 import { drop, fit, tag } from "../scene/tags";
 import { Terrain } from "../scene/terrain";
+import { isLine, tessellate } from "../scene/tessellate";
 import { BLANK, Textures, TRANSPARENT } from "../scene/textures";
 import { Motion } from "./motion";
 
@@ -45,6 +47,8 @@ export interface Thing {
   texture?: { motion: TextureMotion; since: number | null; slots: Slot[] };
   told?: { moving: string; at: number }; // how its texture moves, and since when
   words?: Sprite | null;
+  spine?: Spine; // of one that bends
+  bent?: InstancedMesh[]; // what is drawn of it as it is bent now
   // a person
   figure?: Figure;
   id?: string;
@@ -69,6 +73,7 @@ export class World {
   private stood: { place: Vector3; turn: Quaternion } | null = null; // where the own figure was drawn last; null: on a seat
   private origin: [number, number] | null = null;
   private textured = new Set<Thing>();
+  private bending = new Set<Thing>();
   private round = this.things.values();
   private early = new Map<number, MotionRecord>();
   private animations = new Map<string, Set<string>>();
@@ -76,6 +81,7 @@ export class World {
   private scale = new Matrix4();
   private place = new Matrix4();
   private spot = new Vector3();
+  private size = new Vector3();
   private quaternion = new Quaternion();
   private one = new Vector3(1, 1, 1);
   private away = new Vector3();
@@ -194,6 +200,7 @@ export class World {
   object(record: ObjectRecord, now = performance.now() / 1000): void {
     const thing = this.thing(record.n, key([record.west, record.south]));
     this.undress(thing);
+    if (record.flexi?.join() !== thing.record?.flexi?.join() || record.scale[2] !== thing.record?.scale[2]) thing.spine = undefined;
     thing.record = record;
     const moving = record.moving?.join() ?? "";
     if (thing.told?.moving !== moving) thing.told = { moving, at: now }; // told again it goes on
@@ -211,11 +218,12 @@ export class World {
     for (const slot of thing.slots ?? []) this.batches.remove(slot);
     thing.slots = undefined;
     if (thing.texture) thing.texture.slots = [];
+    this.bending.delete(thing);
     if (level === UNSEEN) {
       thing.slots = [];
       return;
     }
-    const form = this.forms.of(record, level, () => {
+    const form = this.bendable(thing, record, level) ?? this.forms.of(record, level, () => {
       if (thing.record !== record || this.things.get(record.n) !== thing) return;
       thing.level = undefined;
       thing.moving = true;
@@ -240,8 +248,32 @@ export class World {
     this.textured.add(thing);
   }
 
+  /** A form of its own for a prim that bends, if it is near enough for that to be seen. */
+  private bendable(thing: Thing, record: ObjectRecord, level: number): Form | null {
+    const how = record.form || !isLine(record.shape) || level <= FAR ? null : flexibility(record.flexi);
+    if (record.pcode !== PRIM || !how || this.bending.size >= MOST_BENT) return null;
+    this.bending.add(thing);
+    thing.spine ??= new Spine(how);
+    return new Form(`bent ${record.n} ${level}`, tessellate(record.shape, SEGMENTS[level], how.sections * 3).map(smooth));
+  }
+
+  /** Let what bends hang and swing. */
+  private bend(now: number, dt: number): void {
+    for (const thing of this.bending) {
+      const slots = thing.slots ?? [];
+      const meshes = slots.flatMap((slot) => slot.batch?.mesh ?? []);
+      const same = meshes.length === thing.bent?.length && meshes.every((mesh, n) => mesh === thing.bent![n]);
+      const scale = this.size.set(...thing.record!.scale);
+      if (!thing.spine!.step(thing.frame, scale.z, dt, now) && same) continue;
+      const joints = thing.spine!.local();
+      for (const slot of slots) if (slot.batch) bend(slot.form, slot.batch.mesh.geometry, joints, scale);
+      thing.bent = meshes;
+    }
+  }
+
   private undress(thing: Thing): void {
     this.textured.delete(thing);
+    this.bending.delete(thing);
     for (const slot of thing.slots ?? []) this.batches.remove(slot);
     thing.slots = thing.texture = thing.level = undefined;
     drop(thing.words ?? null);
@@ -323,6 +355,7 @@ export class World {
       if (words) fit(words, this.stage.camera.position);
     }
     this.refine();
+    this.bend(shown, dt);
     this.batches.sort(this.stage.camera.position, this.regions.get(this.here)?.water ?? 20);
     for (const { texture } of this.textured) {
       const seconds = texture!.since === null ? phase : now - texture!.since;
