@@ -4,10 +4,14 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,3 +132,17 @@ class Grid:
             return error.code, error.read()
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
             return 0, str(error).encode()
+
+
+@contextmanager
+def running_grid(name: str) -> Iterator[Grid]:
+    """A grid for as long as some tests run; its files go with it."""
+    data = Path(tempfile.mkdtemp(prefix=f"mainland-{name}-"))
+    try:
+        grid = Grid(data)
+        try:
+            yield grid
+        finally:
+            grid.stop()
+    finally:
+        shutil.rmtree(data)

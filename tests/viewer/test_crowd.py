@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.clients.grid import PASSWORD, Grid
+from tests.clients.grid import PASSWORD, Grid, running_grid
 from viewer import crowd
 
 pytestmark = pytest.mark.timeout(300)
@@ -19,11 +16,8 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def grid() -> Iterator[Grid]:
-    data = Path(tempfile.mkdtemp(prefix="mainland-crowd-"))
-    running = Grid(data)
-    yield running
-    running.stop()
-    shutil.rmtree(data)
+    with running_grid("crowd") as running:
+        yield running
 
 
 async def test_a_crowd_sees_itself(grid: Grid) -> None:

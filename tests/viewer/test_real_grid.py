@@ -6,17 +6,14 @@ import asyncio
 import json
 import math
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 import viewer
-from tests.clients.grid import PASSWORD, Account, Grid, Region
+from tests.clients.grid import PASSWORD, Account, Grid, Region, running_grid
 from tests.kit.lossy import LossyLink
 from tests.kit.viewers import FakeViewer, fake_viewer
 from tests.kit.waiting import eventually
@@ -28,11 +25,8 @@ FULL = Habits()  # a full viewer's patience and no other
 
 @pytest.fixture(scope="module")
 def grid() -> Iterator[Grid]:
-    data = Path(tempfile.mkdtemp(prefix="mainland-viewer-"))
-    running = Grid(data)
-    yield running
-    running.stop()
-    shutil.rmtree(data)
+    with running_grid("viewer") as running:
+        yield running
 
 
 def visit(

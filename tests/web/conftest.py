@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from tests.clients.driver import ROOT
-from tests.clients.grid import Grid
+from tests.clients.grid import Grid, running_grid
 from tests.kit.waiting import until
 
 CHROMIUM = [
@@ -31,11 +31,8 @@ PATIENCE = 60.0  # seconds: a software renderer beside a grid on two cores
 
 @pytest.fixture(scope="package")
 def grid() -> Iterator[Grid]:
-    data = Path(tempfile.mkdtemp(prefix="mainland-web-"))
-    running = Grid(data)
-    yield running
-    running.stop()
-    shutil.rmtree(data)
+    with running_grid("web") as running:
+        yield running
 
 
 @pytest.fixture(scope="package")
