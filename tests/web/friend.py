@@ -24,7 +24,7 @@ Spot = tuple[float, float, float]
 
 
 class Friend:
-    """``with Friend(grid, region, (x, y, z)) as ben: ben.do(lambda me: ...)``; logged out at the end."""
+    """``with Friend(grid, region, (x, y, z)) as ben: ben.do(lambda me: ...)``; takes its things away and logs out at the end."""
 
     def __init__(self, grid: Grid, region: Region, spot: Spot) -> None:
         who = grid.account()
@@ -34,6 +34,7 @@ class Friend:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.me: Client
+        self._made: list[Entity] = []
 
     def __enter__(self) -> Friend:
         self._thread.start()
@@ -45,10 +46,19 @@ class Friend:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._wait(self.me.logout())
+        self._wait(self._leave())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    async def _leave(self) -> None:
+        """The next test looks at the same regions."""
+        me = self.me
+        left = [thing for thing in self._made if me.find(thing.id) is not None]
+        me.delete(*left)
+        while any(me.find(thing.id) is not None for thing in left):
+            await me.wait_for("object-gone", timeout=20)
+        await me.logout()
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
@@ -85,6 +95,7 @@ class Friend:
             seen = me.expect("object-seen", lambda thing: thing.local_id not in known and root.entities.get(thing.local_id) is thing)
             me.send(Message("ObjectAdd", AgentData={**me.agent_block, "GroupID": me.agent_id}, ObjectData=block))
             made: Entity = await asyncio.wait_for(seen, 20)
+            self._made.append(made)
             return made
 
         return self.do(build)
