@@ -223,24 +223,26 @@ def test_a_flexible_prim_hangs_and_swings_behind(studio: Visitor) -> None:
     assert shown["stiff"][0] == pytest.approx(straight, abs=6)
     assert shown["soft"][0][1] > straight[1] + 25 and shown["soft"][1][-1][2] < EYE[2] - 1.5
     assert shown["blown"][0][1] < straight[1] - 25  # a force upwards
-    # It is moved aside: the free end comes later.
-    put(studio, thing(0, (0, 6, 0), flexi=flexi(3, 0.5, 1, 3), **rod))
-    studio.until(lambda: studio.see(f"({JOINTS}).length && {BENT}"), "it to rest")
-    lag = studio.page.evaluate(
-        """([n, at, turn]) => new Promise((resolve) => {
-          const { world } = mainland, thing = world.things.get(n), step = world.step, hung = [];
-          world.moved({n, parent: 0, position: at, rotation: turn, velocity: [0, 0, 0], acceleration: [0, 0, 0],
-            spin: [0, 0, 0]}, performance.now() / 1000);
-          world.step = (...words) => {
-            step.apply(world, words);
-            const { joints } = thing.spine;
-            hung.push(joints.at(-1).x - joints[0].x);
-            if (hung.length > 20 && thing.spine.resting) resolve(hung), (world.step = step);
-          };
-        })""",
-        [FIRST, [EYE[0] + 2, EYE[1] + 6, EYE[2]], EAST],
-    )
-    assert min(lag) < lag[-1] - 0.3 and max(lag) < 3.1, lag
+    # It is carried aside for a second and held: the free end comes later, and as far in the end, however rare frames are.
+    for rate in (60, 5):
+        studio.see(f"mainland.world.gone({FIRST})")
+        put(studio, thing(0, (0, 6, 0), flexi=flexi(3, 0.5, 1, 3), **rod))
+        studio.until(lambda: studio.see(f"({JOINTS}).length && {BENT}"), "it to rest")
+        first, *lag = studio.page.evaluate(
+            """([n, rate]) => {
+              const { spine, frame } = mainland.world.things.get(n), carried = frame.clone();
+              const hung = () => spine.joints.at(-1).x - spine.joints[0].x, found = [hung()];
+              for (let shown = 0; shown < 20 * rate; shown++) {
+                if (shown < rate) carried.elements[12] += 2 / rate;
+                spine.step(carried, 3, 1 / rate, 100);
+                found.push(hung());
+              }
+              return found;
+            }""",
+            [FIRST, rate],
+        )
+        assert min(lag) < first - 0.5 and max(lag) < first + 0.7, (rate, first, min(lag), max(lag))
+        assert lag[-1] == pytest.approx(first, abs=0.05), (rate, first, lag[-1])
 
 
 def test_hostile_flexible_prims_are_only_odd(studio: Visitor) -> None:

@@ -21,13 +21,14 @@ export interface Flexibility {
 /** Prims bent at a time; further ones are drawn straight. */
 export const MOST_BENT = 100;
 const STEP = 1 / 60; // seconds
-const MOST_STEPS = 8; // a frame
+const MOST_STEPS = 12; // a frame
 const AT_FIRST = 480; // steps before it is shown: it has hung there for a while
 const STIFFNESS = 4; // per second squared, for each of tension
 const SHARPEST = Math.cos(Math.PI / 3); // no section turns farther from the one below it
 const RECOIL = 0.9;
 const FAR = 8; // metres the prim may move at once; more is a jump, with which the spine goes
-const STILL = 1e-4; // metres a step
+const STILL = 1e-4; // metres a step...
+const QUIET = 20; // ...for so many of them: a swing stands still for a moment where it turns
 
 /** What is said of a prim that bends; null for one that does not. */
 export function flexibility(data: Uint8Array | null | undefined): Flexibility | null {
@@ -56,13 +57,15 @@ export class Spine {
   private turnBefore = new Quaternion();
   private size = new Vector3();
   private base = new Vector3();
+  private goal = new Vector3(); // where the base is at the end of this frame
+  private goalAxis = new Vector3();
   private axis = new Vector3();
   private push = new Vector3();
   private aim = new Vector3();
   private along = new Vector3();
   private moved = new Vector3();
   private left = 0; // seconds not simulated yet
-  private resting = false;
+  private quiet = 0; // steps
 
   constructor(private how: Flexibility) {}
 
@@ -72,28 +75,31 @@ export class Spine {
     frame.decompose(this.place, this.turn, this.size);
     const { how, joints, before, base, axis } = this;
     const section = length / how.sections;
-    axis.copy(UP).applyQuaternion(this.turn);
-    const from = this.moved.copy(base);
-    base.copy(this.place).addScaledVector(axis, -length / 2);
+    this.goalAxis.copy(UP).applyQuaternion(this.turn);
+    this.goal.copy(this.place).addScaledVector(this.goalAxis, -length / 2);
     let steps: number;
     if (!joints.length) {
+      base.copy(this.goal);
+      axis.copy(this.goalAxis);
       for (let n = 0; n <= how.sections; n++) joints.push(base.clone().addScaledVector(axis, n * section));
       before.push(...joints.map((joint) => joint.clone()));
       steps = AT_FIRST;
     } else {
-      const way = from.subVectors(base, from);
-      if (way.length() > FAR) for (const joint of [...joints, ...before]) joint.add(way);
+      const way = this.moved.subVectors(this.goal, base);
+      if (way.length() > FAR) for (const joint of [...joints, ...before, base]) joint.add(way);
       this.left += dt;
       steps = Math.min(Math.floor(this.left / STEP), MOST_STEPS);
       this.left = Math.min(this.left - steps * STEP, STEP);
-      if (this.resting && how.wind === 0 && joints[0].equals(base) && this.turn.equals(this.turnBefore)) return false;
+      if (this.resting && how.wind === 0 && base.equals(this.goal) && this.turn.equals(this.turnBefore)) return false;
     }
-    let fastest = 0;
     const keep = Math.exp(-(0.5 + how.drag) * STEP);
     for (; steps > 0; steps--) {
       this.breeze(time);
+      // On the way there, not there at once: however rare frames are, nothing is flung.
+      base.lerp(this.goal, 1 / steps);
+      axis.lerp(this.goalAxis, 1 / steps).normalize();
       joints[0].copy(base);
-      fastest = 0;
+      let fastest = 0;
       for (let n = 1; n <= how.sections; n++) {
         const [below, joint, old] = [joints[n - 1], joints[n], before[n]];
         if (n === 1) this.along.copy(axis);
@@ -108,9 +114,14 @@ export class Spine {
         if (n > 1) before[n - 1].addScaledVector(this.aim.subVectors(joint, this.aim), RECOIL);
         fastest = Math.max(fastest, joint.distanceToSquared(old));
       }
+      this.quiet = fastest < STILL * STILL ? this.quiet + 1 : 0;
     }
-    this.resting = fastest < STILL * STILL;
     return true;
+  }
+
+  /** Whether it moves no more, as long as the prim does not. */
+  get resting(): boolean {
+    return this.quiet >= QUIET;
   }
 
   private breeze(time: number): void {
@@ -136,10 +147,10 @@ export class Spine {
     joint.copy(below).addScaledVector(way, section);
   }
 
-  /** The joints as seen from the prim: metres from its middle, turned as it is. */
+  /** The joints as seen from the prim: metres from its middle, turned as it is. The bottom is where it is drawn. */
   local(): Vector3[] {
     const back = this.turn.clone().invert();
-    return this.joints.map((joint) => joint.clone().sub(this.place).applyQuaternion(back));
+    return this.joints.map((joint, n) => (n ? joint.clone() : this.goal.clone()).sub(this.place).applyQuaternion(back));
   }
 }
 
