@@ -41,7 +41,7 @@ class Telling(Protocol):
         """It did not arrive, as far as is known."""
 
 
-class Parcel(NamedTuple):
+class Sending(NamedTuple):
     """A message's body and how it goes."""
 
     body: bytes
@@ -83,7 +83,7 @@ class Circuit:
     ping_sent_at: float = 0.0
     next_resend: float = float("inf")
     buckets: dict[str, list[float]] = field(default_factory=dict)  # handler rate class -> [tokens, updated]
-    queues: dict[str, ThrottledQueue[Parcel]] = field(default_factory=dict)
+    queues: dict[str, ThrottledQueue[Sending]] = field(default_factory=dict)
     closed: bool = False
 
     def send(
@@ -118,13 +118,13 @@ class Circuit:
                 rate = DEFAULT[CATEGORIES.index(category)]
                 queue = self.queues[category] = ThrottledQueue(rate, self.circuits.clock.now())
             # What counts is what goes over the line: objects are mostly zeros, and a quarter of their size when coded.
-            queue.put(min(len(self.circuits.coded(body)), len(body)) + 6, Parcel(body, reliable, on_ack, telling))
+            queue.put(min(len(self.circuits.coded(body)), len(body)) + 6, Sending(body, reliable, on_ack, telling))
             self.circuits.throttled.add(self)
             return
-        self.transmit(Parcel(body, reliable, on_ack, telling), zerocode)
+        self.transmit(Sending(body, reliable, on_ack, telling), zerocode)
 
-    def transmit(self, parcel: Parcel, zerocode: bool = True) -> None:
-        body, reliable, on_ack, telling = parcel
+    def transmit(self, sending: Sending, zerocode: bool = True) -> None:
+        body, reliable, on_ack, telling = sending
         if telling is not None and not telling.stands():
             telling.lost()
             return

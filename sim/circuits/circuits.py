@@ -164,8 +164,8 @@ class Circuits:
     def _let_out(self, circuit: Circuit, now: float) -> None:
         waiting = False
         for queue in circuit.queues.values():
-            for parcel in queue.take(now):
-                circuit.transmit(parcel)
+            for sending in queue.take(now):
+                circuit.transmit(sending)
             waiting = waiting or bool(queue.items)
         if not waiting:
             self.throttled.discard(circuit)
