@@ -29,12 +29,11 @@ def burn(seconds: float) -> None:
 
 
 async def measure(load: float, seconds: float, scene: str) -> list[dict[str, Any]]:
-    sim = make_sim()
+    clock = SystemClock()
+    sim = make_sim(clock=clock)
     furniture = load_scene(str(SCENES / f"{scene}.toml") if scene != NO_SCENE else NO_SCENE)
     if furniture is not None:
         place(sim, furniture)
-    clock = SystemClock()
-    sim.clock = sim.frame.clock = clock  # type: ignore[assignment]
     plain: Callable[[], None] = sim.frame.step
     running = asyncio.create_task(sim.frame.run())
 

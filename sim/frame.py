@@ -120,7 +120,7 @@ class Frame:
         self._last = now
         self.stages.clear()
         self._stage("receive", sim.circuits.receive)
-        self._stage("timers", sim.run_timers)
+        self._stage("timers", sim.region.tasks.run_timers)
         self._stage("step", lambda: self._run_steps(now))
         self._stage("scripts", sim.scripts.run)
         if sim.circuits.quiet and self.number % FRAMES_PER_SECOND:

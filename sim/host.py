@@ -29,8 +29,9 @@ from uuid import UUID
 from sim import scenes
 from sim.clock import SystemClock
 from sim.physics.engine import check_engine
+from sim.region import Settings
 from sim.scenes import NO_SCENE
-from sim.simulator import Settings, Simulator
+from sim.simulator import Simulator
 
 log = logging.getLogger(__name__)
 

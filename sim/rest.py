@@ -66,7 +66,7 @@ class Rest:
         if self._still < STILL:
             return 0
         frames = -self.sim.frame.number % BUNDLE
-        timer, script = self.sim.next_timer, self.sim.scripts.next_wake
+        timer, script = self.sim.region.tasks.next_timer, self.sim.scripts.next_wake
         if timer is not None:
             frames = min(frames, _before(timer - self.sim.clock.now()))
         if script is not None:
@@ -76,7 +76,7 @@ class Rest:
     def _busy(self) -> bool:
         sim = self.sim
         return bool(
-            sim.world.agents or not sim.circuits.quiet or self._held or sim.errands or sim.scripts.waiting
+            sim.world.agents or not sim.circuits.quiet or self._held or sim.region.tasks.errands or sim.scripts.waiting
             or not sim.bodies.still
         )  # fmt: skip
 

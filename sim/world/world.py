@@ -15,6 +15,7 @@ import numpy as np
 from protocol.wellknown import NULL, REGION_SIZE, WATER_HEIGHT, Texture, region_handle
 from sim.world.agent import Agent, Vector
 from sim.world.avatars import Avatars
+from sim.world.changes import Changes
 from sim.world.objects import Objects
 from sim.world.seats import Seats
 from sim.world.terrain import Terrain
@@ -23,7 +24,7 @@ from sim.world.terrain import Terrain
 DEFAULT_PARCEL_FLAGS = 0x1E00044B
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RegionFacts:
     """What the region is called and where it lies; constant while the process lives."""
 
@@ -49,7 +50,7 @@ class RegionFacts:
         return self.grid_x * REGION_SIZE, self.grid_y * REGION_SIZE
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Parcel:
     """A piece of land. `cells` marks its 4 m squares, (64, 64) bool [y, x]."""
 
@@ -118,6 +119,7 @@ class World:
         self.parcels: list[Parcel] = []
         self.parcel_map = np.zeros((64, 64), np.int32)  # local id of the parcel that owns each 4 m cell, [y, x]
         self.marks = Marks()
+        self.changes = Changes()
         self.time = 0.0  # world seconds since the region opened
         self.dilation = 1.0
         # Whether a region lies beyond each side, [dy + 1, dx + 1]; avatars may leave only over such a side.

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from sim.clock import ManualClock
 from sim.neighbours.peers import PeerError
 from sim.scripts.language.program import Program, compile_script
 from tests.kit.world import TestSimulator, Viewer, add_child, add_region, make_sim
@@ -54,12 +55,11 @@ class FakeRequest:
 
 def joined(*squares: tuple[int, int]) -> list[TestSimulator]:
     """A region on each grid square; each knows the others. Close them with `close_sim`."""
-    regions = [make_sim(f"Region {x},{y}", x, y) for x, y in squares]
+    clock = ManualClock()
+    regions = [make_sim(f"Region {x},{y}", x, y, clock=clock) for x, y in squares]
     links = {id(sim): Link() for sim in regions}
     by_url = {sim.http_url: sim for sim in regions}
-    first = regions[0]
     for sim in regions:
-        sim.clock = sim.frame.clock = first.clock  # type: ignore[assignment]
         sim.world.terrain.heights[:] = 25.0
         sim.world.terrain.revision += 1
         sim.link = links[id(sim)]  # type: ignore[attr-defined]

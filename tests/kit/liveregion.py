@@ -18,7 +18,8 @@ from uuid import uuid4
 
 from sim.clock import SystemClock
 from sim.host import warm
-from sim.simulator import Settings, Simulator
+from sim.region import Settings
+from sim.simulator import Simulator
 
 T = TypeVar("T")
 

@@ -28,10 +28,11 @@ from sim import caps
 from sim.caps import Capability, CapRequest
 from sim.circuits.circuit import FIRST_RESEND, Circuit, Telling
 from sim.circuits.circuits import Circuits
-from sim.clock import ManualClock
+from sim.clock import Clock, ManualClock
 from sim.neighbours.peers import PeerError
+from sim.region import Settings
 from sim.sessions import Sessions
-from sim.simulator import Settings, Simulator
+from sim.simulator import Simulator
 from sim.world.agent import Agent, Vector
 from tests.kit.backbones import FakeAssets, FakeBackbone
 
@@ -88,9 +89,12 @@ class TestSimulator(Simulator):
     """A Simulator whose services are known to be fakes."""
 
     __test__ = False
-    clock: ManualClock
     backbone: FakeBackbone  # type: ignore[assignment]
     assets: FakeAssets  # type: ignore[assignment]
+
+    @property
+    def clock(self) -> ManualClock:
+        return self.region.clock  # type: ignore[return-value]
 
 
 class Viewer:
@@ -172,12 +176,14 @@ async def call(
     return llsd.parse_xml(llsd.format_xml(answer))
 
 
-def make_sim(name: str = "Here", grid_x: int = 1000, grid_y: int = 1000, physics: str = "numba") -> TestSimulator:
-    """A region that serves nobody yet. Call it inside a running event loop; `close_sim` gives its port back."""
+def make_sim(
+    name: str = "Here", grid_x: int = 1000, grid_y: int = 1000, physics: str = "numba", clock: Clock | None = None
+) -> TestSimulator:
+    """A region that serves nobody yet, on a manual clock unless another is given. Call it inside a running event loop; `close_sim` gives its port back."""
     settings = Settings(
         uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret", physics=physics
     )
-    sim = TestSimulator(settings, ManualClock())
+    sim = TestSimulator(settings, clock or ManualClock())
     sim.circuits = TestCircuits(sim, sim.circuits.socket)
     sim.backbone = FakeBackbone()
     sim.assets = FakeAssets()
@@ -191,7 +197,7 @@ async def _unreachable(method: str, http_url: str, path: str, **more: Any) -> An
 
 
 def close_sim(sim: TestSimulator) -> None:
-    for task in list(sim._tasks):
+    for task in list(sim.region.tasks.pending):
         task.cancel()
     sim.circuits.socket.close()
 
@@ -277,8 +283,8 @@ def add_root(sim: TestSimulator, name: str = "", position: Vector = (128, 128, 2
 async def settle(sim: TestSimulator, rounds: int = 500) -> None:
     """Let everything that is spawned come to its end, and due timers run."""
     for _ in range(rounds):
-        sim.run_timers()
-        if not sim._tasks:
+        sim.region.tasks.run_timers()
+        if not sim.region.tasks.pending:
             return
         await asyncio.sleep(0)
-    raise AssertionError(f"still running: {[task.get_name() for task in sim._tasks]}")
+    raise AssertionError(f"still running: {[task.get_name() for task in sim.region.tasks.pending]}")

@@ -230,8 +230,8 @@ async def test_a_solid_that_is_wanted_is_fetched_at_once(started):
             sim.bodies.rebuild(prim)
         before = len(drum.ran)
         drum.pass_time(0.5)
-        assert sim.errands == 1 and len(drum.ran) - before == 22
-        await eventually(lambda: not sim.errands)
+        assert sim.region.tasks.errands == 1 and len(drum.ran) - before == 22
+        await eventually(lambda: not sim.region.tasks.errands)
         assert sim.metrics.value("asset_solids", "missing") == 1  # it will be asked for again, a minute later
         drum.pass_time(1.0)
         before = len(drum.ran)

@@ -196,7 +196,7 @@ async def test_an_errand_given_up_before_its_turn_frees_its_place(sim: TestSimul
 
     work = errand()
     assert start(sim, anna.agent, "errand", work)
-    for task in list(sim._tasks):
+    for task in list(sim.region.tasks.pending):
         task.cancel()
     await settle(sim)
     assert anna.agent.extras["under_way"] == 0 and not begun.is_set()

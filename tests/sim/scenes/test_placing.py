@@ -15,9 +15,10 @@ from sim.clock import ManualClock
 from sim.physics.engine import NO_BODY, BadBody, BodySpec, Kind, box, create, hull, mesh
 from sim.physics.numba_engine import NumbaEngine
 from sim.physics.prims import prim_shape
+from sim.region import Settings
 from sim.scenes import SceneError, place
 from sim.scenes.reading import parse
-from sim.simulator import Settings, Simulator
+from sim.simulator import Simulator
 from sim.world.avatars import AVATAR_DTYPE
 from sim.world.objects import Objects, Prim
 from tests.kit.world import add_root, close_sim, region, settle

@@ -1,0 +1,115 @@
+"""What changed in the world, noted once by whoever changed it and read by everyone who cares.
+
+    changes.prims.note(prim, What.SHAPE)              the one line that belongs to a change
+
+    reader = changes.prims.reader(What.SHAPE | What.SCALE | What.LINK)      once, by a room that cares
+    for prim, what in reader.take().items(): ...                            in the room's own time
+
+A reader is a cursor of its own: what one has taken others still find. Changes of one thing that nobody has read yet
+are one entry with all its flags, so that a reader who comes seldom (the store) owes no more than there are things. A
+reader that is told *who* changed a thing finds the last one who did.
+
+What moves by itself is not noted: places of rows that physics moves are columns (`dirty`, `moving`), read as columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import IntFlag, auto
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from sim.world.agent import Agent
+    from sim.world.objects import Prim
+    from sim.world.world import Parcel, RegionFacts
+
+T = TypeVar("T", bound=Hashable)
+
+
+class What(IntFlag):
+    """What of a thing is different now. Each kind of thing uses those that fit it."""
+
+    MADE = auto()  # it is new here: made, rezzed, come over a border, loaded
+    GONE = auto()  # it is here no more
+    PLACE = auto()  # position or rotation, by somebody's will
+    SCALE = auto()
+    SHAPE = auto()  # path, profile, sculpt or mesh
+    SURFACE = auto()  # textures, their animation, media, materials
+    COLOUR = auto()  # of faces: colour, alpha, glow, full brightness
+    TEXT = auto()  # the text that floats over it
+    EFFECTS = auto()  # particles, sound, light, flexible path, click action
+    BODY = auto()  # physical, phantom, temporary, volume detect
+    MATERIAL = auto()  # wood or glass; density, friction, gravity, physics shape type
+    LINK = auto()  # who is linked with it, and in which order
+    NAME = auto()  # name, description, category, texts of menus
+    RIGHTS = auto()  # owner, group, permissions, sale
+    SEAT = auto()  # sit target
+    DATA = auto()  # linkset data
+    CONTENTS = auto()  # items in it
+    SCRIPTS = auto()  # whether it has any, whether it can be touched
+    LAND = auto()  # heights of a patch, cells of a parcel
+    SETTINGS = auto()  # of a region or a parcel: flags, limits, addresses, bans
+
+
+EVERYTHING = What((1 << len(What)) - 1)
+
+
+class Reader(Generic[T]):
+    """What one reader has not looked at yet."""
+
+    def __init__(self, wanted: What) -> None:
+        self.wanted = wanted
+        self._waiting: dict[T, What] = {}
+        self._by: dict[T, UUID] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def noted(self, thing: T, what: What, by: UUID | None) -> None:
+        """The log's own call; no business of readers."""
+        self._waiting[thing] = self._waiting.get(thing, What(0)) | what
+        if by is not None:
+            self._by[thing] = by
+
+    def take(self) -> dict[T, What]:
+        """Everything that changed since the last time, in the order of first change. Things may have gone meanwhile."""
+        waiting, self._waiting = self._waiting, {}
+        self._by = {}
+        return waiting
+
+    def take_with_authors(self) -> dict[T, tuple[What, UUID | None]]:
+        """As `take`, each with the agent that changed it last, where one is known."""
+        by = self._by
+        return {thing: (what, by.get(thing)) for thing, what in self.take().items()}
+
+
+class Log(Generic[T]):
+    """The changes of one kind of thing."""
+
+    def __init__(self) -> None:
+        self._readers: list[Reader[T]] = []
+
+    def reader(self, wanted: What = EVERYTHING) -> Reader[T]:
+        """A cursor for somebody who cares for these changes, from now on."""
+        reader: Reader[T] = Reader(wanted)
+        self._readers.append(reader)
+        return reader
+
+    def note(self, thing: T, what: What, by: UUID | None = None) -> None:
+        """Something of this thing has changed. `by`: the agent whose deed it was."""
+        for reader in self._readers:
+            heeded = what & reader.wanted
+            if heeded:
+                reader.noted(thing, heeded, by)
+
+
+class Changes:
+    """All that is noted of a region, a log a kind."""
+
+    def __init__(self) -> None:
+        self.prims: Log[Prim] = Log()
+        self.agents: Log[Agent] = Log()
+        self.parcels: Log[Parcel] = Log()
+        self.terrain: Log[tuple[int, int]] = Log()  # patches of 16 x 16 m: (x, y), 0 to 15 each
+        self.region: Log[RegionFacts] = Log()

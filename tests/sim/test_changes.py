@@ -1,0 +1,45 @@
+"""Changes are noted once and read by each reader in its own time."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from sim.world.changes import EVERYTHING, Log, What
+
+
+def test_each_reader_finds_what_it_cares_for_once() -> None:
+    log: Log[str] = Log()
+    bodies, store = log.reader(What.SHAPE | What.SCALE), log.reader()
+    log.note("box", What.SHAPE)
+    log.note("box", What.NAME)
+    log.note("ball", What.NAME)
+    assert bodies.take() == {"box": What.SHAPE}
+    assert bodies.take() == {}
+    log.note("box", What.SCALE)
+    assert store.take() == {"box": What.SHAPE | What.NAME | What.SCALE, "ball": What.NAME}
+    assert bodies.take() == {"box": What.SCALE}
+
+
+def test_a_reader_begins_with_what_comes_after_it() -> None:
+    log: Log[str] = Log()
+    log.note("box", What.NAME)
+    late = log.reader()
+    assert len(late) == 0
+    log.note("box", What.SHAPE)
+    assert len(late) == 1 and late.take() == {"box": What.SHAPE}
+
+
+def test_the_last_who_changed_a_thing_is_known() -> None:
+    log: Log[str] = Log()
+    store = log.reader()
+    anna, ben = uuid4(), uuid4()
+    log.note("box", What.NAME, anna)
+    log.note("box", What.SHAPE, ben)
+    log.note("box", What.PLACE)
+    log.note("ball", What.PLACE)
+    assert store.take_with_authors() == {"box": (What.NAME | What.SHAPE | What.PLACE, ben), "ball": (What.PLACE, None)}
+    assert store.take_with_authors() == {}
+
+
+def test_everything_is_every_flag() -> None:
+    assert all(flag in EVERYTHING for flag in What)
