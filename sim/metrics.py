@@ -19,6 +19,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "bytes_out": ("datagram bytes sent", None),
     "packets_dropped": ("datagrams dropped before they became a message", "reason"),
     "messages_dropped": ("viewer messages not heeded", "reason"),
+    "messages_put_off": ("viewer messages that waited, having come too fast", "rate"),
     "messages_unhandled": ("viewer messages acknowledged and forgotten, having no handler", "message"),
     "resends": ("reliable packets sent again", None),
     "send_failures": ("datagrams the kernel would not take", None),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from protocol import packet
 from protocol.message import Message, encode
+from sim.circuits.inbox import Inbox
 from sim.circuits.throttle import CATEGORIES, DEFAULT, ThrottledQueue
 
 if TYPE_CHECKING:
@@ -25,9 +26,14 @@ _HEADER = struct.Struct(">BIB")  # flags, sequence, no extra header
 SEEN_LIMIT = 4096
 # Bytes of reliable data a silent client may hold here before its circuit is given up.
 UNACKED_LIMIT = 8 << 20
+# Bytes in flight from which on everything reliable keeps to the resend throttle: who acknowledges nothing draws little.
+CHOKED = 256 << 10
 # A viewer may collect acks for up to two seconds, a library sends them at once: the round trip decides within these.
 MIN_RESEND, MAX_RESEND = 0.6, 4.0
+RESEND_BURST = 16_000.0  # bytes of retransmits at once
+SLOWEST_RESEND = 16.0  # of a client whose answers take longer than MAX_RESEND, or do not come at all
 FIRST_RESEND = 1.0  # until a round trip has been measured
+PINGS = 16  # under way whose answers are still understood: a line that chokes answers after many seconds
 
 
 class Telling(Protocol):
@@ -80,8 +86,12 @@ class Circuit:
     round_trip_deviation: float = 0.0
     next_ping: float = 0.0
     ping_id: int = 0
-    ping_sent_at: float = 0.0
+    pings: OrderedDict[int, float] = field(default_factory=OrderedDict)  # not answered yet: id -> when sent
     next_resend: float = float("inf")
+    resend_rate: float = DEFAULT[CATEGORIES.index("resend")] / 8  # bytes a second the client takes of retransmits
+    resend_tokens: float = RESEND_BURST
+    resent_at: float = 0.0
+    inbox: Inbox = field(default_factory=Inbox)
     buckets: dict[str, list[float]] = field(default_factory=dict)  # handler rate class -> [tokens, updated]
     queues: dict[str, ThrottledQueue[Sending]] = field(default_factory=dict)
     closed: bool = False
@@ -112,6 +122,8 @@ class Circuit:
         """As `send`, for a message encoded already (one broadcast to many)."""
         if self.closed:
             return
+        if category is None and reliable and self.unacked_bytes > CHOKED:
+            category = "resend"
         if category is not None:
             queue = self.queues.get(category)
             if queue is None:
@@ -146,6 +158,7 @@ class Circuit:
         """Bits a second in the order of CATEGORIES."""
         now = self.circuits.clock.now()
         self.circuits.rates[self.slot] = rates[CATEGORIES.index("task")] / 8
+        self.resend_rate = rates[CATEGORIES.index("resend")] / 8
         for category, rate in zip(CATEGORIES, rates, strict=True):
             queue = self.queues.get(category)
             if queue is None:
@@ -185,16 +198,35 @@ class Circuit:
             self.round_trip += 0.125 * (sample - self.round_trip)
         self.circuits.patience[self.slot] = self.resend_after
 
+    def begin_ping(self, now: float) -> int:
+        """The id of a new ping. Its answer is a round trip measured, also where every packet is sent again before its ack."""
+        self.ping_id = (self.ping_id + 1) & 0xFF
+        self.pings[self.ping_id] = now
+        while len(self.pings) > PINGS:
+            self.pings.popitem(last=False)
+        return self.ping_id
+
+    def end_ping(self, ping_id: int, now: float) -> None:
+        """A ping was answered."""
+        sent_at = self.pings.pop(ping_id, None)
+        if sent_at is not None:
+            self.measured(now - sent_at)
+
     @property
     def resend_after(self) -> float:
         if self.round_trip == 0.0:
             return FIRST_RESEND
-        return min(max(self.round_trip + 4 * self.round_trip_deviation, MIN_RESEND), MAX_RESEND)
+        return min(max(self.round_trip + 4 * self.round_trip_deviation, MIN_RESEND), SLOWEST_RESEND)
 
     # --- keeping
 
     def resend(self, now: float) -> int:
-        """Send again what is overdue, or say that it is lost; returns how many."""
+        """Send again what is overdue, oldest first, or say that it is lost; returns how many.
+
+        A client takes as much of retransmits as its resend throttle says: who answers slowly gets less, not more.
+        """
+        self.resend_tokens = min(self.resend_tokens + (now - self.resent_at) * self.resend_rate, RESEND_BURST)
+        self.resent_at = now
         count = 0
         soonest = float("inf")
         for sequence, pending in list(self.unacked.items()):
@@ -205,13 +237,29 @@ class Circuit:
                     pending.telling.lost()
                     count += 1
                     continue
-                pending.tries += 1
-                pending.due = now + min(self.resend_after * 1.5 ** (pending.tries - 1), MAX_RESEND)
-                self.circuits.queue(self.key, packet.build(pending.body, sequence, pending.flags | packet.RESENT))
-                count += 1
+                if self.resend_tokens > 0:
+                    datagram = packet.build(pending.body, sequence, pending.flags | packet.RESENT)
+                    self.resend_tokens -= len(datagram)
+                    pending.tries += 1
+                    pending.due = now + self._patience(pending.tries)
+                    self.circuits.queue(self.key, datagram)
+                    count += 1
             soonest = min(soonest, pending.due)
         self.next_resend = soonest
+        if not self.unacked:  # lost tellings are not waited for any more
+            self.unheard_since = float("inf")
         return count
+
+    def _patience(self, tries: int) -> float:
+        """Seconds to wait for the ack of a packet sent so often: more each time, up to MAX_RESEND on a line that answers."""
+        answers = self.circuits.clock.now() - self.unheard_since < 2 * MAX_RESEND
+        longest = max(MAX_RESEND, self.resend_after) if answers else SLOWEST_RESEND
+        return min(self.resend_after * 1.5 ** (tries - 1), longest)
+
+    @property
+    def owed(self) -> int:
+        """Bytes kept for the client: in flight, or waiting for its throttles."""
+        return self.unacked_bytes + sum(queue.waiting for queue in self.queues.values())
 
     @property
     def oldest_unacked(self) -> int:

@@ -4,7 +4,11 @@ Stages of the frame that live here: `receive` (datagrams -> handlers), `keep` (a
 throttled queues) and `flush` (everything queued leaves in one batch).
 
 The circuit of a client is found by its address alone, and is opened by UseCircuitCode naming a code, session and
-agent that a service announced. Anything else from an unknown address is counted and dropped unanswered.
+agent that a service announced. Anything else from an unknown address is counted and dropped unanswered, and before it
+costs anything: nobody who has no session gets a datagram decoded.
+
+What a client sends costs the client: a message that comes too fast for its rate class, or after its sender's share of the
+frame is used up, waits its turn (`inbox.py`), and is not acknowledged where there is no room for it.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import numpy as np
 
 from protocol import packet
 from protocol.errors import ProtocolError
-from protocol.message import Message, decode, encode
+from protocol.message import Message, decode, encode, identify
 from sim import handlers
 from sim.circuits.circuit import FIRST_RESEND, UNACKED_LIMIT, Circuit
 from sim.circuits.datagrams import DatagramSocket, address_of
@@ -33,8 +37,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PACKET_ACK = b"\xff\xff\xff\xfb"  # then U8 count, U32 each
+OPENING = b"\xff\xff\x00\x03", b"\xff\xff\x00\x01\x03"  # UseCircuitCode, plain and zero coded
+OPENINGS = 64  # looked at in a frame: a storm of logins has two or three
 PING_INTERVAL = 5.0
-SILENCE_LIMIT = 60.0  # seconds without a single datagram before a client counts as gone
+SILENCE_LIMIT = 60.0  # seconds without a single datagram, or acknowledgement, before a client counts as gone
 SEQUENCE_MASK = 0xFFFFFF  # full viewers wrap at 2^24
 
 
@@ -56,6 +62,8 @@ class Circuits:
         self.flights = Flights()
         self.farewells = Farewells(self)
         self._ack_due: set[Circuit] = set()
+        self._behind: dict[Circuit, None] = {}  # those whose messages wait, in the order of their turns
+        self._openings = 0  # looked at in this frame
         self._outbox: list[tuple[int, bytes]] = []
         self._coded: dict[bytes, bytes] = {}  # of this frame
         self._next_keep = 0.0
@@ -70,12 +78,18 @@ class Circuits:
     def receive(self) -> None:
         """Take in every datagram that has arrived and run its handler."""
         now = self.clock.now()
+        self._openings = 0
+        for circuit in list(self._behind):
+            self._catch_up(circuit, now)
         for key, data in self.socket.receive(self._sift):
             self.metrics.plain["packets_in"] += 1
             if data is None:
                 self.metrics.count("packets_dropped", label="oversized")
                 continue
             self.metrics.plain["bytes_in"] += len(data)
+            if key not in self.by_key and key not in self.farewells and not self._may_open(data):
+                self.metrics.count("packets_dropped", label="stranger")
+                continue
             try:
                 received = packet.parse(data)
                 self._heard(key, received, now)
@@ -110,18 +124,17 @@ class Circuits:
         heard = self.fast.slots["heard"].tolist()
         for circuit in list(self.by_key.values()):
             circuit.heard_at = max(circuit.heard_at, heard[circuit.slot])
-            if now - circuit.heard_at > SILENCE_LIMIT or circuit.unacked_bytes > UNACKED_LIMIT:
-                self.sim.agent_lost(
-                    circuit.agent, "silent" if circuit.unacked_bytes <= UNACKED_LIMIT else "unresponsive"
-                )
+            unresponsive = circuit.owed > UNACKED_LIMIT or (
+                bool(circuit.unacked) and now - circuit.unheard_since > SILENCE_LIMIT
+            )
+            if now - circuit.heard_at > SILENCE_LIMIT or unresponsive:
+                self.sim.agent_lost(circuit.agent, "unresponsive" if unresponsive else "silent")
                 continue
             if circuit.next_resend <= now:
                 self.metrics.count("resends", circuit.resend(now))
             if circuit.next_ping <= now:
                 circuit.next_ping = now + PING_INTERVAL
-                circuit.ping_id = (circuit.ping_id + 1) & 0xFF
-                circuit.ping_sent_at = now
-                ping = {"PingID": circuit.ping_id, "OldestUnacked": circuit.oldest_unacked}
+                ping = {"PingID": circuit.begin_ping(now), "OldestUnacked": circuit.oldest_unacked}
                 circuit.send(Message("StartPingCheck", PingID=ping), reliable=False)
 
     def flush(self) -> None:
@@ -180,41 +193,104 @@ class Circuits:
         circuit.heard_at = now
         for sequence in received.acks:
             circuit.acknowledged(sequence, now)
-        if received.flags & packet.RELIABLE:
-            # Acknowledged before it is understood: what we cannot read would otherwise be resent for ever.
-            circuit.acks_due.append(received.sequence)
-            self._ack_due.add(circuit)
         body = received.body
         if len(body) > 4 and body.startswith(PACKET_ACK) and len(body) == 5 + 4 * body[4]:
+            self._acknowledge(circuit, received)
             for sequence in struct.unpack_from(f"<{body[4]}I", body, 5):
                 circuit.acknowledged(sequence, now)
             return
-        message = decode(body)
-        if message.name == "UseCircuitCode":
-            self._reopened(circuit, message, received, now)
-            return
-        if received.flags & packet.RELIABLE and not circuit.first_time(received.sequence):
+        try:
+            name = identify(body).name
+        except ProtocolError:
+            self._acknowledge(circuit, received)  # what we cannot read would otherwise be sent again for ever
+            raise
+        if name == "UseCircuitCode":
+            self._acknowledge(circuit, received, remember=False)  # it says itself whether it is new
+            self._reopened(circuit, decode(body), received, now)
+        elif received.reliable and received.sequence in circuit.seen:
+            self._acknowledge(circuit, received)
             self.metrics.count("packets_dropped", label="duplicate")
-            return
-        if message.name == "PacketAck":  # an odd one: the plain ones were dealt with above
-            for block in message["Packets"]:
+        elif name == "PacketAck":  # an odd one: the plain ones were dealt with above
+            self._acknowledge(circuit, received)
+            for block in decode(body)["Packets"]:
                 circuit.acknowledged(block["ID"], now)
-        elif message.name == "StartPingCheck":
-            circuit.send(Message("CompletePingCheck", PingID={"PingID": message["PingID"]["PingID"]}), reliable=False)
-        elif message.name == "CompletePingCheck":
-            if message["PingID"]["PingID"] == circuit.ping_id and circuit.ping_sent_at:
-                circuit.measured(now - circuit.ping_sent_at)
-                circuit.ping_sent_at = 0.0
+        elif name == "StartPingCheck":
+            self._acknowledge(circuit, received)
+            answer = {"PingID": decode(body)["PingID"]["PingID"]}
+            circuit.send(Message("CompletePingCheck", PingID=answer), reliable=False)
+        elif name == "CompletePingCheck":
+            self._acknowledge(circuit, received)
+            circuit.end_ping(decode(body)["PingID"]["PingID"], now)
         else:
-            self.dispatch(circuit, message, now)
+            self._take(circuit, name, received, now)
+
+    def _acknowledge(self, circuit: Circuit, received: packet.Packet, remember: bool = True) -> None:
+        """The client need not send this again: it happens, or never can."""
+        if received.reliable:
+            if remember:
+                circuit.first_time(received.sequence)
+            circuit.acks_due.append(received.sequence)
+            self._ack_due.add(circuit)
+
+    # --- messages with handlers
+
+    def _take(self, circuit: Circuit, name: str, received: packet.Packet, now: float) -> None:
+        """Run a message's handler, or let the message wait. One without a handler is never decoded."""
+        row = handlers.TABLE.get(name)
+        if row is None:
+            self._acknowledge(circuit, received)
+            self.metrics.count("messages_unhandled", label=name)
+            return
+        if name == "LogoutRequest":  # what was acknowledged before it happens before it
+            self._catch_up(circuit, now, at_once=True)
+        inbox, rate = circuit.inbox, row.rate
+        may_wait = rate is not handlers.CONTROL
+        if may_wait and (inbox.is_waiting(rate.name) or not inbox.has_share(now)) or not self._within_rate(circuit, rate, now):
+            if not received.reliable or not may_wait:
+                self._acknowledge(circuit, received)
+                self.metrics.count("messages_dropped", label=f"rate {rate.name}")
+            elif inbox.put(row, received.body):
+                self._acknowledge(circuit, received)
+                self._behind[circuit] = None
+                self.metrics.count("messages_put_off", label=rate.name)
+            else:
+                self.metrics.count("packets_dropped", label="pushed back")
+            return
+        self._acknowledge(circuit, received)
+        self._run(circuit, row, received.body)
+
+    def _catch_up(self, circuit: Circuit, now: float, at_once: bool = False) -> None:
+        """Run what waits of a client, as far as its rates and its share allow, or all of it."""
+        inbox = circuit.inbox
+        for rate, queue in inbox.waiting.items():
+            while queue and (at_once or (inbox.has_share(self.clock.now()) and self._within_rate(circuit, queue[0][0].rate, now))):
+                row, body = inbox.pop(rate)
+                try:
+                    self._run(circuit, row, body)
+                except ProtocolError:
+                    self.metrics.count("packets_dropped", label="malformed")
+                if circuit.closed:
+                    return
+        if not inbox.count:
+            self._behind.pop(circuit, None)
+
+    def _run(self, circuit: Circuit, row: handlers.Row, body: bytes) -> None:
+        began = self.clock.now()
+        self._handle(circuit, row, decode(body))
+        circuit.inbox.spend(self.clock.now() - began)
 
     def dispatch(self, circuit: Circuit, message: Message, now: float) -> None:
-        """Run a message's handler if its circuit, its claims and its rate allow."""
+        """Run a message's handler if its circuit, its claims and its rate allow; it does not wait."""
         row = handlers.TABLE.get(message.name)
-        agent = circuit.agent
         if row is None:
             self.metrics.count("messages_unhandled", label=message.name)
-            return
+        elif not self._within_rate(circuit, row.rate, now):
+            self.metrics.count("messages_dropped", label=f"rate {row.rate.name}")
+        else:
+            self._handle(circuit, row, message)
+
+    def _handle(self, circuit: Circuit, row: handlers.Row, message: Message) -> None:
+        agent = circuit.agent
         if row.state is handlers.State.ROOT and agent.child:
             self.metrics.count("messages_dropped", label="not root")
             return
@@ -224,9 +300,6 @@ class Circuits:
             or claims.get("SessionID", agent.session_id) != agent.session_id
         ):
             self.metrics.count("messages_dropped", label="wrong session")
-            return
-        if not self._within_rate(circuit, row.rate, now):
-            self.metrics.count("messages_dropped", label=f"rate {row.rate.name}")
             return
         try:
             row.function(self.sim, agent, message)
@@ -250,14 +323,23 @@ class Circuits:
 
     # --- opening and closing
 
+    def _may_open(self, data: bytes | memoryview) -> bool:
+        """Whether a datagram of an unknown address is a UseCircuitCode: looked at where it lies."""
+        if len(data) < 10 or self._openings >= OPENINGS:
+            return False
+        start = 6 + data[5]
+        if not bytes(data[start : start + 5]).startswith(OPENING):
+            return False
+        self._openings += 1
+        return True
+
     def _stranger(self, key: int, received: packet.Packet, now: float) -> None:
         if self.farewells.heard(key, received):
             return
-        message = decode(received.body)
-        if message.name != "UseCircuitCode":
+        if identify(received.body).name != "UseCircuitCode":
             self.metrics.count("packets_dropped", label="stranger")
             return
-        agent = self._announced(message)
+        agent = self._announced(decode(received.body))
         if agent is None:
             self.metrics.count("packets_dropped", label="wrong circuit code")
             return
@@ -326,6 +408,7 @@ class Circuits:
         self.by_key.pop(circuit.key, None)
         self.throttled.discard(circuit)
         self._ack_due.discard(circuit)
+        self._behind.pop(circuit, None)
         self.fast.forget(circuit)
         self.flights.forget(circuit.slot)
         self._free.append(circuit.slot)

@@ -47,6 +47,9 @@ class Farewells:
     def __len__(self) -> int:
         return len(self._by_key)
 
+    def __contains__(self, key: int) -> bool:
+        return key in self._by_key
+
     def say(self, circuit: Circuit, message: Message) -> None:
         """Send the last message of a circuit; it is kept beyond the circuit until it is acknowledged."""
         circuit.send(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 
 from protocol import packet
 from protocol.message import Message, decode, encode
+from sim import handlers
+from sim.circuits.circuit import CHOKED
 from sim.circuits.circuits import SILENCE_LIMIT
+from sim.circuits.inbox import MOST_WAITING
 from sim.world.agent import Agent
 from tests.kit.world import TestSimulator, close_sim, make_sim
 
@@ -361,3 +365,159 @@ async def test_no_message_on_an_open_circuit_hurts(
     client.sequence += 1
     frames(sim)
     client.received()
+
+
+# --- what comes too fast, and what strangers send
+
+
+async def test_what_is_acknowledged_happens_however_fast_it_came(
+    sim: TestSimulator, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.use_circuit_code()
+    client.complete_movement()
+    frames(sim, 0.1)
+    ids = {"AgentID": client.agent.agent_id, "SessionID": client.agent.session_id}
+    said: list[str] = []
+    monkeypatch.setattr(sim.neighbours, "relay_chat", lambda chat: said.append(chat.text))
+    sim.world.row(client.agent)["position"] = (2.0, 128.0, 25.0)
+    numbers = []
+    for number in range(100):
+        chat = {"Message": f"line {number}".encode(), "Type": 1, "Channel": 0}
+        numbers.append(client.send(Message("ChatFromViewer", AgentData=ids, ChatData=chat)))
+    frames(sim)
+    assert set(numbers) <= set(client.acked())
+    assert len(said) < 60 and sim.metrics.value("messages_put_off", "chat") > 40
+    frames(sim, 8.0)
+    assert said == [f"line {number}" for number in range(100)]
+    assert sim.metrics.value("messages_dropped", "rate chat") == 0
+
+
+async def test_a_client_that_sends_more_than_can_wait_is_pushed_back(sim: TestSimulator, client: Client) -> None:
+    client.use_circuit_code()
+    client.complete_movement()
+    frames(sim, 0.1)
+    client.received()
+    ids = {"AgentID": client.agent.agent_id, "SessionID": client.agent.session_id}
+    sent = []
+    for number in range(MOST_WAITING + 200):
+        chat = {"Message": b"spam", "Type": 1, "Channel": 5}
+        sent.append(client.send(Message("ChatFromViewer", AgentData=ids, ChatData=chat)))
+        if number % 100 == 99:
+            sim.frame.once(sim.clock.now())
+    acked = client.acked()
+    assert MOST_WAITING <= len(acked) < len(sent)
+    assert sim.metrics.value("packets_dropped", "pushed back") == len(sent) - len(acked)
+    assert len(sim.circuits.by_key) == 1
+
+
+async def test_one_who_costs_much_waits_and_others_do_not(sim: TestSimulator, client: Client) -> None:
+    client.use_circuit_code()
+    client.complete_movement()
+    other = Client(sim, announce(sim, code=78))
+    other.use_circuit_code()
+    other.complete_movement()
+    frames(sim, 0.1)
+    said: list[str] = []
+
+    def dear(sim: TestSimulator, agent: Agent, message: Message) -> None:
+        said.append(agent.name)
+        sim.clock.advance(0.06)
+
+    row = handlers.TABLE["ChatFromViewer"]
+    handlers.TABLE["ChatFromViewer"] = replace(row, function=dear)  # type: ignore[arg-type]
+    try:
+        for one, times in ((client, 5), (other, 1)):
+            ids = {"AgentID": one.agent.agent_id, "SessionID": one.agent.session_id}
+            for _ in range(times):
+                one.send(Message("ChatFromViewer", AgentData=ids, ChatData={"Message": b"x", "Type": 1, "Channel": 0}))
+        sim.frame.once(sim.clock.now())
+        assert said == [client.agent.name, other.agent.name]
+        frames(sim, 4.0)
+        assert len(said) == 6
+    finally:
+        handlers.TABLE["ChatFromViewer"] = row
+
+
+async def test_strangers_get_nothing_decoded(sim: TestSimulator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.circuits.circuits.decode", lambda body: pytest.fail("a stranger's message was decoded"))
+    monkeypatch.setattr(packet, "parse", lambda data: pytest.fail("a stranger's datagram was taken apart"))
+    big = Message("ObjectSelect", AgentData={}, ObjectData=[{"ObjectLocalID": 0}] * 255)
+    for _ in range(20):
+        client.send(big, packet.ZEROCODED)
+    client.send_raw(b"\xc0" + bytes(5) + b"\xff\xff\x00")
+    client.send_raw(b"")
+    frames(sim)
+    assert sim.metrics.value("packets_dropped", "stranger") == 22
+
+
+async def test_a_viewer_that_answers_slowly_is_sent_less_not_more(sim: TestSimulator, client: Client) -> None:
+    """Its pings come back after eight seconds: packets wait that long for their acks before they are sent again."""
+    client.use_circuit_code()
+    client.complete_movement()
+    frames(sim, 0.1)
+    late: list[tuple[float, int]] = []
+    before = resent = 0
+    for second in range(60):
+        assert client.agent.circuit is not None
+        client.agent.circuit.send(Message("AlertMessage", AlertData={"Message": b"news"}))
+        frames(sim, 1.0)
+        now = sim.clock.now()
+        for parsed, message in client.received():
+            resent += parsed.resent
+            if message.name == "StartPingCheck":
+                late.append((now + 8.0, -1 - message["PingID"]["PingID"]))
+            elif parsed.reliable:
+                late.append((now + 8.0, parsed.sequence))
+        due, late = [what for when, what in late if when <= now], [each for each in late if each[0] > now]
+        for ping in (-1 - what for what in due if what < 0):
+            client.send(Message("CompletePingCheck", PingID={"PingID": ping}), 0)
+        acks = [{"ID": what} for what in due if what >= 0]
+        if acks:
+            client.send(Message("PacketAck", Packets=acks[:255]), 0)
+        if second == 29:
+            before = resent
+    assert client.agent.circuit is not None and client.agent.circuit.round_trip > 7.0
+    assert resent - before <= 5  # in half a minute, of 30 packets
+
+
+async def test_retransmits_keep_to_the_viewers_throttle(sim: TestSimulator, client: Client) -> None:
+    client.use_circuit_code()
+    client.complete_movement()
+    frames(sim, 0.1)
+    circuit = client.agent.circuit
+    assert circuit is not None
+    circuit.set_throttles((64e3,) * 7)
+    client.received()
+    for _ in range(300):
+        circuit.send(Message("AlertMessage", AlertData={"Message": bytes([65]) * 250}))
+    size = 0
+    for _ in range(20):
+        frames(sim, 1.0)
+        size += sum(len(parsed.body) for parsed, _ in client.received() if parsed.resent)
+    assert 40_000 < size <= 16_000 + 20 * 8_000 + 1_000
+
+
+async def test_who_never_acknowledges_is_given_up(sim: TestSimulator, client: Client) -> None:
+    client.use_circuit_code()
+    client.complete_movement()
+    ids = {"AgentID": client.agent.agent_id, "SessionID": client.agent.session_id}
+    for _ in range(62):
+        client.send(Message("AgentHeightWidth", AgentData=ids, HeightWidthBlock={}), 0)
+        frames(sim, 1.0)
+    assert not sim.circuits.by_key and sim.metrics.value("circuits_closed", "unresponsive") == 1
+
+
+async def test_who_acknowledges_nothing_draws_little(sim: TestSimulator, client: Client) -> None:
+    client.use_circuit_code()
+    client.complete_movement()
+    frames(sim, 0.1)
+    circuit = client.agent.circuit
+    assert circuit is not None
+    client.received()
+    size = 0
+    for _ in range(100):
+        for _ in range(20):
+            circuit.send(Message("AlertMessage", AlertData={"Message": bytes([65]) * 250}))
+        frames(sim, 0.1)
+        size += sum(len(parsed.body) for parsed, _ in client.received())
+    assert CHOKED < size < 2 * CHOKED
