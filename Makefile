@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
-PACKAGES := protocol sim backbone assets viewer grid bench tests
+PACKAGES := protocol sim ground backbone assets viewer grid bench tests
 
 .PHONY: help world test lint bench clean
 help: ## show this

@@ -5,7 +5,7 @@ Prints one JSON line when it accepts requests, logs on stderr, ends cleanly on S
 
 from __future__ import annotations
 
-from backbone import green
+from ground import green
 
 green.patch()
 

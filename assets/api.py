@@ -29,7 +29,7 @@ from assets.ranges import Unsatisfiable, parse_range, tag_matches
 from assets.reading import Reader
 from assets.store import Conflict, Store
 from assets.types import HIGHEST_TYPE, PRIVATE, VIEWER_NAMES, content_type
-from backbone import green
+from ground import green
 
 log = logging.getLogger(__name__)
 

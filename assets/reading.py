@@ -8,7 +8,7 @@ from uuid import UUID
 from assets.layout import CorruptAsset, Record
 from assets.metrics import Metrics
 from assets.store import Store
-from backbone import green
+from ground import green
 
 Loaded = tuple[Record, bytes]
 LARGEST_SHARE = 8  # an asset larger than this fraction of the cache would throw out too much else

@@ -1,8 +1,8 @@
 """Backbone: who is who, who is where, and what they own. REST over Falcon on eventlet, SQLite by default.
 
 __main__.py      the process: arguments, ready line, clean stop          admin.py   accounts with the server down
-green.py         everything of eventlet                                  client.py  for sims and tools (asyncio)
 app.py           the WSGI application       services.py  what it runs on, and the regular chores
+client.py        for sims and tools (asyncio)
 http/            the kit of declared resources, JSON schemas, OpenAPI
 resources/       the REST resources, one file a family
 login/           XML-RPC login: the bytes, the request, limits, the flow, the reply

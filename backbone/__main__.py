@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backbone import green
+from ground import green
 
 green.patch()  # before anything imports socket
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from backbone import green, passwords
+from backbone import passwords
+from ground import green
 
 
 class Hasher:

@@ -11,12 +11,12 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from backbone import green
 from backbone.directory import Directory
 from backbone.presence import Presence
 from backbone.sims import SimRefused, Sims, SimUnreachable
 from backbone.storage import people
 from backbone.storage.database import Database
+from ground import green
 
 log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.25

@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backbone import green
 from backbone.directory import Directory
 from backbone.presence import Presence
 from backbone.sims import SimRefused, Sims, SimUnreachable
 from backbone.storage import people
 from backbone.storage.database import Database
+from ground import green
 
 log = logging.getLogger(__name__)
 FRIENDSHIP_OFFERED = 38

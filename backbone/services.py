@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backbone import green
 from backbone.directory import Directory
 from backbone.hashing import Hasher
 from backbone.login.flow import Logins
@@ -22,6 +21,7 @@ from backbone.sims import Sims
 from backbone.storage import accounts, inventory, people
 from backbone.storage.database import Database, sqlite_url
 from backbone.storage.regions import LEASE_SECONDS
+from ground import green
 
 log = logging.getLogger(__name__)
 MARKS_KEPT = 24 * 3600  # seconds that a fetched message's id is remembered

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from backbone import green
+from ground import green
 
 MAX_ANSWER = 256 * 1024
 IDLE_SECONDS = 10.0  # below the 75 s after which aiohttp closes, so we rarely meet a closed connection

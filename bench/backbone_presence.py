@@ -41,7 +41,7 @@ SECRET = "the secret of a benchmark grid"
 PASSWORD = "benchmark"
 PER_REGION = 100
 BARE = """
-from backbone import green
+from ground import green
 green.patch()
 import sys, json
 body = sys.argv[1].encode()

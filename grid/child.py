@@ -42,7 +42,7 @@ class Child:
                 stderr=stderr,
                 start_new_session=True,
                 preexec_fn=end_with_parent,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env=_environment(),
             )
         assert self._process.stdout is not None
         self._stdout = self._process.stdout.fileno()
@@ -96,6 +96,15 @@ class Child:
         except TimeoutError:
             self.signal(signal.SIGKILL)
             return await self.exited
+
+
+def _environment() -> dict[str, str]:
+    """Ours; from a checkout also where it lies: its environment may have been made before a package was added to it."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    root = Path(__file__).resolve().parent.parent
+    if (root / "pyproject.toml").is_file():
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+    return environment
 
 
 def words(code: int) -> str:

@@ -23,9 +23,9 @@ from typing import Any, TypeVar
 import falcon
 import fastjsonschema
 
-from backbone import green
 from backbone.http.schemas import UUID_PATTERN, Schema
 from backbone.metrics import Metrics
+from ground import green
 
 MAX_BODY = 64 * 1024
 DRAIN = 4 * 1024 * 1024  # of a body too large that is read away, so that its sender sees our answer

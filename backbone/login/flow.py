@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from backbone import green
 from backbone.directory import Directory, Region
 from backbone.hashing import Hasher
 from backbone.login import reply, xmlrpc
@@ -26,6 +25,7 @@ from backbone.presence import Presence
 from backbone.sims import SimRefused, Sims, SimUnreachable
 from backbone.storage import accounts, inventory, people
 from backbone.storage.database import Database
+from ground import green
 from protocol.wellknown import AssetType
 
 log = logging.getLogger(__name__)

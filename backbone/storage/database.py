@@ -128,7 +128,7 @@ class Database:
     """See the module's head. ``read``, ``read_large`` and ``write`` may be called from any greenlet."""
 
     def __init__(self, url: str) -> None:
-        from backbone import green  # late: the command line uses this module's engine without eventlet
+        from ground import green  # late: the command line uses this module's engine without eventlet
 
         self._green = green
         self.engine = open_engine(url)

@@ -1,11 +1,11 @@
-"""Everything of eventlet that Backbone uses, in one module, so that the server can be changed in one place.
+"""Everything of eventlet that services use, in one module, so that the server can be changed in one place.
 
-Backbone is one native thread, the hub, running a greenlet per connection. Two kinds of work would
-stop the hub and so go to native threads:
+A service process is one native thread, the hub, running a greenlet per connection. Two kinds of work would
+stop the hub and so go to native threads (Backbone does both):
 
 * SQLite (and PostgreSQL) commits: fsync takes a millisecond or many. `Batcher` is one thread that takes
-  all waiting jobs at once; storage/database.py makes one transaction of them (group commit).
-* the slow password hash: a Batcher of its own (hashing.py). Long reads: `in_thread`.
+  all waiting jobs at once; its database makes one transaction of them (group commit).
+* the slow password hash: a Batcher of its own. Long reads: `in_thread`.
 
 Only sockets, select and time are patched. Threads stay native: SQLAlchemy's and logging's locks are
 held across native threads here, and a green lock is not safe there. So nothing may hold a lock
@@ -223,7 +223,7 @@ class _Protocol(eventlet.wsgi.HttpProtocol):
 
     def get_environ(self) -> dict[str, Any]:
         environ = super().get_environ()
-        environ["backbone.connection"] = self
+        environ["ground.connection"] = self
         return environ
 
 
@@ -237,7 +237,7 @@ def readable_now(sock: Any) -> bool:
 
 def close_after(environ: dict[str, Any]) -> None:
     """End this request's connection once the answer is out."""
-    connection = environ.get("backbone.connection")
+    connection = environ.get("ground.connection")
     if connection is not None:
         connection.close_connection = 1
 
@@ -261,7 +261,7 @@ def serve(listener: Any, application: Any) -> None:
         keepalive=KEEPALIVE_SECONDS,
         socket_timeout=SOCKET_TIMEOUT,
         url_length_limit=MAX_URL,
-        log=logging.getLogger("backbone.wsgi"),
+        log=logging.getLogger("ground.wsgi"),
         log_output=False,
         debug=False,  # no tracebacks to strangers
     )
