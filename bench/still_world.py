@@ -18,6 +18,7 @@ import numpy as np
 from bench.kit import arguments, show
 from protocol.wellknown import NULL
 from sim.scenes import NO_SCENE, load, place
+from sim.world.changes import What
 from sim.world.objects import Prim
 from tests.kit.world import TestSimulator, add_root, close_sim, make_sim
 
@@ -38,7 +39,7 @@ def add_box(sim: TestSimulator, x: float, y: float, z: float, physical: bool = F
     prim = Prim(uuid4(), NULL, NULL)
     sim.world.objects.add(prim, sim.world.new_local_id(), (x, y, z), (0.0, 0.0, 0.0, 1.0), (0.5, 0.5, 0.5))
     prim.physical = physical
-    sim.bodies.rebuild(prim)
+    sim.world.changes.prims.note(prim, What.BODY)
     return prim
 
 

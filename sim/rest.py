@@ -6,6 +6,7 @@ counted and move world time when it is over, as if each had been run. Nothing ca
     nobody          is here, expected, or looking in, and nothing waits to be sent
     no body         is awake, nor has the ground changed under one
     no script       wants a turn
+    no change       was noted in the last frames (`world/changes.py`)
     no errand       is under way: HTTP requests served here, tasks begun with `spawn`
 
 and until the first thing that is put off to a later time: a script's timer or sleep, an action of `Simulator.after`. So
@@ -39,6 +40,7 @@ class Rest:
         self._listening = False  # for datagrams
         self._held = 0
         self._still = 0
+        self._noted = 0  # `changes.number` when it was last looked at
 
     def begin(self, metronome: Metronome) -> None:
         """Frames follow this metronome from now on."""
@@ -62,7 +64,8 @@ class Rest:
 
     def _frames(self) -> int:
         """How many frames from the next one on have nothing to do, within the bundle."""
-        self._still = 0 if self._busy() else self._still + 1
+        noted, self._noted = self._noted, self.sim.world.changes.number
+        self._still = 0 if noted != self._noted or self._busy() else self._still + 1
         if self._still < STILL:
             return 0
         frames = -self.sim.frame.number % BUNDLE

@@ -19,6 +19,7 @@ from sim.physics.engine import TERRAIN, Mask
 from sim.physics.riders import follow
 from sim.world.agent import Agent, Vector
 from sim.world.avatars import STAND_UP, Motion
+from sim.world.changes import What
 from sim.world.objects import Prim, Quaternion, conjugate, multiply, rotate
 from sim.world.seats import ON_OBJECT, Seat
 
@@ -31,7 +32,6 @@ ELBOWS = 0.45  # metres between people on one surface
 RADIUS = 0.3  # metres of room an avatar needs around its middle to stand
 DROP = 2.5  # metres that somebody who stands up may step down
 LEVEL = 0.5  # upward part of a surface's normal that one can sit or stand on
-CHANGED_LINK = 0x20
 SOLID = Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN
 
 NO_ROOM = "There is no room to sit here, try another spot."
@@ -94,12 +94,12 @@ class Seating:
         step = min(0.15, length) / length if length > 1e-6 else 0.0
         x, y = clicked[0] + inward[0] * step, clicked[1] + inward[1] * step
         top = base[2] + sum(abs(rotate(turn, axis)[2]) * half for axis, half in _half_axes(size))
-        handle = int(self.sim.world.objects.row(prim.linkset_root)["body"])
+        handle = self.sim.bodies.handle(prim)
         if handle < 0:  # nothing solid: sit on the top of its box
             return x, y, top
         # From just above the click first, since the same linkset may have a roof; then from above the whole prim.
         for high, low in ((clicked[2] + 0.3, clicked[2] - 0.1), (top + 0.1, clicked[2] - 0.1)):
-            hits = self.sim.bodies.engine.raycast(
+            hits = self.sim.bodies.raycast(
                 (x, y, high), (0.0, 0.0, -1.0), high - low, Mask.STATIC | Mask.DYNAMIC | Mask.PHANTOM, 16
             )
             for hit in hits:
@@ -126,7 +126,7 @@ class Seating:
         self._changed(agent)
         self.follow()
         for root in {one.prim.linkset_root for one in (before, seat) if one is not None}:
-            self.sim.scripts.changed(root, CHANGED_LINK)
+            world.changes.prims.note(root, What.RIDERS, agent.agent_id)
 
     def stand(self, agent: Agent) -> None:
         """Up from the seat and beside it; what is not seated stays as it is, and who is being handed over with it, too."""
@@ -157,7 +157,7 @@ class Seating:
         row = self.sim.world.row(agent)
         row["sitting"] = row["held"] = 0
         if seat.prim.row >= 0:
-            self.sim.scripts.changed(seat.prim.linkset_root, CHANGED_LINK)
+            self.sim.world.changes.prims.note(seat.prim.linkset_root, What.RIDERS, agent.agent_id)
         return seat
 
     def stand_all(self, riders: list[Agent]) -> None:
@@ -192,7 +192,7 @@ class Seating:
         base, turn = world.objects.world_place(seat.prim)
         axes = [rotate(turn, axis) for axis, _ in _half_axes(world.objects.row(seat.prim)["scale"].tolist())]
         halves = [part / 2 for part in world.objects.row(seat.prim)["scale"].tolist()]
-        own = int(world.objects.row(seat.prim.linkset_root)["body"])
+        own = self.sim.bodies.handle(seat.prim)
         for turned in (0.0, math.pi / 2, -math.pi / 2, math.pi):
             dx, dy = math.cos(yaw + turned), math.sin(yaw + turned)
             # How far the seat's box reaches this way, from where the avatar is.
@@ -226,7 +226,7 @@ class Seating:
 
     def _floor(self, x: float, y: float, start: float, length: float) -> float | None:
         """Height of the first thing below a point, if it is level enough to stand on."""
-        hits = self.sim.bodies.engine.raycast((x, y, start), (0.0, 0.0, -1.0), length, SOLID)
+        hits = self.sim.bodies.raycast((x, y, start), (0.0, 0.0, -1.0), length, SOLID)
         if not len(hits) or hits[0]["normal"][2] < LEVEL:
             return None
         return float(hits[0]["point"][2])
@@ -235,7 +235,7 @@ class Seating:
         """Whether something solid other than the ground, and than one body, is between two points."""
         way = np.subtract(end, start)
         length = float(np.linalg.norm(way))
-        hits = self.sim.bodies.engine.raycast(start, way.tolist(), length, Mask.STATIC | Mask.DYNAMIC, 8)
+        hits = self.sim.bodies.raycast(start, way.tolist(), length, Mask.STATIC | Mask.DYNAMIC, 8)
         return any(int(hit["target"]) != besides for hit in hits)
 
 

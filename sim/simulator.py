@@ -72,6 +72,7 @@ class Simulator:
         scene = load(settings.scene)
         if scene is not None:
             log.info("%s: scene %s, %d prims", settings.name, scene.name, place(self, scene))
+        self.bodies.update()
 
     @property
     def http_url(self) -> str:

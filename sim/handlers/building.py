@@ -11,7 +11,6 @@ from protocol.wellknown import NULL, Permission
 from sim.handlers import ROOT, Rate, handles
 from sim.handlers.replies import alert, send
 from sim.handlers.selecting import properties_messages
-from sim.seating import CHANGED_LINK
 from sim.world.agent import Agent, Vector
 from sim.world.objects import MAX_HEIGHT, MAX_SCALE, MIN_SCALE, Prim
 from sim.world.shapes import clean_shape
@@ -105,7 +104,6 @@ def object_add(sim: Simulator, agent: Agent, message: Message) -> None:
     prim.physical = bool(flags & USE_PHYSICS) and prim.pcode == 9
     if flags & TEMPORARY:
         make_temporary(sim, prim, True)
-    sim.bodies.rebuild(prim)
     if flags & CREATE_SELECTED:
         sim.interest.objects.select_at_creation(agent, prim)
         for reply in properties_messages(sim, [prim]):
@@ -201,7 +199,6 @@ def duplicate(sim: Simulator, agent: Agent, root: Prim, offset: Vector) -> Prim 
         copies[0].children = copies[1:]
     if root.temporary:
         make_temporary(sim, copies[0], True)
-    sim.bodies.rebuild(copies[0])
     return copies[0]
 
 
@@ -217,25 +214,17 @@ def object_link(sim: Simulator, agent: Agent, message: Message) -> None:
     if any(prim.owner_id != agent.agent_id for prim in prims):
         alert(agent, "You can only link objects that you own.")
         return
-    old_roots = {prim.linkset_root: None for prim in prims}
     try:
         sim.world.objects.link(prims[0], prims[1:])
     except ValueError as error:
         alert(agent, f"Not linked: {error}.")
         return
-    for root in old_roots:
-        if root.root is not None:
-            sim.bodies.drop(root)
-    sim.bodies.rebuild(prims[0].linkset_root)
-    sim.scripts.changed(prims[0].linkset_root, CHANGED_LINK)
 
 
 @handles("ObjectDelink", state=ROOT, rate=BUILD)
 def object_delink(sim: Simulator, agent: Agent, message: Message) -> None:
     prims = [prim for prim, _ in chosen(sim, agent, message, Permission.MODIFY)]
-    for root in sim.world.objects.unlink([prim for prim in prims if prim.root is not None or prim.children]):
-        sim.bodies.rebuild(root)
-        sim.scripts.changed(root, CHANGED_LINK)
+    sim.world.objects.unlink([prim for prim in prims if prim.root is not None or prim.children])
 
 
 # --- going
@@ -245,9 +234,6 @@ def remove(sim: Simulator, root: Prim) -> None:
     """Take a linkset out of the world."""
     root = root.linkset_root
     riders = sim.world.seats.on_linkset(root)
-    sim.bodies.drop(root)
-    for prim in root.linkset():
-        sim.scripts.remove(prim)
     sim.world.objects.remove(root)
     sim.seating.stand_all(riders)
 

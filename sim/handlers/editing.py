@@ -16,6 +16,7 @@ from sim.physics import materials
 from sim.physics.asset_solids import SCULPT
 from sim.physics.bodies import NO_SHAPE
 from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Vector
+from sim.world.changes import What
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Material, Prim, conjugate, multiply, rotate
 from sim.world.shapes import clean_shape
 
@@ -55,7 +56,6 @@ def apply_edit(sim: Simulator, prim: Prim, edit: Edit) -> None:
     if edit.position is not None or edit.rotation is not None:
         _move(sim, prim, edit)
     sim.world.objects.placed(prim)
-    sim.bodies.moved(prim)
 
 
 def _move(sim: Simulator, prim: Prim, edit: Edit) -> None:
@@ -72,7 +72,7 @@ def _move(sim: Simulator, prim: Prim, edit: Edit) -> None:
     if edit.rotation is not None:
         row["rotation"] = edit.rotation
     row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
-    objects.moved(prim)
+    objects.changes.note(prim, What.PLACE)
     if alone:  # "edit linked parts" on the root: the children stay where they are
         base, turn = objects.world_place(prim)
         back = conjugate(turn)
@@ -80,7 +80,7 @@ def _move(sim: Simulator, prim: Prim, edit: Edit) -> None:
             child_row = objects.row(child)
             child_row["position"] = rotate(back, [position[axis] - base[axis] for axis in range(3)])
             child_row["rotation"] = multiply(back, rotation)
-            objects.mark(child)
+            objects.changes.note(child, What.PLACE)
 
 
 def _over_border(sim: Simulator, prim: Prim, position: Vector) -> bool:
@@ -102,10 +102,9 @@ def _resize(sim: Simulator, prim: Prim, edit: Edit) -> None:
             child_row = objects.row(child)
             child_row["scale"] = clean_scale(tuple(part * factor for part in child_row["scale"].tolist()))
             child_row["position"] = [part * factor for part in child_row["position"].tolist()]
-            objects.mark(child)
+            objects.changes.note(child, What.SCALE)
     row["scale"] = scale
-    objects.mark(prim)
-    sim.bodies.rebuild(prim.linkset_root)
+    objects.changes.note(prim, What.SCALE)
 
 
 @handles("ObjectPosition", state=ROOT, rate=BUILD)
@@ -133,8 +132,7 @@ def object_scale(sim: Simulator, agent: Agent, message: Message) -> None:
 def object_shape(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message, Permission.MODIFY):
         prim.shape = clean_shape(block)
-        sim.world.objects.mark(prim)
-        sim.bodies.rebuild(prim.linkset_root)
+        sim.world.changes.prims.note(prim, What.SHAPE)
 
 
 @handles("ObjectImage", state=ROOT, rate=BUILD)
@@ -143,7 +141,7 @@ def object_image(sim: Simulator, agent: Agent, message: Message) -> None:
         if len(block["TextureEntry"]) <= TEXTURE_ENTRY_LIMIT:
             prim.texture_entry = block["TextureEntry"]
             prim.media_url = text(block["MediaURL"])
-            sim.world.objects.mark(prim)
+            sim.world.changes.prims.note(prim, What.SURFACE)
 
 
 @handles("ObjectExtraParams", state=ROOT, rate=BUILD)
@@ -152,14 +150,11 @@ def object_extra_params(sim: Simulator, agent: Agent, message: Message) -> None:
         kind = block["ParamType"]
         if kind not in EXTRA_PARAMS or len(block["ParamData"]) > EXTRA_PARAM_LIMIT:
             continue
-        before = prim.extra_params.get(kind)
         if block["ParamInUse"]:
             prim.extra_params[kind] = block["ParamData"]
         else:
             prim.extra_params.pop(kind, None)
-        sim.world.objects.mark(prim)
-        if kind == SCULPT and prim.extra_params.get(kind) != before:
-            sim.bodies.rebuild(prim.linkset_root)
+        sim.world.changes.prims.note(prim, What.SHAPE if kind == SCULPT else What.EFFECTS)
 
 
 @handles("ObjectMaterial", state=ROOT, rate=BUILD)
@@ -168,8 +163,7 @@ def object_material(sim: Simulator, agent: Agent, message: Message) -> None:
         prim.material = min(block["Material"], 7)
         made_of = materials.material(prim.material)
         prim.features.friction, prim.features.restitution = made_of.friction, made_of.restitution
-        sim.world.objects.mark(prim)
-        sim.bodies.rebuild(prim.linkset_root)
+        sim.world.changes.prims.note(prim, What.MATERIAL)
 
 
 @handles("ObjectFlagUpdate", state=ROOT, rate=BUILD)
@@ -191,8 +185,7 @@ def object_flag_update(sim: Simulator, agent: Agent, message: Message) -> None:
         before, prim.features = prim.features.shape_type, _features(extra)
         if prim is root and prim.features.shape_type == NO_SHAPE:
             prim.features.shape_type = before  # only children can be left out of what a linkset is solid as
-    sim.world.objects.mark_linkset(root)
-    sim.bodies.rebuild(root)
+    sim.world.objects.note_linkset(root, What.BODY | What.MATERIAL)
 
 
 def _features(block: dict[str, Any]) -> Material:
@@ -213,7 +206,7 @@ def _features(block: dict[str, Any]) -> Material:
 def object_click_action(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message, Permission.MODIFY):
         prim.click_action = block["ClickAction"]
-        sim.world.objects.mark(prim)
+        sim.world.changes.prims.note(prim, What.EFFECTS)
 
 
 # --- texts, and what others may
@@ -223,12 +216,14 @@ def object_click_action(sim: Simulator, agent: Agent, message: Message) -> None:
 def object_name(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message, Permission.MODIFY, "LocalID"):
         prim.name = _clipped(block["Name"], NAME_BYTES)
+        sim.world.changes.prims.note(prim, What.NAME)
 
 
 @handles("ObjectDescription", state=ROOT, rate=BUILD)
 def object_description(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message, Permission.MODIFY, "LocalID"):
         prim.description = _clipped(block["Description"], DESCRIPTION_BYTES)
+        sim.world.changes.prims.note(prim, What.NAME)
 
 
 def _clipped(raw: bytes, limit: int) -> str:
@@ -239,6 +234,7 @@ def _clipped(raw: bytes, limit: int) -> str:
 def object_category(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message, Permission.MODIFY, "LocalID"):
         prim.category = block["Category"]
+        sim.world.changes.prims.note(prim, What.NAME)
 
 
 @handles("ObjectSaleInfo", state=ROOT, rate=BUILD)
@@ -246,7 +242,7 @@ def object_sale_info(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message, Permission.MODIFY, "LocalID"):
         if prim.owner_id == agent.agent_id:
             prim.sale_type, prim.sale_price = min(block["SaleType"], 3), max(block["SalePrice"], 0)
-            sim.world.objects.mark(prim)
+            sim.world.changes.prims.note(prim, What.RIGHTS)
 
 
 @handles("ObjectPermissions", state=ROOT, rate=BUILD)
@@ -265,7 +261,7 @@ def object_permissions(sim: Simulator, agent: Agent, message: Message) -> None:
         bits = block["Mask"] & masks.base
         old = getattr(masks, field)
         setattr(masks, field, old | bits if block["Set"] else old & ~block["Mask"])
-        sim.world.objects.mark(prim)
+        sim.world.changes.prims.note(prim, What.RIGHTS)
 
 
 @handles("ObjectGroup", state=ROOT, rate=BUILD)
@@ -273,4 +269,4 @@ def object_group(sim: Simulator, agent: Agent, message: Message) -> None:
     for prim, _ in chosen(sim, agent, message, Permission.MODIFY):
         for one in prim.linkset():
             one.group_id = message["AgentData"]["GroupID"]
-            sim.world.objects.mark(one)
+            sim.world.changes.prims.note(one, What.RIGHTS)

@@ -34,7 +34,7 @@ from sim.interest.dead_reckoning import mark_sent, scan
 from sim.interest.object_blocks import CACHED_DTYPE, HEADER, Block, Blocks
 from sim.interest.packing import pack_terse
 from sim.world.agent import Agent
-from sim.world.objects import Prim
+from sim.world.objects import SHOWN, Prim
 
 if TYPE_CHECKING:
     from sim.circuits.circuit import Circuit
@@ -61,6 +61,7 @@ class ObjectInterest:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self.known = np.zeros((64, 256), np.uint8)
+        self._changes = sim.world.changes.prims.reader(SHOWN)
         self._viewers: dict[Agent, int] = {}
         self._busy: dict[Agent, None] = {}  # viewers with waiting rows, in the order of their turns
         self._selected: dict[Agent, set[int]] = {}
@@ -182,7 +183,7 @@ class ObjectInterest:
         objects = self.sim.world.objects
         if objects.removed:
             self._send_removed()
-        if objects.marked:
+        if len(self._changes):
             self._note_changes()
         if objects.count:
             self._send_terse(dt)
@@ -214,10 +215,9 @@ class ObjectInterest:
                 describing -= 1
 
     def _note_changes(self) -> None:
-        objects = self.sim.world.objects
         self._grow()
-        rows = np.fromiter((prim.row for prim in objects.marked), np.int64, len(objects.marked))
-        objects.marked.clear()
+        changed = [prim.row for prim in self._changes.take() if prim.row >= 0]
+        rows = np.asarray(changed, np.int64)
         news = rows[: NEWS + 1].tolist()
         for agent, slot in self._viewers.items():
             told = self.known[slot, rows]

@@ -31,6 +31,7 @@ from sim.handlers.building import remove
 from sim.neighbours.peers import PeerError, Region
 from sim.neighbours.state import Lineage, longer, vector
 from sim.world.agent import Agent
+from sim.world.changes import What
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class HandOvers:
     def _show(self, agents: list[Agent], root: Prim | None) -> None:
         """Viewers to whom the other region showed what it took believe it there, and gone when that says so."""
         if root is not None and root.row >= 0:
-            self.sim.world.objects.mark_linkset(root)
+            self.sim.world.objects.note_linkset(root, What.BODY)
         for agent in agents:
             if self.sim.world.agents.get(agent.agent_id) is agent and agent.root:
                 self.sim.world.marks.full.add(agent.agent_id)
@@ -238,16 +239,14 @@ class HandOvers:
         under_way = self.sim.neighbours.objects.under_way
         for root in {prim.linkset_root: None for prim in ghosts}:
             under_way.pop(root, None)
+            root.leaving = False
             among = [prim for prim in root.linkset() if prim in ghosts]
             if len(among) == 1 + len(root.children):
                 remove(self.sim, root)
                 continue
-            self.sim.bodies.drop(root)
             for one in self.sim.world.objects.unlink(among):
                 if one in among:
                     remove(self.sim, one)
-                else:
-                    self.sim.bodies.rebuild(one)
 
 
 def _expected(agent: Agent) -> Lineage:

@@ -150,7 +150,6 @@ class ObjectArrival:
         root.prim.linkset_data = linkset.data
         if root.prim.temporary:
             make_temporary(sim, root.prim, True, linkset.expires_in)
-        sim.bodies.rebuild(root.prim)
         for part in linkset.parts:
             sim.scripts.flags(part.prim)
 

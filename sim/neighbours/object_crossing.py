@@ -32,6 +32,7 @@ from sim.neighbours.object_state import linkset_state
 from sim.neighbours.peers import Region
 from sim.neighbours.state import agent_state
 from sim.world.agent import Agent, Vector
+from sim.world.changes import What
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
@@ -152,11 +153,12 @@ class ObjectCrossing:
     def _freeze(self, journey: Journey) -> None:
         """It stays where it is, and is told to be at rest: viewers would extrapolate it into the ground or the sky."""
         root = journey.root
+        root.leaving = True
         self.sim.bodies.drop(root)
         row = self.sim.world.objects.row(root)
         row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
         row["moving"] = 0
-        self.sim.world.objects.moved(root)
+        self.sim.world.changes.prims.note(root, What.PLACE)
         for rider in journey.riders:
             rider.extras["crossing"] = journey
         for prim in root.linkset():
@@ -209,8 +211,6 @@ class ObjectCrossing:
         for prim in root.linkset():
             self._left[prim.local_id] = (now + LEFT, journey.told)
         self.sim.interest.objects.crossed(list(root.linkset()), journey.riders, LATE_KILL, RIDERS_KILL)
-        for prim in root.linkset():
-            self.sim.scripts.remove(prim)
         self.sim.world.objects.remove(root)
 
     def _put_back(self, journey: Journey) -> None:
@@ -218,6 +218,7 @@ class ObjectCrossing:
         journey.done = True
         root = journey.root
         self.under_way.pop(root, None)
+        root.leaving = False
         self.sim.metrics.count("object_crossings", label="refused")
         for rider in journey.riders:
             if rider.extras.get("crossing") is journey:
@@ -227,9 +228,9 @@ class ObjectCrossing:
         now = self.sim.clock.now()
         self._refused = {prim: until for prim, until in self._refused.items() if until > now}
         self._refused[root] = now + REFUSED_PAUSE
-        self.sim.bodies.rebuild(root)
         self.hold_inside(root)
-        self.sim.world.objects.moved(root)
+        self.sim.world.changes.prims.note(root, What.PLACE)
+        self.sim.world.changes.prims.note(root, What.BODY)
         for script in journey.stopped:
             script.set_running(True)
 

@@ -1,8 +1,9 @@
 """Objects as bodies: what the physics engine is told of linksets, and what it says of them each step.
 
-A linkset is one body, made of the solids of its prims; it is remade when a prim's shape, size, place in the set or
-flags change, and reshaped when the solid of a mesh has come. After a step the places of everything that moved are copied to the objects' rows in a few numpy
-operations; `interest` decides from there who must hear.
+A linkset is one body, made of the solids of its prims. What became of linksets is read from the log of changes before
+each step and before each question: a body is remade once, however many of its prims' shapes, sizes, places in the set or
+flags have changed, and reshaped when the solid of a mesh has come. After a step the places of everything that moved are
+copied to the objects' rows in a few numpy operations; `interest` decides from there who must hear.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sim.physics.avatars import mark
 from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
 from sim.physics.prims import prim_shape
 from sim.world.agent import Vector
+from sim.world.changes import What
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 
 NO_SHAPE, CONVEX = 1, 2  # Features tab: physics shape types "none" and "convex hull"
 ALIKE = 4096  # prims whose solid is remembered: thousands of a region come in a handful of forms
+# What of a prim makes its linkset another body; of a place alone, a root's body is moved, and a child's linkset remade.
+FORM = What.MADE | What.GONE | What.SCALE | What.SHAPE | What.BODY | What.MATERIAL | What.LINK
+FEW = 8  # bodies that are not worth being made in columns
 SLOW = 0.01  # metres a second under which something counts as resting
 
 
@@ -52,16 +57,44 @@ class Bodies:
         self.engine.open_sides = sim.world.open_sides
         self.engine.water_height = sim.world.facts.water_height
         self._rows = np.full(256, -1, np.int64)  # handle -> object row
+        self._handles: dict[Prim, int] = {}  # of roots that have a body
+        self._changes = sim.world.changes.prims.reader(FORM | What.PLACE)
         self._terrain_revision = sim.world.terrain.revision
         self.solids = AssetSolids(sim, self.reshape)
 
     # --- objects change
 
+    def update(self) -> None:
+        """Make bodies of what has changed since the last time."""
+        if not len(self._changes):
+            return
+        remade: dict[Prim, None] = {}
+        fresh: dict[Prim, None] = {}
+        moved: list[Prim] = []
+        for prim, what in self._changes.take().items():
+            if prim.row < 0 or prim.root is not None:
+                self._let_go(prim)
+            if prim.row < 0:
+                continue
+            root = prim.linkset_root
+            if prim.root is None and what == What.PLACE:
+                moved.append(prim)
+            elif root in self._handles:
+                remade[root] = None
+            else:
+                fresh[root] = None
+        for root in remade:
+            self.rebuild(root)
+        self.build_all([root for root in fresh if root.row >= 0])
+        for root in moved:
+            if root not in remade:
+                self.moved(root)
+
     def rebuild(self, prim: Prim) -> None:
-        """Make the body of a prim's linkset anew, after its shape, parts or flags changed."""
+        """Make the body of a prim's linkset anew."""
         root = prim.linkset_root
         self.drop(root)
-        if root in self.sim.neighbours.objects.under_way:
+        if root.leaving:
             return
         reason = ""
         for detail in self._details(root):
@@ -99,9 +132,15 @@ class Bodies:
 
     def build_all(self, roots: Sequence[Prim]) -> None:
         """As `rebuild` for each of many linksets that have no body yet; those of the same stuff are made at once."""
+        if len(roots) < FEW:
+            for root in roots:
+                self.rebuild(root)
+            return
         objects = self.sim.world.objects
         alike: dict[Hashable, list[tuple[Prim, Shape]]] = {}
         for root in roots:
+            if root.leaving:
+                continue
             f = root.features
             kind = root.physical, root.phantom, root.volume_detect, f.density, f.friction, f.restitution, f.gravity
             shape = self._shape(root)
@@ -146,6 +185,7 @@ class Bodies:
         rows = [root.row for root in roots]
         physical = [root.physical for root in roots]
         self._rows[handles] = rows
+        self._handles.update(zip(roots, handles, strict=True))
         table = self.sim.world.objects.rows
         table["body"][rows] = handles
         table["physical"][rows] = table["moving"][rows] = physical
@@ -182,33 +222,40 @@ class Bodies:
         """An object that physics cannot have stays as a picture; its owner's next look at it finds it not physical."""
         self.sim.metrics.count("bodies_refused")
         log.info("object %s has no body: %s", root.full_id, reason)
-        for prim in root.linkset():
-            prim.physical = False
+        if any(prim.physical for prim in root.linkset()):
+            for prim in root.linkset():
+                prim.physical = False
+            self.sim.world.objects.note_linkset(root, What.BODY)
 
     def drop(self, root: Prim) -> None:
         """Take a linkset's body away."""
+        self._let_go(root)
         row = self.sim.world.objects.row(root)
-        handle = int(row["body"])
-        if handle >= 0:
-            self.engine.remove(handle)
-            self._rows[handle] = -1
-            row["body"] = -1
-            row["moving"] = 0
-            row["physical"] = 0
+        row["body"] = -1
+        row["moving"] = row["physical"] = 0
 
-    def moved(self, prim: Prim) -> None:
-        """A prim was put somewhere else by hand or script."""
-        if prim.root is not None:
-            self.rebuild(prim.root)
-            return
-        row = self.sim.world.objects.row(prim)
-        handle = int(row["body"])
+    def _let_go(self, prim: Prim) -> None:
+        """The body that a prim had as a root goes. It may have no row any more, and its row may be another's."""
+        handle = self._handles.pop(prim, -1)
         if handle < 0:
             return
-        position, rotation = self.sim.world.objects.world_place(prim)
+        self.engine.remove(handle)
+        self._rows[handle] = -1
+        if prim.row >= 0:
+            row = self.sim.world.objects.row(prim)
+            row["body"] = -1
+            row["moving"] = row["physical"] = 0
+
+    def moved(self, root: Prim) -> None:
+        """A root was put somewhere else, not by physics."""
+        handle = self._handles.get(root, -1)
+        if handle < 0:
+            return
+        row = self.sim.world.objects.row(root)
+        position, rotation = self.sim.world.objects.world_place(root)
         self.engine.set_pose(handle, position, rotation)
         self.engine.set_velocity(handle, row["velocity"].tolist(), row["angular_velocity"].tolist())
-        row["moving"] = prim.physical
+        row["moving"] = root.physical
 
     async def close(self) -> None:
         """End what runs beside the region."""
@@ -218,14 +265,15 @@ class Bodies:
 
     @property
     def still(self) -> bool:
-        """A step would change nothing: all sleep, the ground is as the engine knows it, and no shape waits to be given."""
-        known = self.sim.world.terrain.revision == self._terrain_revision
+        """A step would change nothing: all sleep, ground and objects are as the engine knows them, and no shape waits."""
+        known = self.sim.world.terrain.revision == self._terrain_revision and not len(self._changes)
         return known and self.solids.idle and not self.engine.awake.any()
 
     def step(self, dt: float) -> None:
         """One step of bodies and avatars."""
         sim = self.sim
         world = sim.world
+        self.update()
         if world.terrain.revision != self._terrain_revision:
             self._terrain_revision = world.terrain.revision
             self.engine.set_terrain(world.terrain.heights)
@@ -271,13 +319,25 @@ class Bodies:
 
     # --- questions
 
+    def handle(self, prim: Prim) -> int:
+        """The engine's body of a prim's linkset as it is this moment, -1 without."""
+        self.update()
+        return self._handles.get(prim.linkset_root, -1)
+
+    def raycast(
+        self, origin: Sequence[float], direction: Sequence[float], length: float, mask: int = Mask.ALL, most: int = 1
+    ) -> np.ndarray:
+        """As the engine's, of the world as it is this moment."""
+        self.update()
+        return self.engine.raycast(origin, direction, length, mask, most)
+
     def first_hit(self, start: Vector, end: Vector) -> tuple[Vector, Vector] | None:
         """The first solid or ground between two points: (point, normal), or None."""
         way = np.subtract(end, start)
         length = float(np.linalg.norm(way))
         if not 1e-6 < length < 4096.0:
             return None
-        hits = self.engine.raycast(start, (way / length).tolist(), length, Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN)
+        hits = self.raycast(start, (way / length).tolist(), length, Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN)
         if not len(hits):
             return None
         point, normal = hits[0]["point"].tolist(), hits[0]["normal"].tolist()

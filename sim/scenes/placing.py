@@ -47,7 +47,6 @@ def place(sim: Simulator, scene: Scene) -> int:
         columns = (np.array([single[n] for single in singles], np.float32) for n in (1, 2, 3))
         local_ids = [sim.world.new_local_id() for _ in singles]
         sim.world.objects.add_all([prim for prim, *_ in singles], local_ids, *columns)
-    sim.bodies.build_all(roots)
     for root in roots:
         if root.temporary:
             make_temporary(sim, root, True)

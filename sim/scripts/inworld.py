@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Collection
+from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -23,6 +24,7 @@ from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, Lin
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.saved import restore
 from sim.scripts.machine.script import Script
+from sim.world.changes import What
 from sim.world.objects import Prim
 from sim.world.world import Chat
 
@@ -41,8 +43,22 @@ PROGRAMS_KEPT = 256
 TEXT_BOX = "!!llTextBox!!"
 UNKNOWN = ("(unknown)", "Resident")  # an owner who has not been here since the region began
 AGENT_KIND = 1  # llDetectedType of a person
+# What scripts are told of by changed(): in the prim that changed, and in all of its linkset.
+TOLD = {What.CONTENTS: 0x1, What.COLOUR: 0x2, What.SHAPE: 0x4, What.SCALE: 0x8, What.SURFACE: 0x10, What.MEDIA: 0x800}
+TOLD_ALL = {What.LINK | What.RIDERS: 0x20, What.OWNER: 0x80}
+HEARD = (
+    What.MADE | What.CONTENTS | What.COLOUR | What.SHAPE | What.SCALE | What.SURFACE | What.MEDIA | What.LINK | What.RIDERS
+    | What.OWNER
+)  # fmt: skip
 # llMessageLinked's special links
 ROOT_LINK, SET, ALL_OTHERS, ALL_CHILDREN, THIS = 1, -1, -2, -3, -4
+
+
+@cache
+def numbers(what: What) -> tuple[int, int]:
+    """The CHANGED_* bits for what has changed: told in the prim itself, and in all of its linkset."""
+    own, all_ = (sum(number for flag, number in table.items() if what & flag) for table in (TOLD, TOLD_ALL))
+    return own, all_
 
 
 class Scripts:
@@ -54,6 +70,8 @@ class Scripts:
         self._of_prim: dict[Prim, list[Script]] = {}
         self._prim_of: dict[Script, Prim] = {}
         self._programs: dict[str, Program] = {}  # by source
+        self._changes = sim.world.changes.prims.reader(HEARD)
+        sim.world.changes.prims.at_once(What.GONE, lambda prim, _: self.remove(prim))
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
 
     @property
@@ -136,7 +154,7 @@ class Scripts:
         scripted, touchable = bool(scripts), any(touch & set(script.handlers) for script in scripts)
         if (scripted, touchable) != (prim.scripted, prim.touchable):
             prim.scripted, prim.touchable = scripted, touchable
-            self.sim.world.objects.mark(prim)
+            self.sim.world.changes.prims.note(prim, What.SCRIPTS)
 
     @property
     def waiting(self) -> bool:
@@ -152,8 +170,10 @@ class Scripts:
 
     def run(self) -> None:
         """One slice of the frame for all scripts."""
+        changes = self._changes.take()
         if not self._prim_of:
             return
+        self._tell(changes)
         scheduler, counted = self.engine.scheduler, self.sim.metrics.plain
         scheduler.run(self.sim.world.time, BUDGET)
         counted["script_events"], counted["script_slices"] = scheduler.events, scheduler.slices
@@ -188,14 +208,30 @@ class Scripts:
                 script.now = self.sim.world.time
                 script.hear(channel, name, key, text)
 
+    def _tell(self, changes: dict[Prim, What]) -> None:
+        """changed() for what has become of linksets since the last frame; of one that is new here nothing has."""
+        due: dict[Prim, int] = {}
+        for prim, what in changes.items():
+            if prim.row < 0 or what & What.MADE:
+                continue
+            own, all_ = numbers(what)
+            due[prim] = due.get(prim, 0) | own
+            if all_:
+                for one in prim.linkset():
+                    due[one] = due.get(one, 0) | all_
+        for prim, number in due.items():
+            if number:
+                self._changed(prim, number)
+
     def changed(self, root: Prim, what: int) -> None:
         """changed(what) for every script of a linkset."""
-        if not self._prim_of:
-            return
         for prim in root.linkset():
-            for script in self.of(prim):
-                script.now = self.sim.world.time
-                script.post("changed", what)
+            self._changed(prim, what)
+
+    def _changed(self, prim: Prim, what: int) -> None:
+        for script in self.of(prim):
+            script.now = self.sim.world.time
+            script.post("changed", what)
 
     def touched(self, agent: Agent, prim: Prim, event: str, touch: dict[str, Value]) -> None:
         """touch_start, touch or touch_end: the prim's own scripts, or the root's when it has none that care."""

@@ -5,7 +5,7 @@ level deep: the root's row holds its place in the region, a child's row its plac
 told), and `world_position` of every row where it is in the region.
 
 Ownership, permissions and an inventory serial are part of the record from the start; contents live elsewhere and hang
-on `full_id`. Changes are marked: `marked` holds prims whose full update is due, a row's `dirty` one whose movement is.
+on `full_id`. Whoever changes a prim notes it (`changes.py`); a row's `dirty` says that a movement of it is to be told.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 from protocol.objects import BOX, PRIM
 from protocol.wellknown import NULL, Permission
+from sim.world.changes import Log, What
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
@@ -28,6 +29,12 @@ MIN_SCALE, MAX_SCALE = 0.01, 64.0  # metres
 MAX_HEIGHT = 4096.0
 MAX_LINKS = 256  # prims of a linkset, the root included
 NAME_BYTES, DESCRIPTION_BYTES, TEXT_BYTES = 63, 127, 254
+
+# What viewers are shown of a prim by a full update. Its place alone takes a terse one, its names are told to who asks.
+SHOWN = (
+    What.MADE | What.SCALE | What.SHAPE | What.SURFACE | What.MEDIA | What.COLOUR | What.TEXT | What.EFFECTS | What.BODY | What.MATERIAL
+    | What.LINK | What.RIGHTS | What.OWNER | What.CONTENTS | What.SCRIPTS
+)  # fmt: skip
 
 OBJECT_DTYPE = np.dtype(
     [
@@ -128,6 +135,7 @@ class Prim:
     linkset_data: Any = None  # of a root, once a script uses it: the scripts' own store of names and values
     root: Prim | None = None  # None when it is a root itself
     children: list[Prim] = field(default_factory=list)  # in link order
+    leaving: bool = False  # of a root: it is just being handed to another region, and nobody changes it
     expires: float = math.inf  # real time at which a temporary object goes
     lineage: tuple[UUID, ...] = ()  # the hand-overs by which it came here (neighbours/handovers.py)
 
@@ -172,14 +180,15 @@ def conjugate(q: Sequence[float]) -> Quaternion:
 class Objects:
     """All prims of a region. `rows` may be replaced by a larger array on `add`: fetch it anew each frame."""
 
-    def __init__(self, capacity: int = 256) -> None:
+    def __init__(self, changes: Log[Prim] | None = None, capacity: int = 256) -> None:
+        self.changes: Log[Prim] = Log() if changes is None else changes
+        self.changes.at_once(SHOWN | What.PLACE, self._count_change)
         self.rows = np.zeros(capacity, OBJECT_DTYPE)
         self.count = 0  # one past the highest row in use
         self.by_local_id: dict[int, Prim] = {}
         self.by_id: dict[UUID, Prim] = {}
         self.of_row: dict[int, Prim] = {}
-        self.marked: set[Prim] = set()  # a full update is due
-        self.removed: list[tuple[int, int]] = []  # (local id, row): KillObject to all who knew it
+        self.removed: list[tuple[int, int]] = []  # (local id, row) of those that went: their rows may be others' by now
         self._free: list[int] = list(range(capacity - 1, -1, -1))
 
     def __len__(self) -> int:
@@ -215,7 +224,7 @@ class Objects:
         self.by_id[prim.full_id] = prim
         self.of_row[index] = prim
         self.placed(prim)
-        self.mark(prim)
+        self.changes.note(prim, What.MADE)
         return prim
 
     def add_all(
@@ -236,14 +245,14 @@ class Objects:
         fresh["active"] = fresh["root"] = 1
         fresh["local_id"] = local_ids
         fresh["body"] = fresh["parent"] = -1
-        fresh["crc"] = 2  # as `add`, which marks
+        fresh["crc"] = 2  # as `add`, which counts the change
         fresh["position"] = fresh["world_position"] = positions
         fresh["rotation"], fresh["scale"] = rotations, scales
         fresh["radius"] = np.linalg.norm(scales, axis=1) / 2
         fresh["sent_rotation"][:, 3] = 1.0
         self.rows[taken] = fresh
         self.count = max(self.count, *(index + 1 for index in taken)) if taken else self.count
-        self.marked.update(prims)
+        self.changes.note_all(prims, What.MADE)
 
     def _grow(self) -> None:
         old = len(self.rows)
@@ -251,17 +260,17 @@ class Objects:
         self._free = list(range(2 * old - 1, old - 1, -1)) + self._free
 
     def remove(self, prim: Prim) -> list[Prim]:
-        """Take a whole linkset away; returns its prims. The physics bodies are the caller's to remove first."""
+        """Take a whole linkset away; returns its prims, which keep their local ids and have no row."""
         gone = list(prim.linkset())
         for one in gone:
             self.removed.append((one.local_id, one.row))
             del self.by_local_id[one.local_id]
             del self.by_id[one.full_id]
             del self.of_row[one.row]
-            self.marked.discard(one)
             self.rows[one.row] = np.zeros((), OBJECT_DTYPE)
             self._free.append(one.row)
             one.row = -1
+            self.changes.note(one, What.GONE)
         while self.count and not self.rows[self.count - 1]["active"]:
             self.count -= 1
         return gone
@@ -293,20 +302,19 @@ class Objects:
 
     # --- changes
 
-    def moved(self, prim: Prim) -> None:
-        """The prim was put somewhere else: a terse update is due, and a viewer's cached place of it is void."""
+    def _count_change(self, prim: Prim, what: What) -> None:
+        """A viewer's cached copy of the prim is void from now on; one that was only moved is told so tersely."""
+        if prim.row < 0:
+            return
         row = self.rows[prim.row]
-        row["dirty"] = 1
         row["crc"] += 1
+        if what is What.PLACE or what == What.PLACE:
+            row["dirty"] = 1
 
-    def mark(self, prim: Prim) -> None:
-        """A full update of the prim is due to everybody who sees it."""
-        self.rows[prim.row]["crc"] += 1
-        self.marked.add(prim)
-
-    def mark_linkset(self, prim: Prim) -> None:
+    def note_linkset(self, prim: Prim, what: What, by: UUID | None = None) -> None:
+        """The same change of every prim of a linkset."""
         for one in prim.linkset():
-            self.mark(one)
+            self.changes.note(one, what, by)
 
     # --- linksets
 
@@ -338,7 +346,7 @@ class Objects:
         # Newly linked prims come before those that were there, as in Second Life's link numbers.
         root.children = joining + root.children
         self.placed(root)
-        self.mark_linkset(root)
+        self.note_linkset(root, What.LINK)
 
     def join(self, root: Prim, children: Sequence[Prim]) -> None:
         """Make one linkset of single prims whose places are relative to the root already, in this order."""
@@ -349,7 +357,7 @@ class Objects:
             row["parent"] = root.row
         root.children = list(children)
         self.placed(root)
-        self.mark_linkset(root)
+        self.note_linkset(root, What.LINK)
 
     def unlink(self, leaving: Sequence[Prim]) -> list[Prim]:
         """Take prims out of their linksets; each becomes a root where it is. When a root leaves, its first remaining
@@ -371,5 +379,5 @@ class Objects:
             changed += [*here, *staying[:1]]
             for one in places:
                 self.placed(one)
-                self.mark(one)
+                self.changes.note(one, What.LINK)
         return changed

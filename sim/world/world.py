@@ -113,13 +113,13 @@ class World:
         self.terrain = terrain
         self.agents: dict[UUID, Agent] = {}
         self.avatars = Avatars()
-        self.objects = Objects()
+        self.changes = Changes()
+        self.objects = Objects(self.changes.prims)
         self.seats = Seats()
         self.agent_of_row: dict[int, Agent] = {}
         self.parcels: list[Parcel] = []
         self.parcel_map = np.zeros((64, 64), np.int32)  # local id of the parcel that owns each 4 m cell, [y, x]
         self.marks = Marks()
-        self.changes = Changes()
         self.time = 0.0  # world seconds since the region opened
         self.dilation = 1.0
         # Whether a region lies beyond each side, [dy + 1, dx + 1]; avatars may leave only over such a side.

@@ -12,6 +12,7 @@ import viewer
 from protocol.message import Message, text
 from protocol.wellknown import Animation
 from sim.simulator import Simulator
+from sim.world.changes import What
 from sim.world.objects import Prim
 from tests.kit.liveregion import LiveRegion
 
@@ -49,7 +50,7 @@ def put_script(workshop: LiveRegion, owner: str, source: str, at: tuple[float, f
         prim = Prim(uuid4(), UUID(owner), UUID(owner), name="Greeter")
         place = (*at, sim.world.terrain.height(*at) + 0.5)
         sim.world.objects.add(prim, sim.world.new_local_id(), place, (0.0, 0.0, 0.0, 1.0), (1.0, 1.0, 1.0))
-        sim.bodies.rebuild(prim)
+        sim.world.changes.prims.note(prim, What.BODY)
         if source:
             await sim.scripts.add(prim, source)
         return prim

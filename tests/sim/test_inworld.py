@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from protocol.message import Message, text
+from protocol.objects import BOX
+from sim.physics.engine import BodySpec
 from sim.scripts.language.errors import CompileError
 from sim.world.objects import Prim
 from tests.kit.world import TestSimulator, Viewer, add_root
-from tests.sim.handlers.test_building import frame, rez
+from tests.sim.handlers.test_building import edit, frame, rez
 
 
 @pytest.fixture
@@ -124,3 +126,38 @@ async def test_scripts_hear_of_linking_and_unlinking(sim: TestSimulator, anna: V
     anna.sends(Message("ObjectDelink", ObjectData=both[1:]))
     frame(sim, 0.1)
     assert sorted(what for _, what in said(anna)) == ["child 32", "root 32"]
+
+
+async def test_scripts_hear_of_every_edit_that_a_viewer_makes(sim: TestSimulator, anna: Viewer) -> None:
+    """Shape, size and look in the prim that was changed, joining and seats in the whole linkset; once a frame, all in one."""
+    prim = rez(anna)
+    await script(sim, prim, 'default { changed(integer what) { llOwnerSay((string)what); } }')
+    frame(sim, 0.1)
+    anna.forget()
+    edit(anna, prim, scale=(1.0, 2.0, 3.0))
+    frame(sim, 0.1)
+    shape = {**BOX, "ObjectLocalID": prim.local_id, "ProfileHollow": 20000}
+    anna.sends(Message("ObjectShape", ObjectData=[shape]))
+    edit(anna, prim, scale=(2.0, 2.0, 3.0))
+    frame(sim, 0.1)
+    edit(anna, prim, position=(131.0, 128.0, 30.0))
+    frame(sim, 0.1)
+    assert said(anna) == [(8, "8"), (8, str(0x4 | 0x8))]
+
+
+async def test_a_linkset_is_made_solid_once_a_frame(sim: TestSimulator, anna: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of its prims a datagram changes."""
+    prims = [rez(anna, (100.0 + n / 4, 100.0, 60.0)) for n in range(50)]
+    anna.sends(Message("ObjectLink", ObjectData=[{"ObjectLocalID": one.local_id} for one in prims]))
+    frame(sim, 0.1)
+    made: list[object] = []
+    add = sim.bodies.engine.add
+
+    def counted(spec: BodySpec) -> int:
+        made.append(spec)
+        return add(spec)
+
+    monkeypatch.setattr(sim.bodies.engine, "add", counted)
+    anna.sends(Message("ObjectShape", ObjectData=[{**BOX, "ObjectLocalID": one.local_id, "ProfileHollow": 9} for one in prims]))
+    frame(sim, 0.1)
+    assert len(made) == 1

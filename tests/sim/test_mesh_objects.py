@@ -122,7 +122,7 @@ def height(sim: TestSimulator, prim: Prim) -> float:
 
 def solid_at(sim: TestSimulator, x: float, y: float, top: float = HIGH + 5) -> float | None:
     """How high something solid is there, under `top`."""
-    hits = sim.bodies.engine.raycast((x, y, top), (0, 0, -1), 10.0)
+    hits = sim.bodies.raycast((x, y, top), (0, 0, -1), 10.0)
     return float(hits[0]["point"][2]) if len(hits) else None
 
 

@@ -18,6 +18,7 @@ from protocol.message import Message, encode, text
 from protocol.objects import Motion, encode_extra_params, full_block
 from sim.neighbours.object_state import linkset_state, parse_linkset
 from sim.scripts.library.world import LinksetStore
+from sim.world.changes import What
 from sim.world.objects import Prim
 from tests.kit.joined import Link, agents_of, joined, look_in, run
 from tests.kit.world import TestSimulator, Viewer, add_root, close_sim
@@ -55,7 +56,7 @@ def slide(sim: TestSimulator, prim: Prim, velocity: tuple[float, float, float]) 
     prim.features.friction, prim.features.gravity, prim.physical = 0.0, 0.0, True
     row = sim.world.objects.row(prim)
     row["velocity"] = velocity
-    sim.bodies.rebuild(prim)
+    sim.world.changes.prims.note(prim, What.BODY)
 
 
 def sit(viewer: Viewer, prim: Prim) -> None:
@@ -136,7 +137,7 @@ async def test_by_hand_a_linkset_with_two_riders(regions: Regions, anna: Viewer)
     ben = add_root(west, "Ben Second", (250.0, 126.0, 26.0))
     root, child = rez(anna, (252.0, 128.0, 25.0)), rez(anna, (253.0, 128.0, 25.0))
     west.world.objects.link(root, [child])
-    west.bodies.rebuild(root)
+    west.world.changes.prims.note(root, What.BODY)
     child.sit_target = ((0.0, 0.0, 0.3), (0.0, 0.0, 0.0, 1.0))
     sit(anna, child)
     child.sit_target, target = None, child.sit_target
@@ -196,7 +197,7 @@ async def test_over_the_corner(regions: Regions, anna: Viewer) -> None:
     slide(regions[0], box, (0.0, 0.0, 0.0))
     regions[0].world.objects.row(box)["position"] = (254.9, 254.9, 30.0)
     regions[0].world.objects.row(box)["velocity"] = (4.0, 4.0, 0.0)
-    regions[0].bodies.rebuild(box)
+    regions[0].world.changes.prims.note(box, What.BODY)
     sit_far = anna.agent
     regions[0].world.row(sit_far)["position"] = (254.0, 254.0, 30.0)
     sit(anna, box)
@@ -392,7 +393,7 @@ async def test_to_and_fro_many_times(regions: Regions, anna: Viewer) -> None:
         row = here.world.objects.row(moving)
         await run(regions, 0.3)
         row["velocity"] = (-8.0 if here is east else 8.0, 0.0, 0.0)
-        here.bodies.rebuild(moving)
+        here.world.changes.prims.note(moving, What.BODY)
     _x, y, z = here.world.objects.world_place(here.world.objects.by_id[box.full_id])[0]
     assert y == pytest.approx(128.0, abs=0.05) and z == pytest.approx(26.75, abs=0.05)
 

@@ -15,6 +15,7 @@ from sim.interest.object_blocks import update_flags
 from sim.interest.objects import CACHED_PER_PACKET, ENCODES, OFFERS
 from sim.scenes import place
 from sim.scenes.reading import parse
+from sim.world.changes import What
 from tests.kit.world import add_child, region, settle
 
 CACHED, EMPTY = 1, 2
@@ -131,7 +132,7 @@ async def test_a_changed_prim_has_another_checksum(full):
     prim = next(iter(full.world.objects.roots()))
     before = int(full.world.objects.row(prim)["crc"])
     prim.text = "new"
-    full.world.objects.mark(prim)
+    full.world.changes.prims.note(prim, What.TEXT)
     frames(full, 1)
     anna = await come(full, CACHED)
     frames(full, 30)
@@ -145,7 +146,6 @@ async def test_flags_kept_for_a_row_do_not_outlive_its_prim(full):
     objects = full.world.objects
     gone = next(prim for prim in objects.roots() if not prim.children)
     row = gone.row
-    full.bodies.drop(gone)
     objects.remove(gone)
     place(full, parse(b"[[prim]]\nposition = [9, 9, 90]\nphantom = true", "test.toml"))
     fresh = objects.of_row[row]
@@ -165,7 +165,7 @@ async def test_news_are_told_before_the_rest_of_a_long_load(full):
     late = max(prim.local_id for prim in full.world.objects.roots() if prim.local_id not in known)
     changed = full.world.objects.by_local_id[late]
     changed.text = "look here"
-    full.world.objects.mark(changed)
+    full.world.changes.prims.note(changed, What.TEXT)
     anna.forget()
     frames(full, 2)
     assert told(anna)[0] == late
@@ -220,13 +220,13 @@ async def test_what_was_lost_is_told_as_it_is_by_then(full):
     frames(full, 200)
     prim = next(prim for prim in full.world.objects.roots() if not prim.children)
     prim.text = "old"
-    full.world.objects.mark(prim)
+    full.world.changes.prims.note(prim, What.TEXT)
     anna.forget()
     frames(full, 3)
     (packet,) = tellings(anna)
     assert packet.ids == [prim.local_id]
     prim.text = "new"
-    full.world.objects.mark(prim)
+    full.world.changes.prims.note(prim, What.TEXT)
     frames(full, 3)
     anna.forget()
     packet.lost()
@@ -249,7 +249,6 @@ async def test_what_went_meanwhile_is_not_told_of_again(full):
     anna.forget()
     assert packet.stands()
     prim = objects.by_local_id[gone]
-    full.bodies.drop(prim)
     objects.remove(prim)
     assert not packet.stands()  # so it would not leave now, had it waited
     frames(full, 1)

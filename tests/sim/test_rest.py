@@ -18,6 +18,7 @@ from sim.physics.asset_solids import SCULPT
 from sim.rest import BUNDLE
 from sim.scenes import place
 from sim.scenes.reading import parse
+from sim.world.changes import What
 from tests.kit.waiting import eventually
 from tests.kit.world import add_root, region, settle
 
@@ -227,7 +228,7 @@ async def test_a_solid_that_is_wanted_is_fetched_at_once(started):
         drum.pass_time(1.0)
         prim.extra_params[SCULPT] = uuid4().bytes + b"\x01"
         with sim.rest.held():  # as the request that changed it would
-            sim.bodies.rebuild(prim)
+            sim.world.changes.prims.note(prim, What.BODY)
         before = len(drum.ran)
         drum.pass_time(0.5)
         assert sim.region.tasks.errands == 1 and len(drum.ran) - before == 22

@@ -13,6 +13,7 @@ from protocol.message import Message, text
 from protocol.objects import decode_object_data
 from protocol.wellknown import Animation
 from sim.handlers.building import remove
+from sim.world.changes import What
 from sim.world.objects import Prim
 from sim.world.seats import ON_OBJECT
 from tests.kit.world import TestSimulator, Viewer, add_child, add_root
@@ -180,7 +181,7 @@ async def test_targets_of_a_linkset_are_taken_one_after_the_other(
 ) -> None:
     root, child = rez(anna, (200.0, 200.0, 25.0)), rez(anna, (201.0, 200.0, 25.0))
     sim.world.objects.link(root, [child])
-    sim.bodies.rebuild(root)
+    sim.world.changes.prims.note(root, What.BODY)
     child.sit_target = ((0.0, 0.0, 0.1), LEVEL)
     carla = add_root(sim, "Carla Third")
     sit(anna, root)  # far away: a target may be reached from anywhere in the region
@@ -240,7 +241,7 @@ async def test_riding_down_a_slope(sim: TestSimulator, anna: Viewer) -> None:
         sled = rez(anna, (110.0, 128.0, 54.2), Rotation=(0.0, 0.263, 0.0, 0.965), Scale=(1.0, 1.0, 0.3))
         sled.features.friction = 0.1
         sled.physical = True
-        sim.bodies.rebuild(sled)
+        sim.world.changes.prims.note(sled, What.BODY)
         if rider:
             sim.world.row(anna.agent)["position"] = (110.0, 127.0, 56.0)
             sit(anna, sled)
@@ -261,7 +262,7 @@ async def test_a_rider_of_a_child_prim_follows_the_whole_set_and_the_childs_own_
 ) -> None:
     root, child = rez(anna, (130.0, 128.0, 25.0)), rez(anna, (131.0, 128.0, 25.0))
     sim.world.objects.link(root, [child])
-    sim.bodies.rebuild(root)
+    sim.world.changes.prims.note(root, What.BODY)
     sit(anna, child)
     edit(
         anna,
@@ -301,7 +302,6 @@ async def test_when_the_seat_goes_its_rider_stands(sim: TestSimulator, anna: Vie
     assert place(anna) == pytest.approx((130.0, 128.0, 25.95), abs=0.1)
     another = rez(anna, (130.0, 128.0, 25.0))
     sit(anna, another)
-    sim.bodies.drop(another)
     sim.world.objects.remove(another)  # without a word to anybody
     frame(sim, 0.1)
     assert not sim.world.seats.count and not sim.world.row(anna.agent)["held"]

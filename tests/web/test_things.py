@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sim.simulator import Simulator
+from sim.world.changes import What
 from sim.world.objects import Prim
 from tests.clients.grid import Grid
 from tests.kit.liveregion import LiveRegion
@@ -52,7 +53,7 @@ def put(workshop: LiveRegion, name: str, place: tuple[float, float], size: float
         prim = Prim(uuid4(), owner, owner, name=name)
         spot = (*place, sim.world.terrain.height(*place) + size / 2)
         sim.world.objects.add(prim, sim.world.new_local_id(), spot, (0.0, 0.0, 0.0, 1.0), (size, size, size))
-        sim.bodies.rebuild(prim)
+        sim.world.changes.prims.note(prim, What.BODY)
         await sim.scripts.add(prim, source)
         return prim.full_id
 

@@ -20,12 +20,15 @@ from sim.scenes import SceneError, place
 from sim.scenes.reading import parse
 from sim.simulator import Simulator
 from sim.world.avatars import AVATAR_DTYPE
+from sim.world.changes import What
 from sim.world.objects import Objects, Prim
 from tests.kit.world import add_root, close_sim, region, settle
 
 
 def put(sim, text):
-    return place(sim, parse(text.encode(), "test.toml"))
+    placed = place(sim, parse(text.encode(), "test.toml"))
+    sim.bodies.update()
+    return placed
 
 
 def run(sim, seconds):
@@ -119,6 +122,7 @@ def test_adding_many_objects_is_adding_each():
     turns = np.tile(np.array([0, 0, 0.6, 0.8], np.float32), (300, 1))
     scales = np.tile(np.array([1, 2, 2], np.float32), (300, 1))
     one, many = Objects(), Objects()
+    made = many.changes.reader(What.MADE)
     for objects in (one, many):  # some rows are taken, one of them free again
         gone = objects.add(Prim(uuid4(), LIBRARY_OWNER, LIBRARY_OWNER), 1000, (1, 1, 1), (0, 0, 0, 1), (1, 1, 1))
         objects.add(Prim(uuid4(), LIBRARY_OWNER, LIBRARY_OWNER), 1001, (1, 1, 1), (0, 0, 0, 1), (1, 1, 1))
@@ -129,7 +133,7 @@ def test_adding_many_objects_is_adding_each():
     many.add_all(prims[300:], range(1, 301), places, turns, scales)
     assert one.count == many.count == 301 and len(one) == len(many)
     assert np.array_equal(one.rows[:301], many.rows[:301])
-    assert many.marked >= set(prims[300:]) and many.of_row[many.by_local_id[7].row] is prims[306]
+    assert set(made.take()) >= set(prims[300:]) and many.of_row[many.by_local_id[7].row] is prims[306]
     with pytest.raises(ValueError, match="already"):
         many.add_all(prims[300:301], [5000], places[:1], turns[:1], scales[:1])
 
