@@ -14,6 +14,7 @@ from backbone.client import BackboneError
 from protocol.wellknown import LIBRARY_OWNER, NULL
 from sim.caps import CapRequest, Refused, as_uuid, capability
 from sim.handlers.replies import ask, turn
+from sim.handlers.transfers import shown_asset
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -152,7 +153,7 @@ def item_llsd(item: dict[str, Any], agent_id: UUID) -> dict[str, Any]:
     return {
         "item_id": UUID(item["item_id"]),
         "parent_id": UUID(item["parent_id"]),
-        "asset_id": UUID(item["asset_id"]),
+        "asset_id": shown_asset(item),
         "agent_id": agent_id,
         "name": item["name"],
         "desc": item["desc"],

@@ -241,9 +241,13 @@ class Circuits:
             self._acknowledge(circuit, received)
             self.metrics.count("messages_unhandled", label=name)
             return
-        if name == "LogoutRequest":  # what was acknowledged before it happens before it
-            self._catch_up(circuit, now, at_once=True)
         inbox, rate = circuit.inbox, row.rate
+        if name == "LogoutRequest" and inbox.count:  # what was acknowledged before it happens before it
+            self._acknowledge(circuit, received)
+            inbox.leaving = True
+            inbox.put_back(row, received.body)
+            self._catch_up(circuit, now)
+            return
         may_wait = rate is not handlers.CONTROL
         if may_wait and (inbox.is_waiting(rate.name) or not inbox.has_share(now)) or not self._within_rate(circuit, rate, now):
             if not received.reliable or not may_wait:
@@ -259,25 +263,43 @@ class Circuits:
         self._acknowledge(circuit, received)
         self._run(circuit, row, received.body)
 
-    def _catch_up(self, circuit: Circuit, now: float, at_once: bool = False) -> None:
-        """Run what waits of a client, as far as its rates and its share allow, or all of it."""
-        inbox = circuit.inbox
-        for rate, queue in inbox.waiting.items():
-            while queue and (at_once or (inbox.has_share(self.clock.now()) and self._within_rate(circuit, queue[0][0].rate, now))):
+    def _catch_up(self, circuit: Circuit, now: float) -> None:
+        """Run what waits of a client, as far as its rates and its share allow; its logout last."""
+        inbox, last = circuit.inbox, handlers.CONTROL.name
+        for rate, queue in sorted(inbox.waiting.items(), key=lambda each: each[0] == last):
+            if rate == last and inbox.count > len(queue):
+                break
+            while queue and self._has_turn(circuit, queue[0][0].rate, now):
                 row, body = inbox.pop(rate)
                 try:
-                    self._run(circuit, row, body)
+                    ran = self._run(circuit, row, body)
                 except ProtocolError:
                     self.metrics.count("packets_dropped", label="malformed")
+                    continue
                 if circuit.closed:
                     return
+                if not ran:
+                    break
         if not inbox.count:
             self._behind.pop(circuit, None)
 
-    def _run(self, circuit: Circuit, row: handlers.Row, body: bytes) -> None:
+    def _has_turn(self, circuit: Circuit, rate: handlers.Rate, now: float) -> bool:
+        inbox = circuit.inbox
+        return inbox.leaving or (inbox.has_share(self.clock.now()) and self._within_rate(circuit, rate, now))
+
+    def _run(self, circuit: Circuit, row: handlers.Row, body: bytes) -> bool:
+        """Decode and handle a message. False when its handler had no room for it, and it waits now."""
         began = self.clock.now()
-        self._handle(circuit, row, decode(body))
-        circuit.inbox.spend(self.clock.now() - began)
+        try:
+            self._handle(circuit, row, decode(body))
+        except handlers.Later:
+            circuit.inbox.put_back(row, body)
+            self._behind[circuit] = None
+            self.metrics.count("messages_put_off", label=row.rate.name)
+            return False
+        finally:
+            circuit.inbox.spend(self.clock.now() - began)
+        return True
 
     def dispatch(self, circuit: Circuit, message: Message, now: float) -> None:
         """Run a message's handler if its circuit, its claims and its rate allow; it does not wait."""
@@ -287,7 +309,10 @@ class Circuits:
         elif not self._within_rate(circuit, row.rate, now):
             self.metrics.count("messages_dropped", label=f"rate {row.rate.name}")
         else:
-            self._handle(circuit, row, message)
+            try:
+                self._handle(circuit, row, message)
+            except handlers.Later:
+                self.metrics.count("messages_dropped", label="too much under way")
 
     def _handle(self, circuit: Circuit, row: handlers.Row, message: Message) -> None:
         agent = circuit.agent
@@ -303,6 +328,8 @@ class Circuits:
             return
         try:
             row.function(self.sim, agent, message)
+        except handlers.Later:
+            raise
         except Exception:
             self.metrics.count("handler_errors", label=message.name)
             log.exception("handler of %s failed for %s", message.name, agent.name)

@@ -30,6 +30,7 @@ class Inbox:
     waiting: dict[str, deque[tuple[Row, bytes]]] = field(default_factory=dict)
     count: int = 0
     size: int = 0
+    leaving: bool = False  # the client has asked to be logged out: what waits happens first, rates or not
     _share: float = SHARE_BURST
     _earned_at: float | None = None
 
@@ -56,6 +57,12 @@ class Inbox:
         self.count += 1
         self.size += len(body)
         return True
+
+    def put_back(self, row: Row, body: bytes) -> None:
+        """A message's handler had no room for it: it is the first to have a turn again."""
+        self.waiting.setdefault(row.rate.name, deque()).appendleft((row, body))
+        self.count += 1
+        self.size += len(body)
 
     def pop(self, rate: str) -> tuple[Row, bytes]:
         """Take the oldest message of a class."""

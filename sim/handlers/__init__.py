@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 Handler = Callable[["Simulator", "Agent", Message], None]
 
 
+class Later(Exception):
+    """A handler has no room for what a message asks for: it is to come again in a later frame."""
+
+
 class State(IntEnum):
     """How far a circuit must have come for a message to be heeded."""
 

@@ -17,7 +17,8 @@ from backbone.client import BackboneError
 from protocol.message import Message, clip, text
 from protocol.wellknown import LIBRARY_OWNER, NULL, AssetType, Folder, InventoryType, Permission
 from sim.handlers import OPEN, QUERY, handles
-from sim.handlers.replies import alert, ask, send, start
+from sim.handlers.replies import alert, ask, send, start, turn
+from sim.handlers.transfers import shown_asset
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -41,8 +42,7 @@ Step = Callable[[], Coroutine[Any, Any, Any]]
 
 def _change(sim: Simulator, agent: Agent, *steps: Step) -> None:
     """Carry out the steps one after the other, after all that was asked before."""
-    if not start(sim, agent, "inventory", _in_turn(steps), order="inventory"):
-        alert(agent, "Too many changes of your inventory at once: the last ones were not made.")
+    start(sim, agent, "inventory", _in_turn(steps), order="inventory")
 
 
 async def _in_turn(steps: tuple[Step, ...]) -> None:
@@ -116,11 +116,14 @@ def _removals(sim: Simulator, agent: Agent, folders: list[dict[str, Any]], items
 
 @handles("CreateInventoryItem", state=OPEN, rate=QUERY)
 def create_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
-    _change(sim, agent, partial(_create_item, sim, agent, message["InventoryBlock"]))
+    start(sim, agent, "inventory", _create_item(sim, agent, message["InventoryBlock"]))
 
 
 async def _create_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
-    """An item with the empty asset of its kind, told by UpdateCreateInventoryItem, which clients wait for."""
+    """An item with the empty asset of its kind, told by UpdateCreateInventoryItem, which clients wait for.
+
+    Its turn among the agent's changes comes when the asset is stored: nobody's folders wait for the asset store.
+    """
     data = _first_content(sim, agent, block["Type"])
     if block["TransactionID"] != NULL or data is None:
         alert(agent, NO_UPLOADS)
@@ -140,7 +143,8 @@ async def _create_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> N
         "inv_type": int(INVENTORY_TYPES[block["Type"]]),
         "next_owner_mask": block["NextOwnerMask"] & Permission.ALL or Permission.MOVE | Permission.TRANSFER,
     }
-    await _add(sim, agent, block, item)
+    async with turn(agent, "inventory"):
+        await _add(sim, agent, block, item)
 
 
 def _first_content(sim: Simulator, agent: Agent, kind: int) -> bytes | None:
@@ -294,7 +298,7 @@ def item_block(item: dict[str, Any], callback: int = 0) -> dict[str, Any]:
         "EveryoneMask": item["everyone_mask"],
         "NextOwnerMask": item["next_owner_mask"],
         "GroupOwned": bool(item["is_owner_group"]),
-        "AssetID": UUID(item["asset_id"]),
+        "AssetID": shown_asset(item),
         "Type": item["type"],
         "InvType": item["inv_type"],
         "Flags": item["flags"],

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from backbone.client import BackboneError
 from protocol.message import Message, clip
+from sim.handlers import Later
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -48,8 +49,9 @@ def packets(blocks: Iterable[T], size_of: Callable[[T], int], limit: int = BLOCK
         yield batch
 
 
-def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any], order: str = "") -> bool:
-    """Run a coroutine for the agent between frames; False when too much is under way for it already.
+def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any], order: str = "") -> None:
+    """Run a coroutine for the agent between frames. `Later` when too much is under way for it already: the message that
+    asked for this waits (`circuits/inbox.py`).
 
     Works of the same `order` run one after the other, as they were asked: what a viewer says in sequence (two instant
     messages, a folder and what is moved into it) must arrive in sequence.
@@ -57,8 +59,7 @@ def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any
     under_way = agent.extras.get("under_way", 0)
     if under_way >= UNDER_WAY_LIMIT:
         work.close()
-        sim.metrics.count("messages_dropped", label="too much under way")
-        return False
+        raise Later
     agent.extras["under_way"] = under_way + 1
 
     def done(_: asyncio.Task[Any]) -> None:
@@ -66,7 +67,6 @@ def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any
         work.close()  # it may have been cancelled before its turn came
 
     sim.spawn(_run(agent, work, order), name).add_done_callback(done)
-    return True
 
 
 async def _run(agent: Agent, work: Coroutine[Any, Any, Any], order: str) -> None:

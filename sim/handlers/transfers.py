@@ -1,5 +1,8 @@
 """Assets by UDP, for what is not public: notecards and scripts are read through the inventory item that points at them.
 
+What kind of asset it is, and so whether it is private, is what the store says. What the request says of it, or an item's
+own type, is not believed: whoever asked for a script as a texture would read it.
+
     TransferRequest > {TransferID, SourceType, Params}
     TransferInfo    < {Status, Size, Params}            Params of an item's transfer with the asset id filled in
     TransferPacket  < {Packet 0.., Status, Data}        status 1 on the last; an empty asset is one empty packet
@@ -51,48 +54,62 @@ async def _transfer(sim: Simulator, agent: Agent, asked: dict[str, Any]) -> None
     if asked["SourceType"] == FROM_ASSET and len(params) >= 20:
         asset_id, kind = UUID(bytes=params[:16]), struct.unpack_from("<i", params, 16)[0]
         # Whoever knows the id of a public asset may have it; what is private goes by its item.
-        status = NO_PERMISSION if kind in PRIVATE else OK
+        rights, status = 0, NO_PERMISSION if kind in PRIVATE else OK
     elif asked["SourceType"] == FROM_ITEM and len(params) >= 100:
-        status, asset_id = await _asset_of_item(sim, agent, params)
+        status, asset_id, rights = await _asset_of_item(sim, agent, params)
         params = params[:80] + asset_id.bytes + params[96:100]
     else:
-        status, asset_id = NOT_FOUND, NULL
+        status, asset_id, rights = NOT_FOUND, NULL, 0
     data = b""
     queue = agent.circuit.queues.get("asset") if agent.circuit is not None else None
     if status == OK and queue is not None and queue.waiting > WAITING_LIMIT:
         sim.metrics.count("messages_dropped", label="too many transfers")
         status = ERROR
     if status == OK:
-        status, data = await _read(sim, asset_id)
+        status, data = await _read(sim, asset_id, rights, by_item=asked["SourceType"] == FROM_ITEM)
     _send(agent, asked["TransferID"], status, data, params)
 
 
-async def _asset_of_item(sim: Simulator, agent: Agent, params: bytes) -> tuple[int, UUID]:
-    """Status and asset of an inventory item; what the request says of the asset itself is not believed."""
+async def _asset_of_item(sim: Simulator, agent: Agent, params: bytes) -> tuple[int, UUID, int]:
+    """Status, asset and owner's permissions of an inventory item. A link stands for the agent's own item that it names."""
     who, _, owner, thing, item_id = (UUID(bytes=params[at : at + 16]) for at in range(0, 80, 16))
     if who != agent.agent_id or thing != NULL:
-        return (NO_PERMISSION if thing == NULL else NOT_FOUND), NULL
+        return (NO_PERMISSION if thing == NULL else NOT_FOUND), NULL, 0
     whose = LIBRARY_OWNER if owner == LIBRARY_OWNER else agent.agent_id
-    items = await ask(sim, sim.backbone.fetch_items(whose, [item_id]))
-    if isinstance(items, BackboneError):
-        return ERROR, NULL
-    if not items:
-        return NOT_FOUND, NULL
-    item = items[0]
-    if item["type"] == AssetType.LSL_TEXT and item["owner_mask"] & READ_SCRIPT != READ_SCRIPT:
-        return NO_PERMISSION, NULL
-    return OK, UUID(item["asset_id"])
+    for _ in range(2):
+        items = await ask(sim, sim.backbone.fetch_items(whose, [item_id]))
+        if isinstance(items, BackboneError):
+            return ERROR, NULL, 0
+        if not items or items[0]["type"] == AssetType.FOLDER_LINK:
+            return NOT_FOUND, NULL, 0
+        if items[0]["type"] != AssetType.LINK:
+            return (OK if may_read(items[0]) else NO_PERMISSION), UUID(items[0]["asset_id"]), items[0]["owner_mask"]
+        item_id = UUID(items[0]["asset_id"])
+    return NOT_FOUND, NULL, 0  # a link to a link
 
 
-async def _read(sim: Simulator, asset_id: UUID) -> tuple[int, bytes]:
+def may_read(item: dict[str, Any]) -> bool:
+    """Whether the holder of an inventory item may read what it stands for: a script only with the right to change it."""
+    return item["type"] != AssetType.LSL_TEXT or item["owner_mask"] & READ_SCRIPT == READ_SCRIPT
+
+
+def shown_asset(item: dict[str, Any]) -> UUID:
+    """The asset id that the holder of an item is told: none of what it may not read."""
+    return UUID(item["asset_id"]) if may_read(item) else NULL
+
+
+async def _read(sim: Simulator, asset_id: UUID, rights: int, by_item: bool) -> tuple[int, bytes]:
     try:
-        data = await sim.assets.get(asset_id)
+        asset = await sim.assets.fetch(asset_id)
     except AssetError:
         sim.metrics.count("service_errors", label="assets")
         return ERROR, b""
-    if data is None or len(data) > SIZE_LIMIT:
+    if asset is None or len(asset.data) > SIZE_LIMIT:
         return NOT_FOUND, b""
-    return OK, data
+    sealed = asset.type == AssetType.LSL_TEXT and rights & READ_SCRIPT != READ_SCRIPT
+    if sealed or asset.type == AssetType.OBJECT or (asset.type in PRIVATE and not by_item):
+        return NO_PERMISSION, b""
+    return OK, asset.data
 
 
 def _send(agent: Agent, transfer_id: UUID, status: int, data: bytes, params: bytes) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from protocol.events import event
 from protocol.message import Message
+from sim.handlers import Later
 from sim.handlers.avatar import agent_data_update
 from sim.handlers.friends import tell_online_friends
 from sim.handlers.parcels import tell_parcel
@@ -35,6 +37,7 @@ def _greet(sim: Simulator, agent: Agent, reason: str) -> None:
         groups = Message("AgentGroupDataUpdate", AgentData={"AgentID": agent.agent_id}, GroupData=[], NewGroupData=[])
         agent.events.post(event(groups))
     tell_parcel(sim, agent)
-    start(sim, agent, "wearables", load_wearables(sim, agent), order="wearables")
-    if reason == "login":
-        start(sim, agent, "friends", tell_online_friends(sim, agent))
+    with suppress(Later):  # nobody has so much under way who has just come
+        start(sim, agent, "wearables", load_wearables(sim, agent), order="wearables")
+        if reason == "login":
+            start(sim, agent, "friends", tell_online_friends(sim, agent))

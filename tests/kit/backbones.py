@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
-from assets.client import AssetError
+from assets.client import Asset, AssetError
 from backbone.client import UNREACHABLE, BackboneError, Id, Vector
 from protocol.wellknown import DEFAULT_WEARABLES, FOLDER_NAMES, AssetType, Folder, InventoryType
 
@@ -337,6 +337,10 @@ class FakeAssets:
     async def get(self, asset_id: UUID) -> bytes | None:
         self._check()
         return self.stored[asset_id][0] if asset_id in self.stored else None
+
+    async def fetch(self, asset_id: UUID) -> Asset | None:
+        self._check()
+        return Asset(*self.stored[asset_id]) if asset_id in self.stored else None
 
     async def put(self, asset_id: UUID, data: bytes, type: int) -> bool:
         self._check()

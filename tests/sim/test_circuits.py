@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -390,6 +391,38 @@ async def test_what_is_acknowledged_happens_however_fast_it_came(
     frames(sim, 8.0)
     assert said == [f"line {number}" for number in range(100)]
     assert sim.metrics.value("messages_dropped", "rate chat") == 0
+
+
+async def test_moves_of_many_items_all_happen(sim: TestSimulator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than are under way at once with a service that is slow; the viewer logs out behind them."""
+    client.use_circuit_code()
+    client.complete_movement()
+    frames(sim, 0.1)
+    answer = asyncio.Event()
+    moved: list[UUID] = []
+
+    async def update_item(agent_id: UUID, item_id: UUID, **changes: Any) -> dict[str, Any]:
+        await answer.wait()
+        moved.append(item_id)
+        return {}
+
+    monkeypatch.setattr(sim.backbone, "update_item", update_item)
+    ids = {"AgentID": client.agent.agent_id, "SessionID": client.agent.session_id}
+    items = [uuid4() for _ in range(251)]
+    for item in items:
+        block = {"ItemID": item, "FolderID": uuid4(), "NewName": b""}
+        client.send(Message("MoveInventoryItem", AgentData={**ids, "Stamp": False}, InventoryData=[block]))
+    client.send(Message("LogoutRequest", AgentData=ids))
+    frames(sim, 2.0)
+    assert moved == [] and client.agent.agent_id in sim.world.agents
+    answer.set()
+    for _ in range(2000):
+        await asyncio.sleep(0)
+        sim.frame.once(sim.clock.now())
+        sim.clock.advance(1 / 45)
+        if len(moved) == len(items) and client.agent.agent_id not in sim.world.agents:
+            break
+    assert moved == items and client.agent.agent_id not in sim.world.agents
 
 
 async def test_a_client_that_sends_more_than_can_wait_is_pushed_back(sim: TestSimulator, client: Client) -> None:

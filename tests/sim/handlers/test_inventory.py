@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ import pytest
 
 from protocol.message import Message, text
 from protocol.wellknown import LIBRARY_OWNER, NULL, Folder
+from sim.handlers.inventory import item_block
 from tests.kit.world import TestSimulator, Viewer, add_root, settle
 
 
@@ -253,6 +255,74 @@ async def test_who_may_not_read(sim: TestSimulator) -> None:
     ):
         info, got = await transfer(sim, viewer, source, params)
         assert (info["Status"], got) == (status, b"")
+
+
+async def test_the_store_says_what_kind_an_asset_is(sim: TestSimulator) -> None:
+    """A script or notecard asked for as something else, or by a link or an item that claims to be something else."""
+    bert, folders = await owner(sim)
+    for kind in (7, 10, 6):
+        sim.clock.advance(60.0)
+        asset_id = uuid4()
+        sim.assets.stored[asset_id] = (b"private", kind)
+        for claimed in (0, 1, 7, 10, 20, -1):
+            info, got = await transfer(sim, bert, 2, asset_id.bytes + struct.pack("<i", claimed))
+            assert (info["Status"], got) == (-3, b"")
+        link = sim.backbone.add_item(bert.id, folders[Folder.NOTECARDS], type=24, asset_id=str(asset_id))
+        info, got = await transfer(sim, bert, 3, item_params(bert, link["item_id"]))
+        assert (info["Status"], got) == (-2, b"")
+    script = uuid4()
+    sim.assets.stored[script] = (b"a script", 10)
+    item = sim.backbone.add_item(bert.id, folders[Folder.NOTECARDS], type=7, owner_mask=0x2000, asset_id=str(script))
+    assert (await transfer(sim, bert, 3, item_params(bert, item["item_id"])))[0]["Status"] == -3
+
+
+async def test_a_link_is_read_as_the_own_item_it_names(sim: TestSimulator) -> None:
+    anna, folders = await owner(sim)
+    bert, theirs = await owner(sim)
+    asset_id = uuid4()
+    sim.assets.stored[asset_id] = (b"a note", 7)
+    note = sim.backbone.add_item(anna.id, folders[Folder.NOTECARDS], asset_id=str(asset_id))
+    link = sim.backbone.add_item(anna.id, folders[Folder.NOTECARDS], type=24, asset_id=note["item_id"])
+    again = sim.backbone.add_item(anna.id, folders[Folder.NOTECARDS], type=24, asset_id=link["item_id"])
+    foreign = sim.backbone.add_item(bert.id, theirs[Folder.NOTECARDS], type=24, asset_id=note["item_id"])
+    assert (await transfer(sim, anna, 3, item_params(anna, link["item_id"])))[1] == b"a note"
+    assert (await transfer(sim, anna, 3, item_params(anna, again["item_id"])))[0]["Status"] == -2
+    assert (await transfer(sim, bert, 3, item_params(bert, foreign["item_id"])))[0]["Status"] == -2
+
+
+async def test_the_asset_of_a_script_that_one_may_not_read_is_not_told(sim: TestSimulator) -> None:
+    anna, folders = await owner(sim)
+    ids = {"asset_id": str(uuid4())}
+    open_script = sim.backbone.add_item(anna.id, folders[Folder.SCRIPTS], type=10, **ids)
+    sealed = sim.backbone.add_item(anna.id, folders[Folder.SCRIPTS], type=10, owner_mask=0x2000, **ids)
+    asked = {"items": [{"item_id": UUID(one["item_id"])} for one in (open_script, sealed)]}
+    told = (await anna.cap("FetchInventory2", asked))["items"]
+    assert [one["asset_id"] for one in told] == [UUID(ids["asset_id"]), NULL]
+    folder = {"folder_id": UUID(folders[Folder.SCRIPTS]), "owner_id": anna.id, "fetch_folders": 1, "fetch_items": 1}
+    (listed,) = (await anna.cap("FetchInventoryDescendents2", {"folders": [folder]}))["folders"]
+    assert {one["asset_id"] for one in listed["items"]} == {UUID(ids["asset_id"]), NULL}
+    assert item_block(sealed)["AssetID"] == NULL
+
+
+async def test_a_hung_asset_store_holds_up_no_folders(sim: TestSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, folders = await owner(sim)
+    answer = asyncio.Event()
+
+    async def hang(asset_id: UUID, data: bytes, type: int) -> bool:
+        await answer.wait()
+        return True
+
+    monkeypatch.setattr(sim.assets, "put", hang)
+    block = {"FolderID": UUID(folders[Folder.NOTECARDS]), "Type": 7, "InvType": 7, "Name": "Note", "NextOwnerMask": 0}
+    anna.sends(Message("CreateInventoryItem", InventoryBlock=block))
+    await asyncio.sleep(0)
+    folder = {"folder_id": UUID(folders[Folder.NOTECARDS]), "owner_id": anna.id, "fetch_folders": 1, "fetch_items": 1}
+    async with asyncio.timeout(5):
+        read = await anna.cap("FetchInventoryDescendents2", {"folders": [folder]})
+    assert len(read["folders"]) == 1 and not anna.heard("UpdateCreateInventoryItem")
+    answer.set()
+    await settle(sim)
+    assert len(anna.heard("UpdateCreateInventoryItem")) == 1
 
 
 async def test_public_assets_the_library_and_a_store_that_is_away(sim: TestSimulator) -> None:
