@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from bench.kit import BenchGrid, arguments, running_grid, show
+from bench.kit import BenchGrid, arguments, running_grid, show, told
 
 COUNTERS = ("packets_in", "packets_out", "bytes_in", "bytes_out", "agent_updates", "frames", "steps", "resends")
 
@@ -139,7 +139,7 @@ async def accounts(grid: BenchGrid, count: int) -> None:
 
 def main() -> None:
     given = arguments(__doc__, agents="100,250,500,1000", seconds=15.0, rate=1.5e6)
-    rows = [measure(int(count), given.seconds, given.rate) for count in given.agents.split(",")]
+    rows = [told(measure(int(count), given.seconds, given.rate)) for count in given.agents.split(",")]
     stages = {row["agents"]: row.pop("stages ms") for row in rows}
     show("agents", rows, given.json, **{"stages, ms a frame": stages})
 

@@ -31,6 +31,7 @@ import numpy as np
 
 from assets.client import AssetClient
 from assets.store import Store, check
+from bench.kit import end_on_term
 
 SECRET = "the secret of a benchmark grid"
 
@@ -201,6 +202,7 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, help="a folder on the disk to measure; default: the temporary folder")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    end_on_term()
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
         base = Path(folder)
         results = {

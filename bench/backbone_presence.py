@@ -36,6 +36,7 @@ from backbone.storage import accounts, inventory
 from backbone.storage.database import open_engine, sqlite_url
 from backbone.storage.tables import accounts as account_rows
 from backbone.storage.tables import sessions as session_rows
+from bench.kit import end_on_term
 
 SECRET = "the secret of a benchmark grid"
 PASSWORD = "benchmark"
@@ -44,6 +45,7 @@ BARE = """
 from ground import green
 green.patch()
 import sys, json
+from bench.kit import end_on_term
 body = sys.argv[1].encode()
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
@@ -284,6 +286,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
+    end_on_term()
     with tempfile.TemporaryDirectory(prefix="backbone-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
         figures = measure(Path(folder), given.agents, given.logins, given.seconds)
     if given.json:

@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show
+from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show, told
 from viewer.chromium import Browser, Tab, chromium
 from viewer.snapshot import Shot, enter, leave
 
@@ -211,7 +211,7 @@ def main() -> None:
             file.write_text(json.dumps(scene(prims)))
             with running_grid("1x1", str(file) if prims else "none") as grid:
                 region = grid.status()["regions"][0]["name"]
-                tables["scenes"].append(asyncio.run(frames(grid, region, prims, given.seconds)))
+                tables["scenes"].append(told(asyncio.run(frames(grid, region, prims, given.seconds))))
     with running_grid("2x2", "welcome") as grid:
         region = grid.status()["regions"][0]["name"]
         if given.visits:

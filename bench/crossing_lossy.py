@@ -27,7 +27,7 @@ from typing import Any
 from uuid import UUID
 
 import viewer
-from bench.kit import BenchGrid, arguments, running_grid, show
+from bench.kit import BenchGrid, arguments, running_grid, show, told
 from tests.kit.lossy import LossyLink
 from viewer import Client, Entity, Habits, ViewerError
 
@@ -230,12 +230,12 @@ async def measure(grid: BenchGrid, loss: float, walkers: int, riders: int, cross
 
 def lossy(losses: str, walkers: int, riders: int, crossings: int) -> list[dict[str, Any]]:
     """So many crossings of each kind at each loss: a row for both. The grid is a new one for each loss."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for loss in (float(part) for part in losses.split(",")):
         with tempfile.TemporaryDirectory() as folder, running_grid("2x1", scene(Path(folder), riders, walkers)) as grid:
             grid.add_users("Walker", walkers + riders, "walker")
             grid.add_users("Witness", 2, "walker")
-            rows += asyncio.run(measure(grid, loss, walkers, riders, crossings))
+            rows += map(told, asyncio.run(measure(grid, loss, walkers, riders, crossings)))
             inside = [grid.region(region["name"]) for region in grid.status()["regions"]]
             left = sum(figures["agents"] for figures in inside), sum(figures["prims"] for figures in inside)
             rows[-1]["left"] = f"{left[0]} agents, {left[1]} prims of {2 * riders}"

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from bench.kit import BenchGrid, arguments, running_grid, show
+from bench.kit import BenchGrid, arguments, running_grid, show, told
 
 
 def watch(grid: BenchGrid, bots: int, seconds: float) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def main() -> None:
         with running_grid("1x1") as grid:
             if not bots:
                 time.sleep(20)  # past the start
-            rows.append(watch(grid, bots, given.seconds))
+            rows.append(told(watch(grid, bots, given.seconds)))
     show("frame", rows, given.json)
 
 

@@ -27,7 +27,7 @@ from typing import Any
 import aiohttp
 import psutil
 
-from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show
+from bench.kit import BenchGrid, arguments, milliseconds, running_grid, show, told
 
 MOTIONS, OBJECTS = 2, 3  # kinds of frames and their layout: viewer/gateway/frames.py
 _MOTION = struct.Struct("<IIB3f4h")
@@ -221,7 +221,7 @@ def main() -> None:
     rows = []
     for count in given.browsers.split(","):
         with running_grid("1x1") as grid:
-            rows.append(asyncio.run(crowd(grid, int(count), given.seconds)))
+            rows.append(told(asyncio.run(crowd(grid, int(count), given.seconds))))
     with running_grid("1x1", given.scene) as grid:
         prims = grid.region("Harbour")["prims"]
         arrivals = [asyncio.run(arrival(grid, what, prims)) for what in ("first", "again")]

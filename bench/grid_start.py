@@ -21,14 +21,9 @@ from typing import Any
 import psutil
 
 import viewer
+from bench.kit import end_on_term, mainland, told
 
 Row = dict[str, Any]
-
-
-def mainland(*args: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "grid", *args], check=True, capture_output=True, text=True, timeout=300
-    ).stdout
 
 
 async def first_login(facts: Row) -> None:
@@ -41,9 +36,11 @@ def measure(size: str, idle_seconds: float) -> Row:
     """One grid from nothing to its end: seconds to accepted logins and to the first one done, MB and % by role."""
     with tempfile.TemporaryDirectory() as data:
         began = time.perf_counter()
-        facts = json.loads(mainland("up", "--detach", "--json", "--regions", size, "--scene", "none", "--http-port", "0", "--data", data))
-        accepted = time.perf_counter() - began
         try:
+            facts = json.loads(
+                mainland("up", "--detach", "--json", "--regions", size, "--scene", "none", "--http-port", "0", "--data", data)
+            )
+            accepted = time.perf_counter() - began
             asyncio.run(first_login(facts))
             logged_in = time.perf_counter() - began
             time.sleep(20)  # past the start, when regions look round for each other twice a second
@@ -84,8 +81,8 @@ def run(rounds: int, idle_seconds: float) -> Row:
     small, large, floors = [], [], []
     for _ in range(rounds):
         floors.append(floor())
-        small.append(measure("1x1", idle_seconds))
-        large.append(measure("2x2", idle_seconds))
+        small.append(told(measure("1x1", idle_seconds)))
+        large.append(told(measure("2x2", idle_seconds)))
     one, four = medians(small), medians(large)
     return {
         "rounds": rounds,
@@ -106,6 +103,7 @@ def main() -> None:
     parser.add_argument("--idle-seconds", type=float, default=20.0)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    end_on_term()
     result = run(given.rounds, given.idle_seconds)
     if given.json:
         print(json.dumps(result))

@@ -6,9 +6,11 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,13 +62,36 @@ class BenchGrid:
             return json.load(reply)
 
 
+def progress(text: str) -> None:
+    """Say on stderr what a long benchmark is at; its table alone goes to stdout."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, said as soon as it is measured."""
+    progress(", ".join(f"{name} {_cell(value)}" for name, value in row.items() if not isinstance(value, dict | list)))
+    return row
+
+
+def end_on_term() -> None:
+    """A benchmark that is killed by TERM ends what it has started, as one that is ended by Ctrl-C."""
+
+    def ended(*_: Any) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, ended)
+
+
 @contextmanager
 def running_grid(regions: str, scene: str = "none") -> Iterator[BenchGrid]:
     """A fresh grid on free ports, gone again afterwards; `scene` stands in its first region."""
+    end_on_term()
+    progress(f"a grid of {regions} starts" + (f", scene {Path(scene).stem}" if scene != "none" else ""))
     with tempfile.TemporaryDirectory() as folder:
         up = ("up", "--detach", "--json", "--regions", regions, "--scene", scene, "--http-port", "0", "--data", folder)
-        facts = json.loads(mainland(*up))
         try:
+            facts = json.loads(mainland(*up))
             yield BenchGrid(Path(folder), facts["login_uri"], facts["web_uri"])
         finally:
             mainland("down", "--data", folder)
@@ -110,7 +135,8 @@ def _cell(value: Any) -> str:
 
 
 def arguments(doc: str | None, **defaults: Any) -> argparse.Namespace:
-    """`--json` and an option for each default, of its type."""
+    """`--json` and an option for each default, of its type. From here on TERM ends what the benchmark has started."""
+    end_on_term()
     parser = argparse.ArgumentParser(description=(doc or "").strip().split("\n")[0])
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     for name, default in defaults.items():

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.kit import arguments, show
+from bench.kit import arguments, show, told
 from sim.physics.engine import BodySpec, Engine, Kind, box, compound, create, cylinder, hull, sphere
 from sim.world.avatars import AVATAR_DTYPE
 
@@ -206,7 +206,7 @@ def main() -> None:
                 "bullet steps": len(other), "bullet ms": round(b, 2), "step alone": round(float(np.median(alone[half:])), 2) if alone else None,
                 "ours ms": round(a, 3), "ratio": round(b / max(a, 1e-3), 1),
             }  # fmt: skip
-        rows.append(row)
+        rows.append(told(row))
     show("physics: bodies", rows, options.json)
 
 

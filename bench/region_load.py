@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import viewer
-from bench.kit import BenchGrid, arguments, running_grid, show
+from bench.kit import BenchGrid, arguments, running_grid, show, told
 
 SCENES = Path(__file__).parent / "scenes"
 TASK_SHARE = 0.35  # of a viewer's bandwidth, for objects (AgentThrottle)
@@ -133,7 +133,7 @@ def main() -> None:
             grid.add_user(first, "Loader", "loader")
             visitor = Visitor(grid, first, float(line), viewer.ObjectCache())
             for what in ("first", "again"):
-                rows.append(asyncio.run(visitor.visit(what, prims)))
+                rows.append(told(asyncio.run(visitor.visit(what, prims))))
         again = {"killed": killed(grid, prims)}
     with tempfile.TemporaryDirectory() as folder:
         for kind in given.unlike.split(",") if given.unlike else ():

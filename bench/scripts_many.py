@@ -22,6 +22,7 @@ import sys
 import time
 from typing import Any
 
+from bench.kit import end_on_term, told
 from sim.scripts.language.values import Key
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.script import Script
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    end_on_term()
     if options.one:
         print(json.dumps(measure(options.scripts[0], options.loops, options.seconds, options.budget / 1e3)))
         return
@@ -102,7 +104,7 @@ def main() -> None:
     for count in options.scripts:
         command = [sys.executable, "-m", "bench.scripts_many", "--one", "--scripts", str(count)]
         command += ["--loops", str(options.loops), "--seconds", str(options.seconds), "--budget", str(options.budget)]
-        rows.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        rows.append(told(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)))
     if options.json:
         print(json.dumps(rows))
         return

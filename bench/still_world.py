@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from bench.kit import arguments, show
+from bench.kit import arguments, show, told
 from protocol.wellknown import NULL
 from sim.scenes import NO_SCENE, load, place
 from sim.world.changes import What
@@ -109,7 +109,7 @@ async def fall(height: float) -> dict[str, Any]:
 
 def main() -> None:
     given = arguments(__doc__, scenes="none,still_world,prims_30000", viewers=20, height=30.0)
-    rows = [asyncio.run(still(name, given.viewers)) for name in given.scenes.split(",")]
+    rows = [told(asyncio.run(still(name, given.viewers))) for name in given.scenes.split(",")]
     rows.append(asyncio.run(still("prims_100000", 1)))
     falling = asyncio.run(fall(given.height))
     if given.json:
