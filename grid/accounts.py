@@ -57,6 +57,8 @@ def reason(status: int, answer: bytes) -> str:
 
 def add(layout: Layout, running_uri: str | None, first: str, last: str, password: str) -> str:
     """Make an account; its agent id. GridError when the name is taken or not allowed."""
+    if not password:
+        raise GridError("an account needs a password", "give one with --password PW, or leave the option out to be asked")
     if running_uri:
         try:
             status, answer = asyncio.run(post_user(running_uri, layout.read_secret(), first, last, password))

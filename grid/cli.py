@@ -8,6 +8,7 @@ import shutil
 import sys
 import webbrowser
 from collections.abc import Callable
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +19,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from grid import settings as declared
-from grid.errors import NOT_RUNNING, GridError
+from grid.errors import NOT_RUNNING, GridError, refused_by_machine
 from grid.layout import Layout, default_dir
 from grid.lsl_cli import lsl_app
+from grid.plan import in_force
 from grid.snapshot_cli import snapshot
 
 app = typer.Typer(
@@ -41,35 +43,41 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 
 def readable(command: Callable[..., int | None]) -> Callable[..., None]:
-    """Exit with the returned code; a GridError becomes two lines on stderr and its code, never a traceback."""
+    """Exit with the returned code; a GridError, or what the machine refuses, becomes two lines on stderr and a code, never
+    a traceback."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             code = command(*args, **kwargs)
         except GridError as error:
-            console = Console(stderr=True, soft_wrap=True, highlight=False)
-            console.print(f"[red]Error:[/] {escape(error.problem)}")
-            if error.hint:
-                console.print(f"  [dim]what to do:[/] {escape(error.hint)}")
-            raise typer.Exit(error.code) from error
+            raise _refused(error) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(130) from error
         except BrokenPipeError as error:  # `mainland logs | head`
             sys.stderr.close()
             raise typer.Exit(0) from error
+        except OSError as error:
+            raise _refused(refused_by_machine(error)) from error
         raise typer.Exit(code or 0)
 
     return run
+
+
+def _refused(error: GridError) -> typer.Exit:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[red]Error:[/] {escape(error.problem)}")
+    if error.hint:
+        console.print(f"  [dim]what to do:[/] {escape(error.hint)}")
+    return typer.Exit(error.code)
 
 
 def _help(name: str) -> str:
     setting = declared.BY_NAME[name]
     allowed = setting.describe_range()
     default = "" if setting.default is None else f" Default: {setting.default}."
-    return f"{setting.reason[0].upper()}{setting.reason[1:]}.{default}" + (
-        f" Range: {allowed}." if allowed and setting.type is not str else ""
-    )
+    text = f"{setting.reason[0].upper()}{setting.reason[1:]}.{default}"
+    return escape(text + (f" Range: {allowed}." if allowed and setting.type is not str else ""))
 
 
 @app.command()
@@ -168,10 +176,13 @@ def status(data: Data, as_json: AsJson = False) -> int:
     facts = collect(Layout(data))
     if as_json:
         _print_json(facts)
-    elif facts["running"]:
+        return 0 if facts["running"] else NOT_RUNNING
+    if facts["running"]:
         show(facts, Console())
     else:
         print(f"no grid is running on {facts['data']}; start it: {_command()} up")
+    for other in facts["others"]:
+        print(f"another grid runs on {other}; look at it: {_command()} status --data {shlex.quote(other)}")
     return 0 if facts["running"] else NOT_RUNNING
 
 
@@ -212,8 +223,12 @@ def user_list(
         return
     table = Table("name", "agent id", "since", box=None)
     for account in found:
-        table.add_row(f"{account['first']} {account['last']}", account["agent_id"], str(account.get("created", "")))
+        table.add_row(f"{account['first']} {account['last']}", account["agent_id"], _date(account.get("created")))
     Console().print(table)
+
+
+def _date(since_1970: float | None) -> str:
+    return "-" if since_1970 is None else datetime.fromtimestamp(since_1970).strftime("%Y-%m-%d %H:%M")
 
 
 def _running_uri(layout: Layout) -> str | None:
@@ -335,19 +350,19 @@ def logs(
 def show_settings(data: Data, as_json: AsJson = False) -> None:
     """List every setting: value in force, range, default and why it exists. DIR/mainland.toml sets them."""
     layout = Layout(data)
-    now = declared.load(layout.settings)
+    now = in_force(layout, declared.load(layout.settings))
     if as_json:
-        rows = [(s.name, now.values[s.name], s.default, s.describe_range(), s.reason) for s in declared.SETTINGS]
+        rows = [(s.name, now[s.name], s.default, s.describe_range(), s.reason) for s in declared.SETTINGS]
         _print_json([dict(zip(("name", "value", "default", "range", "why"), row, strict=True)) for row in rows])
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[dim]set in {layout.settings}[/]\n")
     for setting in declared.SETTINGS:
-        value = now.values[setting.name]
+        value = now[setting.name]
         default = "not set" if setting.default is None else setting.default
         allowed = f", {setting.describe_range()}" if setting.describe_range() else ""
-        console.print(f"[bold]{setting.name}[/] = {'not set' if value is None else value}", end="")
-        console.print(f"  [dim](default {default}{allowed})[/]\n    {setting.reason}")
+        console.print(f"[bold]{setting.name}[/] = {'not set' if value is None else escape(str(value))}", end="")
+        console.print(f"  [dim](default {escape(str(default))}{allowed})[/]\n    {escape(setting.reason)}")
 
 
 @app.command()

@@ -118,6 +118,19 @@ def load(layout: Layout) -> Grid | None:
         ) from error
 
 
+def in_force(layout: Layout, settings: Settings) -> dict[str, Any]:
+    """Every setting's value as `up` would take it now: asked for, else the saved grid's, else the default."""
+    saved = load(layout)
+    values: dict[str, Any] = dict(settings.values)
+    if saved is None:
+        return values
+    columns = max(region.grid_x for region in saved.regions) - CORNER + 1
+    rows = max(region.grid_y for region in saved.regions) - CORNER + 1
+    first = saved.regions[0]
+    kept = {**dataclasses.asdict(saved), "regions": f"{columns}x{rows}", "scene": first.scene, "physics": first.physics}
+    return values | {name: kept[name] for name in values if name in kept and name not in settings.given}
+
+
 def _region(entry: dict[str, Any]) -> Region:
     return Region(
         str(uuid.UUID(entry["region_id"])),

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -28,7 +29,7 @@ def running(layout: Layout) -> dict[str, Any] | None:
 def collect(layout: Layout) -> dict[str, Any]:
     """Everything `mainland status` shows, as plain data:
 
-    {running, data, state, name, login_uri, since,
+    {running, data, others, state, name, login_uri, since,
      processes: [{name, role, pid, port, state, health, restarts, pss_bytes, cpu_percent}],
      regions: [{name, port, state, health, agents, fps, dilation, prims, scripts}]}
 
@@ -37,7 +38,7 @@ def collect(layout: Layout) -> dict[str, Any]:
     """
     found = running(layout)
     if found is None:
-        return {"running": False, "data": str(layout.root)}
+        return {"running": False, "data": str(layout.root), "others": others(layout)}
     parts = [*found["processes"], _supervisor(found)]
     measured = _measure(parts)
     regions = [part for part in parts if part["role"] == "region"]
@@ -45,6 +46,7 @@ def collect(layout: Layout) -> dict[str, Any]:
     return {
         "running": True,
         "data": str(layout.root),
+        "others": others(layout),
         "state": found["state"],
         "name": found.get("name"),
         "login_uri": found.get("login_uri"),
@@ -58,6 +60,21 @@ def collect(layout: Layout) -> dict[str, Any]:
             for part, answer in zip(regions, inside, strict=True)
         ],
     }
+
+
+def others(layout: Layout) -> list[str]:
+    """Folders of grids of this user's that run beside this one. Their sim hosts are told the file of their regions."""
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+        except psutil.Error:
+            continue
+        if "sim" in line and "--config" in line[:-1]:
+            config = Path(line[line.index("--config") + 1])
+            if config.name == layout.sims.name and config.parent.name == layout.run.name:
+                found.add(config.parent.parent)
+    return sorted(str(folder) for folder in found - {layout.root})
 
 
 def _supervisor(found: dict[str, Any]) -> dict[str, Any]:
