@@ -21,6 +21,7 @@ be deleted; then it goes over there too.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -33,7 +34,7 @@ from sim.neighbours.peers import Region
 from sim.neighbours.state import agent_state
 from sim.world.agent import Agent, Vector
 from sim.world.changes import What
-from sim.world.objects import Prim
+from sim.world.objects import MAX_HEIGHT, Prim
 
 if TYPE_CHECKING:
     from sim.neighbours.neighbours import Neighbours
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DEEPEST = 64.0  # metres that an object may be under the ground
 INSIDE = 0.05  # metres from the edge where what may not cross is put
 REFUSED_PAUSE = 1.0  # seconds before a refused object is tried again
 ARRIVED_PAUSE = 0.25  # seconds in which one that has just come may lean back over the border
@@ -102,6 +104,7 @@ class ObjectCrossing:
             return False
         objects, facts = self.sim.world.objects, self.sim.world.facts
         x, y, z = place or objects.world_place(root)[0]
+        z = self._sane_height(x, y, z)
         square = (facts.grid_x + int(x // 256), facts.grid_y + int(y // 256))
         region = self._neighbours.directory.regions.get(square)
         riders = self.sim.world.seats.on_linkset(root)
@@ -111,7 +114,7 @@ class ObjectCrossing:
             return False
         row = objects.row(root)
         if place is not None:
-            row["position"] = place
+            row["position"] = x, y, z
             row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
             objects.placed(root)
         lineages = [*map(lineage_of, root.linkset()), *map(lineage_of, riders)]
@@ -239,7 +242,13 @@ class ObjectCrossing:
         objects = self.sim.world.objects
         row = objects.row(root)
         x, y, z = row["position"].tolist()
-        row["position"] = (min(max(x, INSIDE), 256 - INSIDE), min(max(y, INSIDE), 256 - INSIDE), z)
+        x, y = min(max(x, INSIDE), 256 - INSIDE), min(max(y, INSIDE), 256 - INSIDE)
+        row["position"] = x, y, self._sane_height(x, y, z)
         row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
         objects.placed(root)
         self.sim.bodies.moved(root)
+
+    def _sane_height(self, x: float, y: float, z: float) -> float:
+        """The height, where people can reach it again: what is dragged out of sight would stay there for ever."""
+        low = self.sim.world.terrain.height(x, y) - DEEPEST
+        return min(max(z, low), MAX_HEIGHT) if math.isfinite(z) else low + DEEPEST

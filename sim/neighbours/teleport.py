@@ -302,10 +302,12 @@ class Teleports:
             self._neighbours.handovers.take_back(journey.transaction, journey.region, [agent])
 
     def fail(self, agent: Agent, reason: str) -> None:
-        """By the event queue: neither library acts on the UDP form."""
+        """By the event queue: neither library acts on the UDP form. Some read the reason in one block, some in the other."""
         self.sim.metrics.count("teleports", label="failed")
         if agent.events is not None:
-            agent.events.post(event(Message("TeleportFailed", Info={"AgentID": agent.agent_id, "Reason": reason})))
+            info = {"AgentID": agent.agent_id, "Reason": reason}
+            said = [{"Message": reason, "ExtraParams": "<llsd><map/></llsd>"}]
+            agent.events.post(event(Message("TeleportFailed", Info=info, AlertInfo=said)))
 
 
 def parse_landmark(data: bytes) -> tuple[UUID, Vector]:

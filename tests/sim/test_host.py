@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,7 +17,10 @@ from sim.host import read_config
 from sim.physics import engine
 from sim.physics.bullet import BulletEngine
 from sim.simulator import Simulator
+from tests.kit.waiting import until
 from tests.kit.world import close_sim
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def write(tmp_path, *regions):
@@ -65,3 +73,28 @@ def test_a_machine_without_bullet_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'mainland\[bullet\]'"):
         read_config(write(tmp_path, {"physics": "bullet"}))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are found in /proc")
+def test_asked_for_its_stacks_a_region_writes_them_and_goes_on(tmp_path):
+    """What people try on a process that hangs must not end it: region and host say where they are, in their own logs."""
+    config = write(tmp_path, {})
+    told = json.loads(config.read_text()) | {"log_dir": str(tmp_path / "log")}
+    config.write_text(json.dumps(told))
+    with (tmp_path / "host.log").open("w") as log:
+        host = subprocess.Popen([sys.executable, "-m", "sim", "--config", str(config)], stdout=log, stderr=log, cwd=ROOT)
+    region_log = tmp_path / "log" / "R0.log"
+    try:
+        until(lambda: region_log.exists() and "cannot claim" in region_log.read_text(), 120)
+        (child,) = Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            before = region_log.read_text().count("most recent call first")
+            os.kill(int(child), number)
+            os.kill(host.pid, number)
+            until(lambda: region_log.read_text().count("most recent call first") > before, 20)  # noqa: B023
+        assert "in region_main" in region_log.read_text()
+        until(lambda: "in run" in (tmp_path / "host.log").read_text(), 20)
+        assert host.poll() is None and Path(f"/proc/{child}").exists()
+    finally:
+        host.terminate()
+        host.wait(30)

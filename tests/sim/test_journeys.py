@@ -293,7 +293,7 @@ async def test_a_teleport_is_cancelled_before_the_viewer_is_sent(sim: TestSimula
     assert not anna.events("TeleportFailed")
     cancel(anna)
     (failed,) = anna.events("TeleportFailed")
-    assert failed["Info"][0]["Reason"] == "The teleport was cancelled."
+    assert failed["Info"][0]["Reason"] == failed["AlertInfo"][0]["Message"] == "The teleport was cancelled."
     peers.answer.set()
     await settle(sim)
     assert not anna.events("TeleportFinish") and anna.agent.root and "teleport" not in anna.agent.extras

@@ -205,6 +205,27 @@ async def test_over_the_corner(regions: Regions, anna: Viewer) -> None:
     assert seated(regions, anna, box) is regions[3]
 
 
+@pytest.mark.parametrize("height", [1e6, -1e6, 3e38])
+async def test_dragged_over_the_border_at_an_absurd_height_it_stays_in_reach(
+    regions: Regions, anna: Viewer, height: float
+) -> None:
+    west, east = regions[:2]
+    box = rez(anna, (252.0, 128.0, 25.0))
+    edit(anna, box, position=(258.0, 130.0, height), linked=True)
+    await run(regions, 0.3)
+    assert where(regions, box) is east
+    z = east.world.objects.world_place(east.world.objects.by_id[box.full_id])[0][2]
+    assert z == pytest.approx(4096.0 if height > 0 else 25.0 - 64.0, abs=0.1)
+    east.world.facts.max_agents = 0
+    link_of(east).dead = True
+    stays = rez(anna, (252.0, 120.0, 25.0))
+    edit(anna, stays, position=(258.0, 120.0, height), linked=True)
+    await run(regions, 0.3)
+    assert where(regions, stays) is west
+    z = west.world.objects.world_place(stays)[0][2]
+    assert -64.0 <= z - 25.0 <= 4096.0
+
+
 async def test_where_nothing_is_beyond_it_stops_at_the_edge(regions: Regions, anna: Viewer) -> None:
     west = regions[0]
     box = rez(anna, (2.0, 128.0, 30.0))
