@@ -61,7 +61,7 @@ async def ride(grid: BenchGrid, crossings: int, name: str) -> dict[str, Any]:
         for number in range(crossings):
             moved = me.find(seat.id)
             assert moved is not None
-            me.drag(moved, (258.0 if number % 2 == 0 else -2.0, 128.0, height))
+            me.building.drag(moved, (258.0 if number % 2 == 0 else -2.0, 128.0, height))
             await until(lambda done=number: len(me.crossings) == done + 1)  # type: ignore[misc]
             if me.seat is None or me.seat.id != seat.id:
                 raise RuntimeError(f"not seated any more after crossing {number + 1}")

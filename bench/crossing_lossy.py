@@ -144,7 +144,7 @@ async def go(me: Client, y: float, seat_id: UUID | None) -> None:
         else:
             thing = me.find(seat_id)
             if thing is not None and thing.region is me.region:
-                me.drag(thing, (258.0 if east else -2.0, y, thing.position[2]))
+                me.building.drag(thing, (258.0 if east else -2.0, y, thing.position[2]))
             await became(over, DRAG_AGAIN)
     if seat_id is not None and not await became(lambda: me.seat is not None and me.seat.id == seat_id, SETTLED):
         raise TimeoutError("over the border, and not on its seat any more")

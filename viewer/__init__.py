@@ -7,32 +7,46 @@ It behaves as a full viewer does (circuits to neighbours, event queues, crossing
         await me.walk_to((140, 130))
         await me.teleport("Second Region", (128, 128, 30))
 
-``client`` is the place to begin reading; ``events`` lists what can be listened to; ``bots`` walks crowds about.
+``client`` is the place to begin reading: a client is put together of parts, a file each. ``events`` lists what can be
+listened to; ``bots`` walks crowds about. What is named here is the library's surface, typed (``py.typed``) and documented;
+everything else may change.
 """
 
+from .building import Building
 from .cache import ObjectCache
-from .caps import CapError
-from .client import Client, login, new_http
+from .caps import CapError, Caps
+from .circuits import Circuits, Counters, Heard
+from .client import Client
 from .errors import (
     ConnectionLost,
     LoginFailed,
     LoginRefused,
     SitRefused,
     TeleportRefused,
+    UnknownEvent,
     ViewerError,
     WaitTimeout,
     WalkBlocked,
 )
+from .events import EventHub
 from .habits import Habits
-from .map import MapBlock, MapItem
-from .model import Entity
+from .inventory import Inventory
+from .login import Buddy, Session
+from .map import MapBlock, MapItem, WorldMap
+from .model import Entity, Quaternion, Vector
+from .movement import Movement
+from .neighbours import Neighbours
 from .regions import Region
-from .scripts import Dialog, Question, WebPage
-from .social import Chat, Friend, InstantMessage, Profile
-from .travel import Crossing
+from .scripts import Dialog, Question, Scripts, WebPage
+from .sight import Sight
+from .social import Chat, Friend, InstantMessage, Profile, Social
+from .travel import Crossing, Travel
+from .visit import login, new_http
 
 __all__ = [
-    "CapError", "Chat", "Client", "ConnectionLost", "Crossing", "Dialog", "Entity", "Friend", "Habits", "InstantMessage",
-    "LoginFailed", "LoginRefused", "MapBlock", "MapItem", "ObjectCache", "Profile", "Question", "Region", "SitRefused", "TeleportRefused",
-    "ViewerError", "WaitTimeout", "WalkBlocked", "WebPage", "login", "new_http",
+    "Buddy", "Building", "CapError", "Caps", "Chat", "Circuits", "Client", "ConnectionLost", "Counters", "Crossing", "Dialog",
+    "Entity", "EventHub", "Friend", "Habits", "Heard", "InstantMessage", "Inventory", "LoginFailed", "LoginRefused", "MapBlock",
+    "MapItem", "Movement", "Neighbours", "ObjectCache", "Profile", "Quaternion", "Question", "Region", "Scripts", "Session",
+    "Sight", "SitRefused", "Social", "TeleportRefused", "Travel", "UnknownEvent", "Vector", "ViewerError", "WaitTimeout",
+    "WalkBlocked", "WebPage", "WorldMap", "login", "new_http",
 ]  # fmt: skip

@@ -25,10 +25,11 @@ from typing import Any
 
 import aiohttp
 
-from .client import Client, login, new_http
+from .client import Client
 from .errors import ConnectionLost, ViewerError, WaitTimeout, WalkBlocked
 from .habits import Habits
 from .model import Entity
+from .visit import login, new_http
 
 log = logging.getLogger("viewer.bots")
 Account = tuple[str, str, str]  # first name, last name, password
@@ -118,8 +119,8 @@ class Crowd:
             def watch(seen: Entity, now: float) -> None:
                 if math.hypot(*seen.velocity) > _MOVING:
                     seen.watcher = None
-                    if began <= me.keys_sent_at <= now:
-                        self.seen.latencies.append(now - me.keys_sent_at)
+                    if began <= me.movement.keys_sent_at <= now:
+                        self.seen.latencies.append(now - me.movement.keys_sent_at)
 
             entity.watcher = watch
 

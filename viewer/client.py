@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
-from types import TracebackType
+from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -22,79 +22,289 @@ import numpy as np
 
 from protocol.message import Message
 
-from .cache import ObjectCache
-from .caps import CapError
-from .errors import ConnectionLost, ViewerError, WaitTimeout
-from .events import answered
-from .habits import Habits
-from .login import request_session
+from .building import Building
+from .circuits import Circuits, Counters
+from .errors import ConnectionLost, WaitTimeout
+from .events import EventHub, answered
+from .habits import Address, Habits
+from .inventory import Inventory
+from .login import Session
 from .map import WorldMap
+from .model import Entity, Vector
+from .movement import Movement
+from .neighbours import Neighbours
+from .regions import Region
+from .scripts import Scripts
+from .sight import Sight
+from .social import Friend, Social
+from .travel import Crossing, Travel
 
 log = logging.getLogger("viewer")
 
 
-class Client(WorldMap):
+class Client:
     """One agent in the world. Made by ``viewer.login``; ended by ``logout`` or by leaving the ``async with``.
 
-    Built in layers, each a file: ``core`` (plumbing), ``travel`` (regions), ``sight`` (what is to be seen),
-    ``movement``, ``building``, ``social``, ``scripts``, ``map``. Positions are metres in the region the agent stands in,
-    unless called global.
+    It is put together of parts, each a file, and what every visitor needs of them is said on the client itself:
+
+    ==============  ================================================================================
+    ``circuits``    socket, regions, messages as such: ``send``, ``spawn``, ``take_event``
+    ``neighbours``  how regions are introduced to us, and closed
+    ``sight``       objects, avatars, animations, land
+    ``map``         regions by name and place, who is where
+    ``travel``      which region we stand in: crossings, teleports
+    ``movement``    keys, walks, flying, sitting, playing animations
+    ``building``    making, moving and deleting things
+    ``social``      chat, messages, friends, names, profiles
+    ``scripts``     what scripts ask of us; touching things
+    ``inventory``   what we own
+    ==============  ================================================================================
+
+    Positions are metres in the region the agent stands in, unless called global.
     """
 
-    owns_http = False
+    def __init__(self, session: Session, http: aiohttp.ClientSession, habits: Habits) -> None:
+        self.circuits = Circuits(session, http, habits)
+        self.neighbours = Neighbours(self.circuits)
+        self.sight = Sight(self.circuits)
+        self.map = WorldMap(self.circuits)
+        self.travel = Travel(self.circuits, self.neighbours, self.sight, self.map)
+        self.movement = Movement(self.circuits, self.neighbours, self.sight)
+        self.building = Building(self.circuits)
+        self.social = Social(self.circuits, self.sight)
+        self.scripts = Scripts(self.circuits)
+        self.inventory = Inventory(self.circuits)
+        self.owns_http = False
 
-    def wait_for(self, name: str, predicate: Callable[[Any], bool] | None = None, timeout: float = 10.0) -> Any:
-        """Await the next event ``name`` (see ``viewer.events``) that satisfies ``predicate``.
+    def __repr__(self) -> str:
+        return f"<{self.name} in {self.region!r}>"
 
-        ``WaitTimeout`` after ``timeout`` seconds, ``ConnectionLost`` when the session ends first. Listening begins when
-        the coroutine runs; to be sure of an answer to a question, take ``expect`` before asking.
-        """
-        return self.events.wait_for(name, predicate, timeout)
+    # -- who ----------------------------------------------------------------------------------------------------------
 
-    def expect(self, name: str, predicate: Callable[[Any], bool] | None = None) -> asyncio.Future[Any]:
-        """A future of the next such event, listening from now."""
-        return self.events.expect(name, predicate)
+    @property
+    def session(self) -> Session:
+        """What the login answered."""
+        return self.circuits.session
 
-    def on(self, name: str, listener: Callable[[Any], object]) -> Callable[[], None]:
-        """Call ``listener(value)`` at each event ``name``; returns a function that ends it."""
-        return self.events.subscribe(name, listener)
+    @property
+    def agent_id(self) -> UUID:
+        """Who we are in this grid."""
+        return self.circuits.agent_id
+
+    @property
+    def name(self) -> str:
+        """``First Last``."""
+        return self.circuits.name
+
+    @property
+    def friends(self) -> dict[UUID, Friend]:
+        """Our friends, by agent id."""
+        return self.social.friends
+
+    # -- where --------------------------------------------------------------------------------------------------------
+
+    @property
+    def region(self) -> Region | None:
+        """The region we stand in; None before the first and after the last."""
+        return self.circuits.region
+
+    @property
+    def root(self) -> Region:
+        """The region we stand in. ``ConnectionLost`` when the session is over (or not begun)."""
+        return self.circuits.root
+
+    @property
+    def regions(self) -> dict[Address, Region]:
+        """The regions in view, the one we stand in among them, by their simulators' addresses."""
+        return self.circuits.regions
+
+    @property
+    def position(self) -> Vector:
+        """Where we are now, metres in the region we stand in."""
+        return self.sight.position
+
+    @property
+    def global_position(self) -> Vector:
+        """Where we are now, metres from the grid's south-west corner."""
+        return self.sight.global_position
+
+    @property
+    def velocity(self) -> Vector:
+        """Metres a second, as last received; of what we sit on if we do."""
+        return self.sight.velocity
+
+    @property
+    def seat(self) -> Entity | None:
+        """The prim our avatar sits on, None if it does not, or if we were not shown it."""
+        return self.sight.seat
+
+    @property
+    def travelling(self) -> bool:
+        """Between being told of a new region and seeing ourselves there."""
+        return self.travel.travelling
+
+    @property
+    def crossings(self) -> deque[Crossing]:
+        """Our changes of region so far, oldest first; the last thousand."""
+        return self.travel.crossings
+
+    # -- what there is ------------------------------------------------------------------------------------------------
+
+    @property
+    def avatar(self) -> Entity | None:
+        """Our own avatar as the region we stand in shows it; None until it does."""
+        return self.sight.avatar
+
+    @property
+    def avatars(self) -> dict[UUID, Entity]:
+        """Every avatar in view, our own too, by agent id."""
+        return self.sight.avatars
 
     @property
     def terrain(self) -> np.ndarray:
         """Heights of the region we stand in, float32 [y, x] metres; zero where no land came yet."""
         return self.root.terrain
 
-    def where_is(self, agent_id: UUID) -> tuple[float, float, float] | None:
+    def find(self, object_id: UUID) -> Entity | None:
+        """The object as the region shows it that showed it last; None when none does."""
+        return self.sight.find(object_id)
+
+    def where_is(self, agent_id: UUID) -> Vector | None:
         """Global position of an avatar in view, or None."""
-        entity = self.avatars.get(agent_id)
-        return entity.global_position if entity is not None else None
+        return self.sight.where_is(agent_id)
 
-    async def display_names(self, agent_ids: list[UUID]) -> dict[UUID, str]:
-        """Display names by the GetDisplayNames capability. ``CapError`` if the region has none."""
-        caps = self.root.caps
-        if caps is None:
-            raise CapError("no capabilities yet")
-        answer = await caps.get("GetDisplayNames", "/?" + "&".join(f"ids={agent_id}" for agent_id in agent_ids))
-        rows = answer.get("agents") if isinstance(answer, dict) else None
-        named = {}
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, dict) and isinstance(row.get("id"), UUID):
-                named[row["id"]] = str(row.get("display_name", ""))
-        return named
+    # -- what happens -------------------------------------------------------------------------------------------------
 
-    async def fetch_inventory(self, folder_id: UUID | None = None) -> dict[str, Any]:
-        """One folder's content as FetchInventoryDescendents2 gives it, by default the root's. Raises ``CapError``."""
-        caps, folder = self.root.caps, folder_id or self.session.inventory_root
-        if caps is None or folder is None:
-            raise CapError("no capabilities, or no inventory root")
-        wanted = {"folder_id": folder, "owner_id": self.agent_id, "fetch_folders": True, "fetch_items": True}
-        answer = await caps.post("FetchInventoryDescendents2", {"folders": [{**wanted, "sort_order": 1}]})
-        folders = answer.get("folders") if isinstance(answer, dict) else None
-        if not isinstance(folders, list) or not folders or not isinstance(folders[0], dict):
-            raise CapError(f"no such folder: {folder}")
-        return folders[0]
+    @property
+    def events(self) -> EventHub:
+        """All that can be listened to; ``viewer.events`` lists it."""
+        return self.circuits.events
 
-    # -- the end ----------------------------------------------------------------------------------------------------
+    def on(self, name: str, listener: Callable[[Any], object]) -> Callable[[], None]:
+        """Call ``listener(value)`` at each event ``name``; returns a function that ends it."""
+        return self.events.subscribe(name, listener)
+
+    def expect(self, name: str, predicate: Callable[[Any], bool] | None = None) -> asyncio.Future[Any]:
+        """A future of the next such event, listening from now."""
+        return self.events.expect(name, predicate)
+
+    async def wait_for(self, name: str, predicate: Callable[[Any], bool] | None = None, timeout: float = 10.0) -> Any:
+        """Await the next event ``name`` that satisfies ``predicate``.
+
+        ``WaitTimeout`` after ``timeout`` seconds, ``ConnectionLost`` when the session ends first. Listening begins when
+        the coroutine runs; to be sure of an answer to a question, take ``expect`` before asking.
+        """
+        return await self.events.wait_for(name, predicate, timeout)
+
+    # -- what we do ---------------------------------------------------------------------------------------------------
+
+    def say(self, message: str, channel: int = 0) -> None:
+        """Say aloud, heard within 20 m. ``channel`` other than 0 reaches scripts only."""
+        self.social.say(message, channel)
+
+    def whisper(self, message: str) -> None:
+        """Say, heard within 10 m."""
+        self.social.whisper(message)
+
+    def shout(self, message: str) -> None:
+        """Say, heard within 100 m."""
+        self.social.shout(message)
+
+    def im(self, to: UUID, message: str) -> None:
+        """Send an instant message to an agent anywhere in the grid; stored if they are away."""
+        self.social.im(to, message)
+
+    async def walk_to(self, point: tuple[float, ...], tolerance: float = 1.0, timeout: float | None = None) -> Vector:
+        """Walk (or fly, when flying) straight to ``(x, y)`` or ``(x, y, z)``, over borders too; where that led.
+
+        ``WalkBlocked``, ``WaitTimeout``, ``ConnectionLost``; ``Movement.walk_to`` says more.
+        """
+        return await self.movement.walk_to(point, tolerance, timeout)
+
+    def face(self, yaw: float) -> None:
+        """Turn the body to ``yaw`` (radians, 0 = east, counter-clockwise)."""
+        self.movement.face(yaw)
+
+    def fly(self, on: bool = True) -> None:
+        """Start or stop flying."""
+        self.movement.fly(on)
+
+    def run(self, on: bool = True) -> None:
+        """Run instead of walk from now on."""
+        self.movement.run(on)
+
+    async def jump(self, hold: float = 0.5) -> None:
+        """Press up for ``hold`` seconds and let go."""
+        await self.movement.jump(hold)
+
+    async def sit_on(self, object_id: UUID, offset: Vector = (0.0, 0.0, 0.0), timeout: float = 10.0) -> None:
+        """Sit on an object (full id). ``SitRefused`` with the region's words, ``WaitTimeout`` without any."""
+        await self.movement.sit_on(object_id, offset, timeout)
+
+    async def sit_ground(self, timeout: float = 10.0) -> None:
+        """Sit down where we are. ``WaitTimeout``."""
+        await self.movement.sit_ground(timeout)
+
+    async def stand(self, timeout: float = 10.0) -> None:
+        """Stand up from ground or seat. ``WaitTimeout``."""
+        await self.movement.stand(timeout)
+
+    def touch(self, thing: Entity) -> None:
+        """Click on an object: touched, and let go."""
+        self.scripts.touch(thing)
+
+    async def teleport(
+        self,
+        where: str | int,
+        position: Vector = (128.0, 128.0, 25.0),
+        look_at: Vector = (1.0, 0.0, 0.0),
+        timeout: float | None = None,
+    ) -> Crossing | None:
+        """Teleport to ``position`` (metres in the target region) in the region of that name or handle.
+
+        Returns the ``Crossing`` with its timings, or None for a teleport within the region. ``TeleportRefused`` (the
+        agent stays), ``WaitTimeout``, ``ConnectionLost``.
+        """
+        return await self.travel.teleport(where, position, look_at, timeout)
+
+    def send(self, message: Message, reliable: bool = True) -> int:
+        """Send a message of the protocol to the region we stand in; its sequence number."""
+        return self.circuits.send(message, reliable)
+
+    @property
+    def agent_block(self) -> dict[str, Any]:
+        """``{AgentID, SessionID}``, as nearly every message to a simulator begins."""
+        return self.circuits.agent_block
+
+    # -- the session --------------------------------------------------------------------------------------------------
+
+    @property
+    def habits(self) -> Habits:
+        """Intervals, limits and try counts of this client."""
+        return self.circuits.habits
+
+    @property
+    def counters(self) -> Counters:
+        """What went wrong on the way in."""
+        return self.circuits.counters
+
+    def traffic(self) -> Counter[str]:
+        """Packets, bytes, resends and ``motions`` of this session so far, over all regions."""
+        return self.circuits.traffic()
+
+    def clock(self) -> float:
+        """Now, in the monotonic seconds that every time of this library is in."""
+        return self.circuits.clock()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session is over."""
+        return self.circuits.closed
+
+    @property
+    def close_reason(self) -> BaseException | None:
+        """Why, if it was not our own wish."""
+        return self.circuits.close_reason
 
     async def logout(self) -> None:
         """Say goodbye and close. Never raises: a grid that does not answer is left all the same."""
@@ -113,75 +323,7 @@ class Client(WorldMap):
 
     async def close(self) -> None:
         """Close without a goodbye, as a crash would."""
-        self.shut(None)
-        await self.finish_tasks()
+        self.circuits.shut(None)
+        await self.circuits.finish_tasks()
         if self.owns_http:
-            await self._http.close()
-
-
-class login:
-    """Log in: ``async with login(...) as me`` logs out at the end; ``me = await login(...)`` leaves that to the caller.
-
-    ``start``: ``last``, ``home`` or ``uri:Region Name&x&y&z``. ``http``: a session shared by several clients (else each
-    has its own). ``kind``: a class made of ``Client``, to log that in instead. ``cache``: what is remembered of objects from
-    one session to the next. Raises
-    ``LoginRefused``, ``LoginFailed``, ``ConnectionLost`` or ``WaitTimeout``, all ``ViewerError``.
-    """
-
-    def __init__(
-        self,
-        login_uri: str,
-        first: str,
-        last: str,
-        password: str,
-        start: str = "last",
-        *,
-        habits: Habits | None = None,
-        http: aiohttp.ClientSession | None = None,
-        kind: type[Client] = Client,
-        cache: ObjectCache | None = None,
-    ) -> None:
-        self._call = (login_uri, first, last, password, start)
-        self._habits = habits or Habits()
-        self._http = http
-        self._kind = kind
-        self._cache = cache
-        self._client: Client | None = None
-
-    def __await__(self) -> Generator[Any, None, Client]:
-        return self._enter().__await__()
-
-    async def __aenter__(self) -> Client:
-        self._client = await self._enter()
-        return self._client
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._client is not None:
-            await self._client.logout()
-
-    async def _enter(self) -> Client:
-        http = self._http or new_http()
-        try:
-            session = await request_session(http, *self._call)
-            client = self._kind(session, http, self._habits)
-            client.owns_http = self._http is None
-            client.cache = self._cache
-            try:
-                await client.enter_first_region()
-            except BaseException:
-                await client.close()
-                raise
-            return client
-        except (ViewerError, asyncio.CancelledError):
-            if self._http is None and not http.closed:
-                await http.close()
-            raise
-
-
-def new_http() -> aiohttp.ClientSession:
-    """An HTTP session fit for many long polls at once: no limit on connections, no cookies."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "Mainland"}
-    )
+            await self.circuits.http.close()

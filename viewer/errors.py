@@ -50,3 +50,11 @@ class WalkBlocked(ViewerError):
         super().__init__(f"stuck at {tuple(round(v, 2) for v in position)} on the way to {goal}")
         self.position = position
         self.goal = goal
+
+
+class UnknownEvent(ViewerError, ValueError):
+    """Somebody listens to an event that nothing ever emits."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no event is called {name!r}; viewer.events lists them")
+        self.name = name

@@ -29,19 +29,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
-from .errors import ConnectionLost, WaitTimeout
+from .errors import ConnectionLost, UnknownEvent, WaitTimeout
 
 log = logging.getLogger("viewer")
+OWN_EVENTS = frozenset({
+    "chat", "im", "dialog", "question", "web-page", "friend-offer", "friend-online", "friend-offline", "friend-changed",
+    "friend-ended", "avatar-seen", "avatar-gone", "object-seen", "object-gone", "described", "land", "handshake",
+    "time-of-day", "moved", "self-moved", "animations", "region-added", "region-gone", "region-changed", "crossed",
+    "teleported", "alert", "kicked", "closed",
+})  # fmt: skip
+"""The client's own names, as in the table above."""
 Listener = Callable[[Any], object]
 
 
 class EventHub:
-    """Names to listeners. Emitting a name nobody listens to costs one dict look-up."""
+    """Names to listeners. Emitting a name nobody listens to costs one dict look-up.
 
-    def __init__(self) -> None:
+    ``names``: those that are ever emitted, if that is known; whoever listens to another waits in vain, and is told so.
+    """
+
+    def __init__(self, names: Container[str] | None = None) -> None:
+        self._names = names
         self._listeners: dict[str, list[Listener]] = {}
         self._waiters: set[asyncio.Future[Any]] = set()
         self.failures = 0  # listeners that raised
@@ -52,7 +63,12 @@ class EventHub:
         return name in self._listeners
 
     def subscribe(self, name: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener(value)`` at every ``name``. Returns a function that ends it (harmless to call twice)."""
+        """Call ``listener(value)`` at every ``name``. Returns a function that ends it (harmless to call twice).
+
+        ``UnknownEvent`` if nothing is ever called that.
+        """
+        if self._names is not None and name not in self._names:
+            raise UnknownEvent(name)
         self._listeners.setdefault(name, []).append(listener)
 
         def unsubscribe() -> None:
@@ -82,6 +98,8 @@ class EventHub:
         Call it *before* sending the question whose answer you want, so that a quick answer isn't missed.
         Cancel it (or await it) to stop listening.
         """
+        if self._names is not None and name not in self._names:
+            raise UnknownEvent(name)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._closed is not None:
             future.set_exception(self._closed)

@@ -58,6 +58,7 @@ class Session:
 
     @property
     def name(self) -> str:
+        """``First Last``."""
         return f"{self.first} {self.last}"
 
 

@@ -8,10 +8,8 @@ from uuid import UUID
 
 from protocol.message import Message, text
 
-from .core import Heard
-from .errors import TeleportRefused, WaitTimeout
+from .circuits import Circuits, Heard
 from .events import answered
-from .scripts import Scripts
 
 _FLAGS = 2  # what a full viewer asks with, and the only reply it accepts
 _NO_REGION = 255
@@ -34,6 +32,7 @@ class MapBlock:
 
     @property
     def handle(self) -> int:
+        """As regions are numbered: metres west << 32 | metres south."""
         return (self.x * 256) << 32 | (self.y * 256)
 
 
@@ -49,14 +48,17 @@ class MapItem:
     name: str
 
 
-class WorldMap(Scripts):
+class WorldMap:
     """Questions to the map."""
+
+    def __init__(self, circuits: Circuits) -> None:
+        self._circuits = circuits
 
     @property
     def _map_block(self) -> dict[str, object]:
-        return {**self.agent_block, "Flags": _FLAGS, "EstateID": 0, "Godlike": False}
+        return {**self._circuits.agent_block, "Flags": _FLAGS, "EstateID": 0, "Godlike": False}
 
-    async def map_blocks(self, min_x: int, max_x: int, min_y: int, max_y: int, timeout: float = 10.0) -> list[MapBlock]:
+    async def blocks(self, min_x: int, max_x: int, min_y: int, max_y: int, timeout: float = 10.0) -> list[MapBlock]:
         """The regions in a rectangle of grid coordinates, edges included; empty if there are none."""
         found: dict[tuple[int, int], MapBlock] = {}
         heard_at = 0.0
@@ -65,25 +67,25 @@ class WorldMap(Scripts):
             nonlocal heard_at
             if heard["AgentData"]["Flags"] != _FLAGS:
                 return
-            heard_at = self.clock()
+            heard_at = self._circuits.clock()
             for block in _blocks(heard):
                 inside = min_x <= block.x <= max_x and min_y <= block.y <= max_y
                 if inside and block.access != _NO_REGION:
                     found[block.x, block.y] = block
 
-        stop = self.events.subscribe("MapBlockReply", collect)
+        stop = self._circuits.events.subscribe("MapBlockReply", collect)
         try:
-            first = self.events.expect("MapBlockReply", lambda heard: heard["AgentData"]["Flags"] == _FLAGS)
+            first = self._circuits.events.expect("MapBlockReply", lambda heard: heard["AgentData"]["Flags"] == _FLAGS)
             area = {"MinX": min_x, "MaxX": max_x, "MinY": min_y, "MaxY": max_y}
-            self.send(Message("MapBlockRequest", AgentData=self._map_block, PositionData=area))
+            self._circuits.send(Message("MapBlockRequest", AgentData=self._map_block, PositionData=area))
             await answered(first, timeout, "MapBlockReply")
-            while (wait := heard_at + _SETTLE - self.clock()) > 0:
+            while (wait := heard_at + _SETTLE - self._circuits.clock()) > 0:
                 await asyncio.sleep(wait)
         finally:
             stop()
         return [found[at] for at in sorted(found)]
 
-    async def search_regions(self, name: str, timeout: float = 10.0) -> list[MapBlock]:
+    async def search(self, name: str, timeout: float = 10.0) -> list[MapBlock]:
         """The regions whose name begins with ``name``, upper and lower case alike."""
         found: list[MapBlock] = []
 
@@ -97,34 +99,25 @@ class WorldMap(Scripts):
                     found.append(block)
             return False
 
-        reply = self.events.expect("MapBlockReply", complete)
-        self.send(Message("MapNameRequest", AgentData=self._map_block, NameData={"Name": name}))
+        reply = self._circuits.events.expect("MapBlockReply", complete)
+        self._circuits.send(Message("MapNameRequest", AgentData=self._map_block, NameData={"Name": name}))
         await answered(reply, timeout, "MapBlockReply")
         return found
 
     async def find_region(self, name: str, timeout: float = 10.0) -> MapBlock | None:
         """The region of exactly that name (upper and lower case alike), or None."""
-        for block in await self.search_regions(name, timeout):
+        for block in await self.search(name, timeout):
             if block.name.lower() == name.lower():
                 return block
         return None
 
-    async def map_items(self, kind: int = _AGENTS, handle: int = 0, timeout: float = 10.0) -> list[MapItem]:
+    async def items(self, kind: int = _AGENTS, handle: int = 0, timeout: float = 10.0) -> list[MapItem]:
         """What is marked on the map of a region (0 = here); ``kind`` 6 = where agents are (``extra`` = how many)."""
-        reply = self.events.expect("MapItemReply", lambda heard: heard["RequestData"]["ItemType"] == kind)
+        reply = self._circuits.events.expect("MapItemReply", lambda heard: heard["RequestData"]["ItemType"] == kind)
         wanted = {"ItemType": kind, "RegionHandle": handle}
-        self.send(Message("MapItemRequest", AgentData=self._map_block, RequestData=wanted))
+        self._circuits.send(Message("MapItemRequest", AgentData=self._map_block, RequestData=wanted))
         heard = await answered(reply, timeout, "MapItemReply")
         return [MapItem(d["X"], d["Y"], d["ID"], d["Extra"], d["Extra2"], text(d["Name"])) for d in heard["Data"]]
-
-    async def _handle_of(self, name: str) -> int:
-        try:
-            block = await self.find_region(name)
-        except WaitTimeout:
-            raise TeleportRefused(f"the map does not answer about {name!r}") from None
-        if block is None:
-            raise TeleportRefused(f"no region is called {name!r}")
-        return block.handle
 
 
 def _blocks(heard: Heard) -> list[MapBlock]:

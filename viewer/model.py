@@ -76,6 +76,7 @@ class Entity:
 
     @property
     def is_avatar(self) -> bool:
+        """Whether it is a person rather than a thing."""
         return self.pcode == AVATAR
 
     # -- motion as received ---------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
-"""Moving the own avatar: the state of the keys, sent as AgentUpdate, and walks built on it.
+"""Moving the own avatar: the state of the keys, and walks built on it.
 
 AgentUpdate carries which keys are down *now*; the simulator moves the avatar for as long as the last one says so. So
-pressing and releasing are separate messages, and the last of them is sent twice. It also tells where the camera is: ten a
-second while the avatar moves, one a second while it stands.
+pressing and releasing are separate messages (``updates`` sends them).
 """
 
 from __future__ import annotations
@@ -12,15 +11,17 @@ import math
 from typing import Any
 from uuid import UUID
 
-from protocol.message import Message, encode
+from protocol.message import Message
 from protocol.wellknown import Animation
 
-from .core import Heard, hears
+from .circuits import Circuits, Heard, hears
 from .errors import SitRefused, WaitTimeout, WalkBlocked
 from .events import answered
 from .model import Quaternion, Vector
+from .neighbours import Neighbours
 from .regions import Region
 from .sight import Sight
+from .updates import AgentUpdates, camera, seen_from
 
 AT_POS, AT_NEG, LEFT_POS, LEFT_NEG, UP_POS, UP_NEG = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 FAST_AT, FAST_LEFT, FAST_UP = 0x400, 0x800, 0x1000
@@ -34,26 +35,28 @@ _UNRELATED = 0.5  # seconds after an alert in which we may be seated all the sam
 _TURN = 0.03  # radians of heading error worth a new AgentUpdate
 
 
-class Movement(Sight):
+class Movement:
     """Keys, walks, flying, sitting."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        look = self.session.look_at
+    def __init__(self, circuits: Circuits, neighbours: Neighbours, sight: Sight) -> None:
+        self._circuits = circuits
+        self._sight = sight
+        look = self._circuits.session.look_at
         self.yaw = math.atan2(look[1], look[0])  # radians, 0 = east, counter-clockwise
         self.keys = 0  # control flags that are held
-        self._shots = 0  # control flags that go out once
-        self._changed = True
-        self._repeat = False
         self.keys_sent_at = -1e9  # when the keys held now were first told to the region
         self._keys_sent = 0
-        self._last_update = -1e9
-        self._next_child_update = 0.0
+        self._shots = 0  # control flags that go out once
+        self._updates = AgentUpdates(circuits, neighbours, self._told)
+        self._updates.moves = self._camera_moves
+        self._updates.on_sent = self._sent
+        circuits.join(self)
 
     # -- keys -------------------------------------------------------------------------------------------------------
 
     @property
     def body_rotation(self) -> Quaternion:
+        """Where the body faces, as told to regions."""
         return (0.0, 0.0, math.sin(self.yaw / 2), math.cos(self.yaw / 2))
 
     @property
@@ -74,90 +77,40 @@ class Movement(Sight):
         if flags != self.keys:
             self.keys = flags
             # Told at once even if something else was told just now: a key that waits is felt.
-            self._change(self.keys_sent_at)
+            self._updates.change(self.keys_sent_at)
 
     def face(self, yaw: float) -> None:
         """Turn the body to ``yaw`` (radians, 0 = east, counter-clockwise)."""
         if yaw != self.yaw:
             self.yaw = yaw
-            self._change(self._last_update)
+            self._updates.change()
 
     def face_towards(self, x: float, y: float) -> None:
         """Turn to a point of this region (metres)."""
-        here = self.position
+        here = self._sight.position
         self.face(math.atan2(y - here[1], x - here[0]))
-
-    def _change(self, since: float) -> None:
-        """Something is to be told: now, if ``since`` (clock) is long enough ago, else with a tick."""
-        self._changed = True
-        now = self.clock()
-        if now - since >= self.habits.agent_update_gap:
-            self._send_update(now)
 
     def _shoot(self, flags: int) -> None:
         """Send flags that mean an act rather than a held key; reliably, because they are not repeated."""
-        self._shots |= flags
-        self._send_update(self.clock(), reliable=True)
-
-    def _move_tick(self, now: float) -> None:
-        since = now - self._last_update
-        slack = 0.2 * self.habits.tick  # a tick that comes a hair early must not cost a whole further one
-        if self._changed or self._repeat or self._camera_moves():
-            if since >= self.habits.agent_update_gap - slack:
-                self._send_update(now)
-        elif since >= self.habits.agent_update_idle - slack:
-            self._send_update(now)
+        self._shots = flags
+        self._updates.send(self._circuits.clock(), reliable=True)
+        self._shots = 0
 
     def _camera_moves(self) -> bool:
         """The camera follows the avatar, so all the way of a walk something changes: ten updates a second."""
-        vx, vy, vz = self.velocity
+        vx, vy, vz = self._sight.velocity
         return vx * vx + vy * vy + vz * vz > 0.01
 
-    def _send_update(self, now: float, reliable: bool = False) -> None:
-        if self.closed or self.region is None:
-            return
-        self._repeat, self._changed = self._changed, False
-        self._last_update = now
+    def _sent(self, now: float) -> None:
         if self.keys != self._keys_sent:
             self._keys_sent, self.keys_sent_at = self.keys, now
-        self._update_to(self.region, now, reliable)
-        # Neighbours hear from us now and then; the region we are about to enter hears everything.
-        children = now >= self._next_child_update
-        if children:
-            self._next_child_update = now + self.habits.agent_update_idle
-        for region in list(self.regions.values()):
-            if region is not self.region and region.handshaken and (children or region is self._travel_region):
-                self._update_to(region, now, False)
-        self._shots = 0
 
-    def _update_to(self, region: Region, now: float, reliable: bool) -> None:
-        region.circuit.send_body(self._update_body(region), now, reliable, zerocode=True)
-
-    def _update_body(self, region: Region) -> bytes:
-        here = self.region
-        x, y, z = self.position
-        if here is not None and region is not here and here.handle and region.handle:
-            x, y = x + here.west - region.west, y + here.south - region.south
+    def _told(self, region: Region) -> dict[str, Any]:
+        here, turned = self._circuits.region, self.body_rotation
+        x, y, z = seen_from(here, region, self._sight.position) if here is not None else self._sight.position
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
-        turned = self.body_rotation
-        data = {
-            **self.agent_block,
-            "BodyRotation": turned,
-            "HeadRotation": turned,
-            "State": 0,
-            "CameraCenter": (x - 3.0 * cos, y - 3.0 * sin, z + 1.0),
-            "CameraAtAxis": (cos, sin, 0.0),
-            "CameraLeftAxis": (-sin, cos, 0.0),
-            "CameraUpAxis": (0.0, 0.0, 1.0),
-            "Far": self.habits.draw_distance,
-            "ControlFlags": self.keys | self._shots,
-            "Flags": 0,
-        }
-        return encode(Message("AgentUpdate", AgentData=data))
-
-    def _greet(self, region: Region) -> None:
-        """The first AgentUpdate to a region is reliable: it is what objects and land wait for."""
-        self._update_to(region, self.clock(), reliable=True)
+        eye = camera((x - 3.0 * cos, y - 3.0 * sin, z + 1.0), (cos, sin, 0.0))
+        return {"BodyRotation": turned, "HeadRotation": turned, "ControlFlags": self.keys | self._shots, **eye}
 
     # -- walking ----------------------------------------------------------------------------------------------------
 
@@ -169,9 +122,13 @@ class Movement(Sight):
         in. Raises ``WalkBlocked`` when the avatar gets no nearer for six seconds, ``WaitTimeout`` after ``timeout``
         (default: four times what the walk should take), ``ConnectionLost``.
         """
-        goal = (point[0] + self.root.west, point[1] + self.root.south, point[2] if len(point) > 2 else 0.0)
-        far = math.dist(self.global_position[:2], goal[:2])
-        end = self.clock() + (timeout if timeout is not None else 20.0 + 4.0 * far / 3.2)
+        goal = (
+            point[0] + self._circuits.root.west,
+            point[1] + self._circuits.root.south,
+            point[2] if len(point) > 2 else 0.0,
+        )
+        far = math.dist(self._sight.global_position[:2], goal[:2])
+        end = self._circuits.clock() + (timeout if timeout is not None else 20.0 + 4.0 * far / 3.2)
         while True:
             try:
                 await self._approach(goal, self.flying and len(point) > 2, tolerance, end)
@@ -179,27 +136,29 @@ class Movement(Sight):
                 self.release(FORWARD | UP_POS | UP_NEG)
             await self._stand_still(2.0)
             # Over a bad line the released key may arrive late, and the avatar walk past: then go back.
-            if math.dist(self.global_position[:2], goal[:2]) <= tolerance + 1.0:
-                return self.position
+            if math.dist(self._sight.global_position[:2], goal[:2]) <= tolerance + 1.0:
+                return self._sight.position
 
     async def _approach(self, goal: Vector, climbing: bool, tolerance: float, end: float) -> None:
         """Steer until within ``tolerance`` of a global goal, at ``end`` (clock) at the latest."""
-        best, nearer_at = math.inf, self.clock()
+        best, nearer_at = math.inf, self._circuits.clock()
         while True:
-            x, y, z = self.global_position
+            x, y, z = self._sight.global_position
             distance = math.hypot(goal[0] - x, goal[1] - y)
             climb = goal[2] - z if climbing else 0.0
             if distance <= tolerance and abs(climb) <= max(tolerance, 0.5):
                 return
-            now = self.clock()
+            now = self._circuits.clock()
             if now > end:
                 raise WaitTimeout(f"still {distance:.1f} m away")
-            if distance + abs(climb) < best - 0.2 or self.travelling:
+            if distance + abs(climb) < best - 0.2 or self._circuits.destination is not None:
                 best, nearer_at = distance + abs(climb), now
-            elif now - nearer_at > self.habits.stuck_after:
-                raise WalkBlocked(self.position, (goal[0] - self.root.west, goal[1] - self.root.south))
+            elif now - nearer_at > self._circuits.habits.stuck_after:
+                raise WalkBlocked(
+                    self._sight.position, (goal[0] - self._circuits.root.west, goal[1] - self._circuits.root.south)
+                )
             self._steer(goal[0] - x, goal[1] - y, distance > tolerance, climb)
-            await asyncio.sleep(self.habits.agent_update_gap)
+            await asyncio.sleep(self._circuits.habits.agent_update_gap)
 
     def _steer(self, dx: float, dy: float, ahead: bool, climb: float) -> None:
         """Press what leads along (dx, dy) and up or down; one change at most."""
@@ -208,18 +167,19 @@ class Movement(Sight):
             keys |= FORWARD
             heading = math.atan2(dy, dx)
             if abs(math.remainder(heading - self.yaw, math.tau)) > _TURN:
-                self.yaw, self._changed = heading, True
+                self.yaw = heading
+                self._updates.later()
         if abs(climb) > 0.5:
             keys |= UP_POS if climb > 0 else UP_NEG
         if keys != self.keys:
             self.hold(keys)
-        elif self._changed:
-            self._change(self._last_update)
+        elif self._updates.changed:
+            self._updates.change()
 
     async def _stand_still(self, patience: float) -> None:
         """Until the region shows us at rest; not for ever: a slope may slide us on."""
-        until = self.clock() + patience
-        while not self.closed and self.clock() < until and math.hypot(*self.velocity) > 0.1:
+        until = self._circuits.clock() + patience
+        while not self._circuits.closed and self._circuits.clock() < until and math.hypot(*self._sight.velocity) > 0.1:
             await asyncio.sleep(0.05)
 
     async def jump(self, hold: float = 0.5) -> None:
@@ -239,29 +199,29 @@ class Movement(Sight):
 
     def run(self, on: bool = True) -> None:
         """Run instead of walk from now on (SetAlwaysRun)."""
-        block = {**self.agent_block, "AlwaysRun": on}
-        self.send(Message("SetAlwaysRun", AgentData=block))
+        block = {**self._circuits.agent_block, "AlwaysRun": on}
+        self._circuits.send(Message("SetAlwaysRun", AgentData=block))
 
     # -- sitting ----------------------------------------------------------------------------------------------------
 
     async def sit_ground(self, timeout: float = 10.0) -> None:
         """Sit down where we are; returns when our avatar plays the animation. ``WaitTimeout`` otherwise."""
-        if Animation.SIT_GROUND not in self.animations:
+        if Animation.SIT_GROUND not in self._sight.animations:
             await self._until_playing(lambda playing: Animation.SIT_GROUND in playing, SIT_ON_GROUND, timeout)
 
     async def stand(self, timeout: float = 10.0) -> None:
         """Stand up from ground or seat; returns when our avatar no longer sits. ``WaitTimeout`` otherwise."""
-        if self.seat is not None or (self.avatar is not None and self.avatar.parent_id):
-            afoot = self.events.expect("described", lambda entity: entity.own and not entity.parent_id)
+        if self._sight.seat is not None or (self._sight.avatar is not None and self._sight.avatar.parent_id):
+            afoot = self._circuits.events.expect("described", lambda entity: entity.own and not entity.parent_id)
             self._shoot(STAND_UP)
             await answered(afoot, timeout, "our avatar on its feet")
-        elif self.animations & _SITTING:
+        elif self._sight.animations & _SITTING:
             await self._until_playing(lambda playing: not playing & _SITTING, STAND_UP, timeout)
         else:
             self._shoot(STAND_UP)
 
     async def _until_playing(self, accept: Any, flags: int, timeout: float) -> None:
-        shown = self.events.expect("animations", lambda a: a[0] == self.agent_id and accept(a[1]))
+        shown = self._circuits.events.expect("animations", lambda a: a[0] == self._circuits.agent_id and accept(a[1]))
         self._shoot(flags)
         await answered(shown, timeout, "animation of our avatar")
 
@@ -271,11 +231,11 @@ class Movement(Sight):
         Returns when our avatar is shown seated: ``seat`` is then the prim, perhaps another one of the same linkset.
         ``SitRefused`` with the region's words, ``WaitTimeout`` without any.
         """
-        seated = self.events.expect("described", lambda entity: entity.own and entity.parent_id != 0)
-        refused = self.events.expect("alert")
+        seated = self._circuits.events.expect("described", lambda entity: entity.own and entity.parent_id != 0)
+        refused = self._circuits.events.expect("alert")
         target = {"TargetID": object_id, "Offset": offset}
         try:
-            self.send(Message("AgentRequestSit", AgentData=self.agent_block, TargetObject=target))
+            self._circuits.send(Message("AgentRequestSit", AgentData=self._circuits.agent_block, TargetObject=target))
             await asyncio.wait((seated, refused), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if refused.done() and not seated.done():
                 await asyncio.wait((seated,), timeout=_UNRELATED)  # an alert may be about anything
@@ -290,8 +250,8 @@ class Movement(Sight):
 
     @hears("AvatarSitResponse")
     def _sit_accepted(self, heard: Heard) -> None:
-        if heard.region is self.region:
-            self.send(Message("AgentSit", AgentData=self.agent_block))
+        if heard.region is self._circuits.region:
+            self._circuits.send(Message("AgentSit", AgentData=self._circuits.agent_block))
 
     # -- animations -------------------------------------------------------------------------------------------------
 
@@ -305,4 +265,4 @@ class Movement(Sight):
 
     def _animate(self, animations: tuple[UUID, ...], start: bool) -> None:
         blocks = [{"AnimID": animation, "StartAnim": start} for animation in animations]
-        self.send(Message("AgentAnimation", AgentData=self.agent_block, AnimationList=blocks))
+        self._circuits.send(Message("AgentAnimation", AgentData=self._circuits.agent_block, AnimationList=blocks))

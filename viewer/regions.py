@@ -66,6 +66,7 @@ class Region:
 
     @property
     def address(self) -> Address:
+        """Where its simulator hears datagrams."""
         return self.circuit.address
 
     @property
@@ -75,6 +76,7 @@ class Region:
 
     @property
     def south(self) -> int:
+        """Metres from the grid's southern edge to ours."""
         return self.handle & 0xFFFFFFFF
 
     @property
@@ -84,6 +86,7 @@ class Region:
 
     @property
     def grid_y(self) -> int:
+        """Position in the grid, in regions."""
         return self.south // 256
 
     def send(self, message: Message, reliable: bool = True, tries: int | None = None) -> int:

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from protocol.message import Message, text
 
-from .core import Heard, hears
+from .circuits import Circuits, Heard, hears
 from .model import Entity
-from .social import Social
 
 TEXT_BOX = "!!llTextBox!!"  # the one label of a dialog that asks for a line of text
 LONGEST_ANSWER = 254  # bytes that reach the script
@@ -29,6 +28,7 @@ class Dialog:
 
     @property
     def wants_text(self) -> bool:
+        """Whether it asks for a line of text instead of a button."""
         return not self.buttons
 
 
@@ -54,15 +54,19 @@ class WebPage:
     url: str
 
 
-class Scripts(Social):
+class Scripts:
     """Events ``dialog``, ``question``, ``web-page``; and the answers."""
+
+    def __init__(self, circuits: Circuits) -> None:
+        self._circuits = circuits
+        circuits.join(self)
 
     @hears("ScriptDialog")
     def _heard_dialog(self, heard: Heard) -> None:
         data, owners = heard["Data"], heard["OwnerData"]
         labels = tuple(text(block["ButtonLabel"]) for block in heard["Buttons"])
         owner = " ".join(part for part in (text(data["FirstName"]), text(data["LastName"])) if part)
-        self.events.emit("dialog", Dialog(
+        self._circuits.events.emit("dialog", Dialog(
             data["ObjectID"], text(data["ObjectName"]), owners[0]["OwnerID"] if owners else UUID(int=0), owner,
             text(data["Message"]), data["ChatChannel"], () if TEXT_BOX in labels else labels,
         ))  # fmt: skip
@@ -70,13 +74,18 @@ class Scripts(Social):
     def answer(self, dialog: Dialog, words: str, button: int = 0) -> None:
         """Say ``words`` (a button's label with its number, or a line of text) on the dialog's channel."""
         label = words.encode(errors="ignore")[:LONGEST_ANSWER].decode(errors="ignore")
-        data = {"ObjectID": dialog.object_id, "ChatChannel": dialog.channel, "ButtonIndex": button, "ButtonLabel": label}
-        self.send(Message("ScriptDialogReply", AgentData=self.agent_block, Data=data))
+        data = {
+            "ObjectID": dialog.object_id,
+            "ChatChannel": dialog.channel,
+            "ButtonIndex": button,
+            "ButtonLabel": label,
+        }
+        self._circuits.send(Message("ScriptDialogReply", AgentData=self._circuits.agent_block, Data=data))
 
     @hears("ScriptQuestion")
     def _heard_question(self, heard: Heard) -> None:
         data = heard["Data"]
-        self.events.emit("question", Question(
+        self._circuits.events.emit("question", Question(
             data["TaskID"], data["ItemID"], text(data["ObjectName"]), text(data["ObjectOwner"]), data["Questions"],
         ))  # fmt: skip
 
@@ -84,16 +93,18 @@ class Scripts(Social):
         """Grant those of the asked permissions; 0 refuses all."""
         granted = permissions & question.asked
         data = {"TaskID": question.object_id, "ItemID": question.item_id, "Questions": granted}
-        self.send(Message("ScriptAnswerYes", AgentData=self.agent_block, Data=data))
+        self._circuits.send(Message("ScriptAnswerYes", AgentData=self._circuits.agent_block, Data=data))
 
     @hears("LoadURL")
     def _heard_web_page(self, heard: Heard) -> None:
         data = heard["Data"]
-        self.events.emit("web-page", WebPage(
+        self._circuits.events.emit("web-page", WebPage(
             data["ObjectID"], text(data["ObjectName"]), data["OwnerID"], text(data["Message"]), text(data["URL"]),
         ))  # fmt: skip
 
     def touch(self, thing: Entity) -> None:
         """Click on an object: touched, and let go."""
         for name in ("ObjectGrab", "ObjectDeGrab"):
-            thing.region.send(Message(name, AgentData=self.agent_block, ObjectData={"LocalID": thing.local_id}))
+            thing.region.send(
+                Message(name, AgentData=self._circuits.agent_block, ObjectData={"LocalID": thing.local_id})
+            )

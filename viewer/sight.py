@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,9 @@ from protocol.errors import ProtocolError
 from protocol.message import Message, text
 from protocol.shapes import WIRE_NAMES
 
-from .core import Heard, hears
+from .circuits import Circuits, Heard, hears
 from .model import AVATAR, Entity, Vector, name_values
 from .regions import Region
-from .travel import Travel
 
 _LAND = ord("L")
 _TERSE_HEAD = struct.Struct("<BQHB")  # message number, region handle, time dilation, number of blocks
@@ -26,23 +26,29 @@ _MAX_DEPARTED = 4096
 _MAX_COARSE = 2000  # also of animations: avatars of a region we may not see in full
 
 
-class Sight(Travel):
+class Sight:
     """Fills ``Region.entities``, ``avatars``, ``animations``, ``coarse``, land and stats."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, circuits: Circuits) -> None:
+        self._circuits = circuits
+        self.arrival_position: Vector = (128.0, 128.0, 25.0)  # where we are expected, until the region shows us
+        self.arrival_look_at: Vector = circuits.session.look_at
+        self.own_seen: Callable[[Region, float, Vector], None] | None = None  # region, time, global metres
         self._shown_by: dict[UUID, Region] = {}  # which region shows an object
+        circuits.join(self)
+        circuits.join_raw("ImprovedTerseObjectUpdate", self._see_terse)
+        circuits.events.subscribe("region-gone", self._region_gone)
 
     @property
     def avatar(self) -> Entity | None:
         """Our own avatar as the region we stand in shows it; None until it does."""
-        return self.region.avatars.get(self.agent_id) if self.region is not None else None
+        return self._circuits.region.avatars.get(self._circuits.agent_id) if self._circuits.region is not None else None
 
     @property
     def avatars(self) -> dict[UUID, Entity]:
         """Every avatar in view, our own too. Whoever two regions show (in a crossing) appears once, the fresher one."""
         found: dict[UUID, Entity] = {}
-        for region in self.regions.values():
+        for region in self._circuits.regions.values():
             for agent_id, entity in region.avatars.items():
                 known = found.get(agent_id)
                 if known is None or entity.updated > known.updated:
@@ -71,12 +77,23 @@ class Sight(Travel):
     def global_position(self) -> Vector:
         """Where we are now, metres from the grid's south-west corner."""
         x, y, z = self.position
-        return (x + self.root.west, y + self.root.south, z)
+        return (x + self._circuits.root.west, y + self._circuits.root.south, z)
 
     @property
     def animations(self) -> frozenset[UUID]:
         """What our own avatar plays."""
-        return self.root.animations.get(self.agent_id, frozenset())
+        return self._circuits.root.animations.get(self._circuits.agent_id, frozenset())
+
+    def find(self, object_id: UUID) -> Entity | None:
+        """The object as the region shows it that showed it last; None when none does."""
+        region = self._shown_by.get(object_id)
+        entities = region.entities.values() if region is not None else ()
+        return next((entity for entity in entities if entity.id == object_id), None)
+
+    def where_is(self, agent_id: UUID) -> Vector | None:
+        """Global position of an avatar in view, or None."""
+        entity = self.avatars.get(agent_id)
+        return entity.global_position if entity is not None else None
 
     # -- motion -----------------------------------------------------------------------------------------------------
 
@@ -91,7 +108,7 @@ class Sight(Travel):
         if not region.handle:
             region.handle = handle
         entities = region.entities
-        moved = self.events.wants("moved")
+        moved = self._circuits.events.wants("moved")
         at = _TERSE_HEAD.size
         for _ in range(count):
             if at >= size:
@@ -111,7 +128,7 @@ class Sight(Travel):
                     self._own_moved(entity, now)
             elif entity.moved_terse(body[start:end], sequence, now):
                 if moved:
-                    self.events.emit("moved", entity)
+                    self._circuits.events.emit("moved", entity)
                 if local_id == region.own_carrier:
                     self._carried(region, now)
 
@@ -124,14 +141,15 @@ class Sight(Travel):
         carrier = entity.carrier
         region.own_carrier = carrier.local_id if carrier is not entity else entity.parent_id
         x, y, z = entity.position if entity.parent_id else entity.received_position
-        self.own_seen(region, now, (x + region.west, y + region.south, z))
-        self.events.emit("moved", entity)
-        if region is self.region:
-            self.events.emit("self-moved", entity)
+        if self.own_seen is not None:
+            self.own_seen(region, now, (x + region.west, y + region.south, z))
+        self._circuits.events.emit("moved", entity)
+        if region is self._circuits.region:
+            self._circuits.events.emit("self-moved", entity)
 
     def _carried(self, region: Region, now: float) -> None:
         """What we sit on moved, and we with it: that is an update of us too."""
-        own = region.avatars.get(self.agent_id)
+        own = region.avatars.get(self._circuits.agent_id)
         if own is not None:
             self._own_moved(own, now)
 
@@ -145,7 +163,7 @@ class Sight(Travel):
     def _request(self, region: Region, local_ids: list[int]) -> None:
         for start in range(0, len(local_ids), 200):
             blocks = [{"CacheMissType": 0, "ID": local_id} for local_id in local_ids[start : start + 200]]
-            region.send(Message("RequestMultipleObjects", AgentData=self.agent_block, ObjectData=blocks))
+            region.send(Message("RequestMultipleObjects", AgentData=self._circuits.agent_block, ObjectData=blocks))
 
     # -- full updates -----------------------------------------------------------------------------------------------
 
@@ -180,7 +198,9 @@ class Sight(Travel):
             entity = region.entities.get(local_id)
             if entity is not None and entity.crc == crc:
                 continue
-            kept = self.cache.find(region.cache_id, local_id, crc) if self.cache is not None else None
+            kept = (
+                self._circuits.cache.find(region.cache_id, local_id, crc) if self._circuits.cache is not None else None
+            )
             if kept is None:
                 wanted.append(local_id)
                 continue
@@ -191,8 +211,8 @@ class Sight(Travel):
             self._request(heard.region, wanted)
 
     def _remember(self, region: Region, block: dict[str, Any]) -> None:
-        if self.cache is not None and region.handshaken and block["PCode"] != objects.AVATAR:
-            self.cache.remember(region.cache_id, block)
+        if self._circuits.cache is not None and region.handshaken and block["PCode"] != objects.AVATAR:
+            self._circuits.cache.remember(region.cache_id, block)
 
     def _note_region(self, region: Region, data: dict[str, Any]) -> None:
         region.dilation = data["TimeDilation"] / 65535.0
@@ -208,10 +228,10 @@ class Sight(Travel):
         if entity is None or new:
             if entity is not None:
                 self._gone(region, local_id)
-            if len(region.entities) >= self.habits.max_objects:
+            if len(region.entities) >= self._circuits.habits.max_objects:
                 return
             entity = Entity(region, local_id, full_id, pcode)
-            entity.own = full_id == self.agent_id
+            entity.own = full_id == self._circuits.agent_id
             region.entities[local_id] = entity
             if pcode != AVATAR:
                 self._moved_here(entity)
@@ -230,13 +250,13 @@ class Sight(Travel):
             entity.name = " ".join(part for part in (values.get("FirstName"), values.get("LastName")) if part)
             region.avatars[full_id] = entity
         moved = entity.moved_full(motion, heard.sequence, heard.now)
-        self.events.emit("described", entity)
+        self._circuits.events.emit("described", entity)
         if new:
-            self.events.emit("avatar-seen" if entity.is_avatar else "object-seen", entity)
+            self._circuits.events.emit("avatar-seen" if entity.is_avatar else "object-seen", entity)
         if moved and entity.own:
             self._own_moved(entity, heard.now)
         elif moved:
-            self.events.emit("moved", entity)
+            self._circuits.events.emit("moved", entity)
         if local_id == region.own_carrier and not entity.own:
             self._carried(region, heard.now)
 
@@ -244,15 +264,14 @@ class Sight(Travel):
         """A thing that crossed a border: the region it left says so much later, on purpose."""
         older = self._shown_by.get(entity.id)
         self._shown_by[entity.id] = entity.region
-        if older is not None and older is not entity.region and self.regions.get(older.address) is older:
+        if older is not None and older is not entity.region and self._circuits.regions.get(older.address) is older:
             for local_id in [local_id for local_id, known in older.entities.items() if known.id == entity.id]:
                 self._gone(older, local_id)
                 if len(older.departed) >= _MAX_DEPARTED:
                     del older.departed[next(iter(older.departed))]
                 older.departed[local_id] = entity.id
 
-    def drop_region(self, region: Region) -> None:
-        super().drop_region(region)
+    def _region_gone(self, region: Region) -> None:
         self._shown_by = {full_id: by for full_id, by in self._shown_by.items() if by is not region}
 
     def _forget_older_self(self, region: Region, entity: Entity) -> None:
@@ -276,13 +295,13 @@ class Sight(Travel):
         for avatar in region.avatars.values():
             if avatar.parent_id == local_id:
                 avatar.leave_at(entity)
-        if entity.own and region is self.region:
+        if entity.own and region is self._circuits.region:
             self.arrival_position = entity.position  # where we last were, until somebody shows us again
         if entity.is_avatar:
             if region.avatars.get(entity.id) is entity:
                 del region.avatars[entity.id]
             region.animations.pop(entity.id, None)
-        self.events.emit("avatar-gone" if entity.is_avatar else "object-gone", entity)
+        self._circuits.events.emit("avatar-gone" if entity.is_avatar else "object-gone", entity)
 
     # -- avatars ----------------------------------------------------------------------------------------------------
 
@@ -294,7 +313,7 @@ class Sight(Travel):
         if sender not in animations and len(animations) >= _MAX_COARSE:
             return
         animations[sender] = playing
-        self.events.emit("animations", (sender, playing))
+        self._circuits.events.emit("animations", (sender, playing))
 
     @hears("CoarseLocationUpdate")
     def _coarse(self, heard: Heard) -> None:
@@ -308,14 +327,14 @@ class Sight(Travel):
         if heard["LayerID"]["Type"] == _LAND:
             heard.region.add_land(heard["LayerData"]["Data"])
 
-            self.events.emit("land", heard.region)
+            self._circuits.events.emit("land", heard.region)
 
     @hears("SimulatorViewerTimeMessage")
     def _time_of_day(self, heard: Heard) -> None:
         x, y, z = heard["TimeInfo"]["SunDirection"]
         if all(math.isfinite(part) for part in (x, y, z)):
             heard.region.sun = (x, y, z)
-            self.events.emit("time-of-day", heard.region)
+            self._circuits.events.emit("time-of-day", heard.region)
 
     @hears("SimStats")
     def _sim_stats(self, heard: Heard) -> None:
@@ -323,8 +342,8 @@ class Sight(Travel):
 
     @hears("AlertMessage")
     def _alert(self, heard: Heard) -> None:
-        self.events.emit("alert", text(heard["AlertData"]["Message"]))
+        self._circuits.events.emit("alert", text(heard["AlertData"]["Message"]))
 
     @hears("AgentAlertMessage")
     def _agent_alert(self, heard: Heard) -> None:
-        self.events.emit("alert", text(heard["AlertData"]["Message"]))
+        self._circuits.events.emit("alert", text(heard["AlertData"]["Message"]))

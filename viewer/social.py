@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from protocol.message import Message, text
 
-from .building import Building
-from .core import Heard, hears
+from .caps import CapError
+from .circuits import Circuits, Heard, hears
 from .errors import WaitTimeout
 from .events import answered
 from .model import Vector
+from .sight import Sight
 
 NULL = UUID(int=0)
 WHISPER, SAY, SHOUT, TYPING, STOPPED_TYPING = 0, 1, 2, 4, 5
@@ -83,18 +83,21 @@ class Profile:
 
     @property
     def online(self) -> bool:
+        """Whether the profile says that they are in the world."""
         return bool(self.flags & 32)
 
 
-class Social(Building):
+class Social:
     """Talking, friends, and who is who."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, circuits: Circuits, sight: Sight) -> None:
+        self._circuits = circuits
+        self._sight = sight
         self.friends: dict[UUID, Friend] = {
-            b.agent_id: Friend(b.agent_id, b.rights_given, b.rights_has) for b in self.session.buddies
+            b.agent_id: Friend(b.agent_id, b.rights_given, b.rights_has) for b in circuits.session.buddies
         }
-        self._names: dict[UUID, str] = {self.agent_id: self.name}
+        self._names: dict[UUID, str] = {circuits.agent_id: circuits.name}
+        circuits.join(self)
 
     # -- chat -------------------------------------------------------------------------------------------------------
 
@@ -116,13 +119,13 @@ class Social(Building):
 
     def _chat(self, message: str, kind: int, channel: int) -> None:
         data = {"Message": message, "Type": kind, "Channel": channel}
-        self.send(Message("ChatFromViewer", AgentData=self.agent_block, ChatData=data))
+        self._circuits.send(Message("ChatFromViewer", AgentData=self._circuits.agent_block, ChatData=data))
 
     @hears("ChatFromSimulator")
     def _heard_chat(self, heard: Heard) -> None:
         d = heard["ChatData"]
         audible = d["Audible"] - 256 if d["Audible"] > 127 else d["Audible"]
-        self.events.emit(
+        self._circuits.events.emit(
             "chat",
             Chat(text(d["FromName"]), d["SourceID"], d["OwnerID"], d["SourceType"], d["ChatType"], audible,
                  d["Position"], text(d["Message"])),
@@ -142,12 +145,12 @@ class Social(Building):
 
         ``im_id`` defaults to the session id of a conversation of two: both agent ids, exclusive-or.
         """
-        session = UUID(int=self.agent_id.int ^ to.int) if im_id is None else im_id
+        session = UUID(int=self._circuits.agent_id.int ^ to.int) if im_id is None else im_id
         block = {
-            "ToAgentID": to, "RegionID": self.root.id, "Position": self.position, "Dialog": dialog, "ID": session,
-            "FromAgentName": self.name, "Message": message, "BinaryBucket": bucket,
+            "ToAgentID": to, "RegionID": self._circuits.root.id, "Position": self._sight.position, "Dialog": dialog, "ID": session,
+            "FromAgentName": self._circuits.name, "Message": message, "BinaryBucket": bucket,
         }  # fmt: skip
-        self.send(Message("ImprovedInstantMessage", AgentData=self.agent_block, MessageBlock=block))
+        self._circuits.send(Message("ImprovedInstantMessage", AgentData=self._circuits.agent_block, MessageBlock=block))
 
     @hears("ImprovedInstantMessage")
     def _heard_im(self, heard: Heard) -> None:
@@ -159,9 +162,9 @@ class Social(Building):
         )  # fmt: skip
         if message.dialog == IM_FRIEND_ACCEPTED:
             self._befriend(message.from_id)
-        self.events.emit("im", message)
+        self._circuits.events.emit("im", message)
         if message.dialog == IM_FRIEND_OFFERED:
-            self.events.emit("friend-offer", message)
+            self._circuits.events.emit("friend-offer", message)
 
     # -- friends ----------------------------------------------------------------------------------------------------
 
@@ -171,10 +174,10 @@ class Social(Building):
 
     def accept_friendship(self, offer: InstantMessage) -> None:
         """Accept an offer as it came with the ``friend-offer`` event."""
-        self.send(
+        self._circuits.send(
             Message(
                 "AcceptFriendship",
-                AgentData=self.agent_block,
+                AgentData=self._circuits.agent_block,
                 TransactionBlock={"TransactionID": offer.id},
                 FolderData=[{"FolderID": NULL}],
             )
@@ -184,23 +187,25 @@ class Social(Building):
     def decline_friendship(self, offer: InstantMessage) -> None:
         """Refuse an offer."""
         block = {"TransactionID": offer.id}
-        self.send(Message("DeclineFriendship", AgentData=self.agent_block, TransactionBlock=block))
+        self._circuits.send(Message("DeclineFriendship", AgentData=self._circuits.agent_block, TransactionBlock=block))
 
     def terminate_friendship(self, other: UUID) -> None:
         """End a friendship, on both sides."""
         self.friends.pop(other, None)
-        self.send(Message("TerminateFriendship", AgentData=self.agent_block, ExBlock={"OtherID": other}))
+        self._circuits.send(
+            Message("TerminateFriendship", AgentData=self._circuits.agent_block, ExBlock={"OtherID": other})
+        )
 
     def grant_rights(self, other: UUID, rights: int) -> None:
         """Let a friend see us online (1), on the map (2), edit our objects (4): exactly these."""
         if other in self.friends:
             self.friends[other].rights_given = rights
         block = [{"AgentRelated": other, "RelatedRights": rights}]
-        self.send(Message("GrantUserRights", AgentData=self.agent_block, Rights=block))
+        self._circuits.send(Message("GrantUserRights", AgentData=self._circuits.agent_block, Rights=block))
 
     def _befriend(self, other: UUID) -> Friend:
         friend = self.friends.setdefault(other, Friend(other, SEES_ONLINE, SEES_ONLINE))
-        self.events.emit("friend-changed", friend)
+        self._circuits.events.emit("friend-changed", friend)
         return friend
 
     @hears("OnlineNotification", "OfflineNotification")
@@ -213,26 +218,26 @@ class Social(Building):
                 friend = self._befriend(block["AgentID"])
             if friend is not None:
                 friend.online = online
-                self.events.emit("friend-online" if online else "friend-offline", friend)
+                self._circuits.events.emit("friend-online" if online else "friend-offline", friend)
 
     @hears("TerminateFriendship")
     def _friendship_ended(self, heard: Heard) -> None:
         other: UUID = heard["ExBlock"]["OtherID"]
         self.friends.pop(other, None)
-        self.events.emit("friend-ended", other)
+        self._circuits.events.emit("friend-ended", other)
 
     @hears("ChangeUserRights")
     def _rights_changed(self, heard: Heard) -> None:
         who: UUID = heard["AgentData"]["AgentID"]
         for block in heard["Rights"]:
-            mine = who == self.agent_id
+            mine = who == self._circuits.agent_id
             friend = self.friends.get(block["AgentRelated"] if mine else who)
             if friend is not None:
                 if mine:
                     friend.rights_given = block["RelatedRights"]
                 else:
                     friend.rights_has = block["RelatedRights"]
-                self.events.emit("friend-changed", friend)
+                self._circuits.events.emit("friend-changed", friend)
 
     # -- names and profiles -----------------------------------------------------------------------------------------
 
@@ -240,11 +245,11 @@ class Social(Building):
         """``First Last`` of each id. Ids that nobody answers for within ``timeout`` are left out."""
         wanted = list(dict.fromkeys(agent_ids))
         asking = [agent_id for agent_id in wanted if agent_id not in self._names]
-        replies = self.events.expect("UUIDNameReply", lambda heard: all(a in self._names for a in asking))
+        replies = self._circuits.events.expect("UUIDNameReply", lambda heard: all(a in self._names for a in asking))
         try:
             for start in range(0, len(asking), _NAMES_A_REQUEST):
                 blocks = [{"ID": agent_id} for agent_id in asking[start : start + _NAMES_A_REQUEST]]
-                self.send(Message("UUIDNameRequest", UUIDNameBlock=blocks))
+                self._circuits.send(Message("UUIDNameRequest", UUIDNameBlock=blocks))
             if asking:
                 await answered(replies, timeout, "UUIDNameReply")
         except WaitTimeout:
@@ -259,11 +264,26 @@ class Social(Building):
             if len(self._names) < _MAX_NAMES or block["ID"] in self._names:
                 self._names[block["ID"]] = f"{text(block['FirstName'])} {text(block['LastName'])}".strip()
 
+    async def display_names(self, agent_ids: list[UUID]) -> dict[UUID, str]:
+        """Display names by the GetDisplayNames capability. ``CapError`` if the region has none."""
+        caps = self._circuits.root.caps
+        if caps is None:
+            raise CapError("no capabilities yet")
+        answer = await caps.get("GetDisplayNames", "/?" + "&".join(f"ids={agent_id}" for agent_id in agent_ids))
+        rows = answer.get("agents") if isinstance(answer, dict) else None
+        named = {}
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, dict) and isinstance(row.get("id"), UUID):
+                named[row["id"]] = str(row.get("display_name", ""))
+        return named
+
     async def profile(self, agent_id: UUID, timeout: float = 10.0) -> Profile:
         """The profile of any agent. ``WaitTimeout`` if the grid knows none."""
-        reply = self.events.expect("AvatarPropertiesReply", lambda heard: heard["AgentData"]["AvatarID"] == agent_id)
-        block = {**self.agent_block, "AvatarID": agent_id}
-        self.send(Message("AvatarPropertiesRequest", AgentData=block))
+        reply = self._circuits.events.expect(
+            "AvatarPropertiesReply", lambda heard: heard["AgentData"]["AvatarID"] == agent_id
+        )
+        block = {**self._circuits.agent_block, "AvatarID": agent_id}
+        self._circuits.send(Message("AvatarPropertiesRequest", AgentData=block))
         d = (await answered(reply, timeout, "AvatarPropertiesReply"))["PropertiesData"]
         return Profile(
             agent_id, text(d["AboutText"]), text(d["FLAboutText"]), d["ImageID"], d["FLImageID"], d["PartnerID"],
@@ -281,7 +301,7 @@ class Social(Building):
         mature: bool | None = None,
     ) -> None:
         """Change our own profile; what is None stays. The message carries everything, so the rest is read first."""
-        old = await self.profile(self.agent_id)
+        old = await self.profile(self._circuits.agent_id)
         data = {
             "ImageID": old.image_id if image_id is None else image_id,
             "FLImageID": old.first_life_image_id if first_life_image_id is None else first_life_image_id,
@@ -291,15 +311,19 @@ class Social(Building):
             "MaturePublish": bool(old.flags & 4) if mature is None else mature,
             "ProfileURL": old.url if url is None else url,
         }
-        sequence = self.send(Message("AvatarPropertiesUpdate", AgentData=self.agent_block, PropertiesData=data))
-        await answered(self.root.circuit.acknowledged(sequence), 10.0, "ack of our profile")
+        sequence = self._circuits.send(
+            Message("AvatarPropertiesUpdate", AgentData=self._circuits.agent_block, PropertiesData=data)
+        )
+        await answered(self._circuits.root.circuit.acknowledged(sequence), 10.0, "ack of our profile")
 
     async def search_people(self, part: str, timeout: float = 10.0) -> dict[UUID, str]:
         """Agents whose name contains ``part``: id to ``First Last``."""
-        query = UUID(int=self.agent_id.int ^ int(self.clock() * 1e6))  # only has to differ from our other queries
-        reply = self.events.expect("AvatarPickerReply", lambda heard: heard["AgentData"]["QueryID"] == query)
-        block = {**self.agent_block, "QueryID": query}
-        self.send(Message("AvatarPickerRequest", AgentData=block, Data={"Name": part}))
+        query = UUID(
+            int=self._circuits.agent_id.int ^ int(self._circuits.clock() * 1e6)
+        )  # only has to differ from our other queries
+        reply = self._circuits.events.expect("AvatarPickerReply", lambda heard: heard["AgentData"]["QueryID"] == query)
+        block = {**self._circuits.agent_block, "QueryID": query}
+        self._circuits.send(Message("AvatarPickerRequest", AgentData=block, Data={"Name": part}))
         found = await answered(reply, timeout, "AvatarPickerReply")
         return {
             d["AvatarID"]: f"{text(d['FirstName'])} {text(d['LastName'])}".strip()

@@ -218,7 +218,7 @@ async def test_hippolyzer_rides_over_on_a_box_that_somebody_else_drags(grid: Gri
     async with viewer.login(grid.login_uri, who.first, who.last, who.password, start=grid.west.start(250, 58)) as owner:
         await eventually(lambda: owner.root.land_received == 1.0, 20, "all land")
         await eventually(lambda: grid.east.address in owner.regions, 20, "the neighbour")
-        box = await owner.rez_box((252.0, 60.0, owner.root.height_at(252, 60)), (1.0, 1.0, 0.5))
+        box = await owner.building.rez_box((252.0, 60.0, owner.root.height_at(252, 60)), (1.0, 1.0, 0.5))
         height = box.position[2]
         until(lambda: math.dist(rider.position(), box.position) < 8, "down on the ground")
         target = {"TargetID": f"uuid:{box.id}", "Offset": [0.0, 0.0, 0.25]}
@@ -227,7 +227,7 @@ async def test_hippolyzer_rides_over_on_a_box_that_somebody_else_drags(grid: Gri
         rider.do("send", message="AgentSit")
         rider.wait("ObjectUpdate", lambda event: parent_of(event, rider) == box.local_id)
         mark = rider.mark()
-        owner.drag(box, (259.0, 60.0, height))
+        owner.building.drag(box, (259.0, 60.0, height))
         await eventually(lambda: owner.regions[grid.east.address].avatars, 20, "the rider in the east")
     until(lambda: rider.do("region")["name"] == grid.east.name, "hippolyzer's main region is the east")
     grid.settled(rider.agent_id, grid.east)

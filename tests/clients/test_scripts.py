@@ -140,7 +140,7 @@ async def test_our_client_answers_a_dialog_from_far_and_sits_down(
         assert me.seat is not None and me.seat.id == chair.full_id
         x, y, z = me.seat.position
         assert me.position == pytest.approx((x + 0.5, y, z + 1.15 - 0.02638 * 1.9), abs=0.01)
-        assert Animation.SIT in me.animations or await me.events.wait_for("animations", lambda a: Animation.SIT in a[1])
+        assert Animation.SIT in me.sight.animations or await me.events.wait_for("animations", lambda a: Animation.SIT in a[1])
         await me.stand()
         assert me.seat is None and not me.avatar.parent_id
         with pytest.raises(viewer.SitRefused, match="not here"):

@@ -45,9 +45,9 @@ async def client() -> AsyncIterator[tuple[Client, Region]]:
     """A client without any server: what it is fed is all it hears."""
     async with aiohttp.ClientSession() as http:
         client = Client(SESSION, http, quick())
-        region = client.add_region(("127.0.0.1", 9), 1 << 40)
+        region = client.circuits.add_region(("127.0.0.1", 9), 1 << 40)
         region.is_root = True
-        client.region = region
+        client.circuits.region = region
         yield client, region
         await client.close()
 
@@ -64,7 +64,7 @@ async def test_arbitrary_bodies_of_every_message(client: tuple[Client, Region]) 
         for size in (0, 1, 4, 16, 60, 300, 1000):
             body = spec.prefix + chance.randbytes(size)
             sequence += 1
-            me._receive(packet.build(body, sequence, packet.RELIABLE), region.address, 1.0)
+            me.circuits.receive(packet.build(body, sequence, packet.RELIABLE), region.address, 1.0)
     assert me.counters.failures == 0 and not me.closed
     assert me.counters.malformed > 0 and me.counters.refused > 0
 
@@ -75,7 +75,7 @@ async def test_arbitrary_datagrams(client: tuple[Client, Region]) -> None:
     @fuzz
     @given(st.binary(max_size=1500))
     def feed(datagram: bytes) -> None:
-        me._receive(datagram, region.address, 1.0)
+        me.circuits.receive(datagram, region.address, 1.0)
 
     feed()
     assert me.counters.failures == 0
@@ -92,7 +92,7 @@ async def test_terse_updates_of_any_shape(client: tuple[Client, Region]) -> None
     def feed(tail: bytes) -> None:
         nonlocal sequence
         sequence += 1
-        me._receive(packet.build(b"\x0f" + bytes(10) + b"\x01" + tail, sequence), region.address, 1.0)
+        me.circuits.receive(packet.build(b"\x0f" + bytes(10) + b"\x01" + tail, sequence), region.address, 1.0)
         assert all(abs(part) >= 0 for part in (*avatar.position, *avatar.velocity, *avatar.rotation))
 
     feed()
@@ -121,7 +121,7 @@ async def test_events_of_any_shape(client: tuple[Client, Region]) -> None:
         )
     )
     def feed(event: Any) -> None:
-        me.take_event(region, event)
+        me.circuits.take_event(region, event)
 
     feed()
     assert me.counters.failures == 0 and not me.closed
@@ -131,7 +131,7 @@ async def test_a_server_cannot_make_it_open_circuits_without_end(client: tuple[C
     me, region = client
     for n in range(500):
         info = {"Handle": llsd.u64(n + 1), "IP": llsd.ip("192.0.2.7"), "Port": 1000 + n}
-        me.take_event(region, {"message": "EnableSimulator", "body": {"SimulatorInfo": [info]}})
+        me.circuits.take_event(region, {"message": "EnableSimulator", "body": {"SimulatorInfo": [info]}})
     assert len(me.regions) == me.habits.max_regions
 
 
@@ -140,7 +140,7 @@ async def test_motions_of_what_was_never_described_are_asked_for_within_reason(c
     for n in range(20_000):
         block = (n + 1).to_bytes(4, "little") + bytes(40)
         body = b"\x0f" + bytes(10) + b"\x01\x2c" + block + b"\x00\x00"
-        me._receive(packet.build(body, n + 1), region.address, 1.0)
+        me.circuits.receive(packet.build(body, n + 1), region.address, 1.0)
     assert len(region.missing_ids) <= 4096
 
 
@@ -196,7 +196,7 @@ async def test_strangers_are_not_listened_to() -> None:
         loop = asyncio.get_running_loop()
         stranger, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
         kick = Message("KickUser", UserInfo={"Reason": "gotcha"})
-        stranger.sendto(packet.build(encode(kick), 1), ("127.0.0.1", ann._wire.port))
+        stranger.sendto(packet.build(encode(kick), 1), ("127.0.0.1", ann.circuits.port))
         await eventually(lambda: ann.counters.strangers == 1, what="counted")
         stranger.close()
         ann.unharmed()

@@ -90,8 +90,8 @@ async def test_losses_are_counted(grid: FakeGrid) -> None:
         async with fake_viewer(grid.login_uri, "Ann Test", "pw", habits=quick(route=link.route)) as ann:
             await ann.sees(ann)
             link.loss = 0.5
-            ann.press(0x401)
+            ann.movement.press(0x401)
             await eventually(lambda: ann.root.circuit.stats.missing > 5, what="missing numbers")
-            ann.release(0x401)
+            ann.movement.release(0x401)
     finally:
         link.close()

@@ -111,11 +111,11 @@ async def test_keys_stay_down_over_the_border_also_in_flight(grid: Grid) -> None
         me.fly()
         await me.walk_to((128, 248, me.position[2] + 8))
         me.face(math.pi / 2)
-        me.press(0x401)
+        me.movement.press(0x401)
         await eventually(lambda: me.root.name == grid.north.name and me.position[1] > 20, 30, "flying on in the north")
         height = me.position[2] - me.root.height_at(*me.position[:2])
-        me.release(0x401)
-        assert height > 3 and me.flying
+        me.movement.release(0x401)
+        assert height > 3 and me.movement.flying
         me.unharmed()
 
 
@@ -150,8 +150,8 @@ async def test_messages_and_friendship_reach_over_regions(grid: Grid) -> None:
         ann.im(bob.agent_id, "hello over there")
         await bob.reads("hello over there", by=ann)
         offered = bob.expect("friend-offer")
-        ann.offer_friendship(bob.agent_id)
-        bob.accept_friendship(await asyncio.wait_for(offered, 10))
+        ann.social.offer_friendship(bob.agent_id)
+        bob.social.accept_friendship(await asyncio.wait_for(offered, 10))
         await eventually(lambda: bob.agent_id in ann.friends and ann.friends[bob.agent_id].online, what="online friend")
         went = ann.expect("friend-offline")
         await bob.logout()
@@ -232,7 +232,7 @@ async def test_rides_a_box_to_and_fro_over_the_border(grid: Grid, loss: float) -
             await ready_to_cross(me, grid.east)
             await ready_to_cross(witness, grid.west)
             await eventually(lambda: me.root.land_received == 1.0, 20, "all land")
-            box = await me.rez_box((252.0, 80.0, me.root.height_at(252, 80)), (1.0, 1.0, 0.5))
+            box = await me.building.rez_box((252.0, 80.0, me.root.height_at(252, 80)), (1.0, 1.0, 0.5))
             await eventually(lambda: math.dist(me.position, box.position) < 8, 20, "down on the ground")
             height = box.position[2]
             await me.sit_on(box.id, timeout=30)
@@ -241,7 +241,7 @@ async def test_rides_a_box_to_and_fro_over_the_border(grid: Grid, loss: float) -
                 await eventually(lambda: me.find(box.id) is not None, 20, "the box's update")
                 moved = me.find(box.id)
                 assert moved is not None
-                me.drag(moved, (258.0 if lap % 2 == 0 else -2.0, 80.0, height))
+                me.building.drag(moved, (258.0 if lap % 2 == 0 else -2.0, 80.0, height))
                 await crossed(me, lap + 1)
                 assert me.root.name == there.name
                 await eventually(lambda: seat_of(me) == box.id, 30, "seated there too")
@@ -253,7 +253,7 @@ async def test_rides_a_box_to_and_fro_over_the_border(grid: Grid, loss: float) -
             await me.stand(timeout=30)
             found = me.find(box.id)
             assert found is not None
-            me.delete(found)
+            me.building.delete(found)
             await one_box(witness, box.id, None)
             me.unharmed()
     finally:
@@ -265,12 +265,12 @@ async def test_a_region_killed_under_way_leaves_box_and_rider_where_they_were(gr
     async with visit(grid, grid.west, 250, 40) as me:
         await ready_to_cross(me, grid.east)
         await eventually(lambda: me.root.land_received == 1.0, 20, "all land")
-        box = await me.rez_box((252.0, 40.0, me.root.height_at(252, 40)), (1.0, 1.0, 0.5))
+        box = await me.building.rez_box((252.0, 40.0, me.root.height_at(252, 40)), (1.0, 1.0, 0.5))
         await eventually(lambda: math.dist(me.position, box.position) < 8, 20, "down on the ground")
         await me.sit_on(box.id)
         pid, before = process(grid, grid.east), me.regions[grid.east.address]
         os.kill(pid, signal.SIGSTOP)  # it is asked, and will not answer
-        me.drag(box, (258.0, 40.0, box.position[2]))
+        me.building.drag(box, (258.0, 40.0, box.position[2]))
         await eventually(lambda: box.received_position[0] > 256, 20, "held over the border")
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: box.received_position[0] < 256, 30, "put back inside")
@@ -280,7 +280,7 @@ async def test_a_region_killed_under_way_leaves_box_and_rider_where_they_were(gr
 
         async def over() -> None:
             while not me.crossings:
-                me.drag(box, (258.0, 40.0, box.position[2]))
+                me.building.drag(box, (258.0, 40.0, box.position[2]))
                 await asyncio.sleep(1.2)
 
         await asyncio.wait_for(over(), 40)

@@ -64,7 +64,7 @@ async def test_walks_over_the_border_and_on(grid: FakeGrid, ann: FakeViewer) -> 
     async with fake_viewer(grid.login_uri, "Bob Test", "pw", "uri:East&10&128&26") as bob:
         await neighbour(ann, "East")
         await bob.sees(ann)
-        port = ann._wire.port
+        port = ann.circuits.port
         ann.run()
         await ann.walk_to((264, 128))
         assert ann.root.name == "East" and ann.root.is_root
@@ -91,9 +91,9 @@ async def test_walks_over_the_border_and_on(grid: FakeGrid, ann: FakeViewer) -> 
 async def test_keys_stay_down_over_the_border(grid: FakeGrid, ann: FakeViewer) -> None:
     await neighbour(ann, "East")
     ann.face(0.0)
-    ann.press(0x401)
+    ann.movement.press(0x401)
     await eventually(lambda: ann.root.name == "East" and ann.position[0] > 3, timeout=15, what="walking on beyond it")
-    ann.release(0x401)
+    ann.movement.release(0x401)
 
 
 async def test_crosses_into_a_region_it_was_never_told_of(grid: FakeGrid, ann: FakeViewer) -> None:

@@ -79,7 +79,7 @@ async def test_runs_flies_and_jumps(grid: FakeGrid, ann: FakeViewer) -> None:
     ann.fly()
     await ann.walk_to((128, 140, 40), tolerance=2.0)
     assert abs(ann.position[2] - 40) < 3
-    assert ann.flying
+    assert ann.movement.flying
     ann.fly(False)
     await eventually(lambda: ann.position[2] < GROUND + 1.5, what="down again")
     risen = ann.expect("self-moved", lambda me: me.velocity[2] > 1)
@@ -97,10 +97,10 @@ async def test_a_walk_into_nothing_says_so(grid: FakeGrid) -> None:
 async def test_released_keys_are_told_twice(grid: FakeGrid, ann: FakeViewer) -> None:
     here = grid.agent(ann.agent_id)
     await ann.sees(ann)
-    ann.press(0x401)
+    ann.movement.press(0x401)
     await eventually(lambda: here.flags & 1, what="walking")
     told = len(here.heard("AgentUpdate"))
-    ann.release(0x401)
+    ann.movement.release(0x401)
     await eventually(lambda: len(here.heard("AgentUpdate")) >= told + 2, timeout=5, what="the release, twice")
     assert all(m["AgentData"]["ControlFlags"] == 0 for m in here.heard("AgentUpdate")[told:])
 
@@ -110,11 +110,11 @@ async def test_a_key_does_not_wait_for_what_was_told_before_it(ann: FakeViewer) 
     ann.face(1.0)
     ann.face(2.0)
     told = ann.root.circuit.stats.packets_out
-    ann.press(0x401)
+    ann.movement.press(0x401)
     assert ann.root.circuit.stats.packets_out == told + 1
     for _ in range(50):  # hammering keys is held to the pace of the habits
-        ann.release(0x401)
-        ann.press(0x401)
+        ann.movement.release(0x401)
+        ann.movement.press(0x401)
     assert ann.root.circuit.stats.packets_out == told + 1
 
 
@@ -124,16 +124,16 @@ async def test_sits_on_the_ground_and_stands_up(ann: FakeViewer, bob: FakeViewer
     await ann.sit_ground()
     await seen
     await ann.stand()
-    assert Animation.SIT_GROUND not in ann.animations
+    assert Animation.SIT_GROUND not in ann.sight.animations
 
 
 async def test_plays_animations_for_others(ann: FakeViewer, bob: FakeViewer) -> None:
     await bob.sees(ann)
     seen = bob.expect("animations", lambda a: a[0] == ann.agent_id and Animation.TYPING in a[1])
-    ann.play(Animation.TYPING)
+    ann.movement.play(Animation.TYPING)
     await seen
     ended = bob.expect("animations", lambda a: a[0] == ann.agent_id and Animation.TYPING not in a[1])
-    ann.stop_playing(Animation.TYPING)
+    ann.movement.stop_playing(Animation.TYPING)
     await ended
 
 
@@ -156,17 +156,17 @@ async def test_instant_messages_and_friendship(ann: FakeViewer, bob: FakeViewer)
     im = await bob.reads("are you there?", by=ann)
     assert im.id == UUID(int=ann.agent_id.int ^ bob.agent_id.int)
     offered = bob.expect("friend-offer")
-    ann.offer_friendship(bob.agent_id, "friends?")
+    ann.social.offer_friendship(bob.agent_id, "friends?")
     offer = await offered
     assert (offer.from_id, offer.text) == (ann.agent_id, "friends?")
-    bob.accept_friendship(offer)
+    bob.social.accept_friendship(offer)
     await eventually(lambda: bob.agent_id in ann.friends and ann.friends[bob.agent_id].online, what="friends")
     assert ann.agent_id in bob.friends
     changed = bob.expect("friend-changed", lambda f: f.rights_has == 5)
-    ann.grant_rights(bob.agent_id, 5)
+    ann.social.grant_rights(bob.agent_id, 5)
     await changed
     ended = bob.expect("friend-ended")
-    ann.terminate_friendship(bob.agent_id)
+    ann.social.terminate_friendship(bob.agent_id)
     assert await ended == ann.agent_id
     assert not ann.friends and not bob.friends
 
@@ -186,25 +186,25 @@ async def test_friends_come_and_go(grid: FakeGrid, ann: FakeViewer) -> None:
 
 async def test_names_profiles_inventory(grid: FakeGrid, ann: FakeViewer, bob: FakeViewer) -> None:
     stranger = uuid4()
-    assert await ann.names([ann.agent_id, bob.agent_id]) == {ann.agent_id: "Ann Test", bob.agent_id: "Bob Test"}
-    assert await ann.names([stranger], timeout=0.3) == {}
-    assert await ann.display_names([bob.agent_id]) == {bob.agent_id: "Bob Test"}
-    await bob.set_profile(about="I build bridges.", url="http://example.org/")
-    await bob.set_profile(first_life_about="Also outside.")
-    profile = await ann.profile(bob.agent_id)
+    assert await ann.social.names([ann.agent_id, bob.agent_id]) == {ann.agent_id: "Ann Test", bob.agent_id: "Bob Test"}
+    assert await ann.social.names([stranger], timeout=0.3) == {}
+    assert await ann.social.display_names([bob.agent_id]) == {bob.agent_id: "Bob Test"}
+    await bob.social.set_profile(about="I build bridges.", url="http://example.org/")
+    await bob.social.set_profile(first_life_about="Also outside.")
+    profile = await ann.social.profile(bob.agent_id)
     assert (profile.about, profile.first_life_about) == ("I build bridges.", "Also outside.")
     assert profile.url == "http://example.org/"
-    assert (await ann.fetch_inventory())["folder_id"] == ann.session.inventory_root
+    assert (await ann.inventory.folder())["folder_id"] == ann.session.inventory_root
 
 
 async def test_the_map_and_a_teleport_nearby(ann: FakeViewer, bob: FakeViewer) -> None:
     await bob.sees(ann)
-    assert [block.name for block in await ann.map_blocks(990, 1010, 990, 1010)] == ["Test"]
-    assert await ann.map_blocks(1, 2, 1, 2) == []
-    block = await ann.find_region("tEST")
+    assert [block.name for block in await ann.map.blocks(990, 1010, 990, 1010)] == ["Test"]
+    assert await ann.map.blocks(1, 2, 1, 2) == []
+    block = await ann.map.find_region("tEST")
     assert block is not None and block.handle == ann.root.handle
-    assert await ann.find_region("Nowhere") is None
-    assert (await ann.map_items())[0].extra == 1
+    assert await ann.map.find_region("Nowhere") is None
+    assert (await ann.map.items())[0].extra == 1
     assert await ann.teleport("Test", (50, 60, 30)) is None
     await bob.sees_at(ann, 50, 60)
     assert math.dist(ann.position[:2], (50, 60)) < 1

@@ -55,7 +55,7 @@ class Friend:
         """The next test looks at the same regions."""
         me = self.me
         left = [thing for thing in self._made if me.find(thing.id) is not None]
-        me.delete(*left)
+        me.building.delete(*left)
         while any(me.find(thing.id) is not None for thing in left):
             await me.wait_for("object-gone", timeout=20)
         await me.logout()

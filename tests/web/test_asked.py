@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -15,11 +15,10 @@ from viewer.gateway.asked import MOST, Asked, is_web
 
 
 class Someone:
-    """A client that only writes down what is answered."""
+    """Whose answers are only written down."""
 
     def __init__(self) -> None:
         self.events = EventHub()
-        self.on = self.events.subscribe
         self.said: list[tuple[str, int]] = []
         self.granted: list[int] = []
 
@@ -42,7 +41,7 @@ def told() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def asked(ada: Someone, told: list[dict[str, Any]]) -> Asked:
-    return Asked(ada, lambda kind, /, **fields: told.append({"t": kind, **fields}))  # type: ignore[arg-type]
+    return Asked(cast(Any, ada), ada.events, lambda kind, /, **fields: told.append({"t": kind, **fields}))
 
 
 def dialog(thing: int = 1, *buttons: str) -> Dialog:

@@ -9,9 +9,9 @@ import zlib
 from asyncio import timeout
 from collections import Counter
 from collections.abc import AsyncIterator
-from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import aiohttp
 import numpy as np
@@ -20,6 +20,7 @@ import pytest
 from tests.clients.grid import PASSWORD, Grid
 from tests.kit.meshes import sculpt_map
 from tests.kit.waiting import eventually
+from viewer import Client, Habits, Session
 from viewer.gateway import frames
 from viewer.gateway.limits import Bucket, ByAddress
 from viewer.gateway.link import MOST_WAITING, Link
@@ -177,18 +178,13 @@ class Window:
         await self._writer.drain()
 
 
-class Quiet:
+async def quiet(http: aiohttp.ClientSession) -> Client:
     """A client to whom nothing happens."""
-
-    regions: dict[Any, Any] = {}
-    region, agent_id, name, keys = None, "", "Gus", 0
-    clock = staticmethod(monotonic)
-
-    def on(self, name: str, listener: Any) -> Any:
-        return lambda: None
-
-    def hold(self, keys: int) -> None:
-        pass
+    who = UUID(int=1)
+    session = Session(
+        who, who, who, 1, ("127.0.0.1", 9), 1 << 40, "http://127.0.0.1:9/", "Gus", "", (1.0, 0.0, 0.0), "", "", None, (), {}
+    )
+    return Client(session, http, Habits())
 
 
 class Deaf:
@@ -212,7 +208,13 @@ class Deaf:
 
 async def test_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("viewer.gateway.link.GOODBYE", 0.05)
-    link, deaf = Link(cast(Any, Quiet()), Counter()), Deaf()
+    async with aiohttp.ClientSession() as http:
+        client = await quiet(http)
+        await let_go(Link.acting(client, Counter()), Deaf())
+        await client.close()
+
+
+async def let_go(link: Link, deaf: Deaf) -> None:
     serving = asyncio.create_task(link.serve(cast(Any, deaf), {}))
     await eventually(lambda: link.socket is deaf, what="the browser")
     most = 0

@@ -26,7 +26,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from viewer import LoginRefused, ViewerError
+from viewer import LoginRefused, Region, ViewerError
 
 from .commands import MOST_BYTES
 from .limits import ByAddress
@@ -154,7 +154,7 @@ class App:
         except ViewerError as error:
             log.warning("login: %s", error)
             raise _problem(web.HTTPBadGateway, "grid", "the grid does not answer") from None
-        self._learn_source(session.link.client)
+        self._learn_source(session.link.view.circuits.region)
         return web.json_response({"token": session.token}, headers={"Cache-Control": "no-store"})
 
     async def _who(self, request: web.Request, form: dict[str, Any]) -> tuple[str, str, str]:
@@ -171,10 +171,10 @@ class App:
             raise _problem(web.HTTPTooManyRequests, "busy", "too many guests; try again in a moment")
         return await self.sessions.guest(guest.strip().replace(" ", ""))
 
-    def _learn_source(self, client: Any) -> None:
+    def _learn_source(self, region: Region | None) -> None:
         """The region tells every viewer where textures are; it is the same place for all."""
         if self.pictures.source is None:
-            caps = client.region.caps if client.region is not None else None
+            caps = region.caps if region is not None else None
             self.pictures.source = caps.urls.get("GetTexture") if caps is not None else None
 
     async def socket(self, request: web.Request) -> web.StreamResponse:
@@ -188,7 +188,7 @@ class App:
             protocols=(PROTOCOL,), heartbeat=20.0, max_msg_size=MOST_BYTES, compress=False, timeout=2.0
         )
         await socket.prepare(request)
-        self._learn_source(session.link.client)
+        self._learn_source(session.link.view.circuits.region)
         await self.sessions.serve(session, socket, {"grid": self.grid_name})
         line = request.transport
         if line is not None and line.get_write_buffer_size():  # who has not taken it by now never will

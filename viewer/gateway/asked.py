@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from viewer import Client, Dialog, Question, WebPage
+from viewer import Dialog, EventHub, Question, Scripts, WebPage
 
 MOST = 8  # waiting at a time
 MOST_BLOCKED = 1000
@@ -30,13 +30,13 @@ Ask = Dialog | Question | WebPage
 class Asked:
     """Numbers what scripts ask; ``tell(kind, **fields)`` reaches the browser."""
 
-    def __init__(self, client: Client, tell: Callable[..., None]) -> None:
-        self._client = client
+    def __init__(self, scripts: Scripts, events: EventHub, tell: Callable[..., None]) -> None:
+        self._scripts = scripts
         self._tell = tell
         self._waiting: dict[int, Ask] = {}
         self._blocked: dict[UUID, None] = {}
         self._next = 1
-        self.off = [client.on(name, self._take) for name in ("dialog", "question", "web-page")]
+        self.off = [events.subscribe(name, self._take) for name in ("dialog", "question", "web-page")]
 
     def _take(self, ask: Ask) -> None:
         if ask.object_id in self._blocked or (isinstance(ask, Question) and not ask.asked):
@@ -70,13 +70,13 @@ class Asked:
         if button is not None:
             if not isinstance(ask, Dialog) or type(button) is not int or not 0 <= button < len(ask.buttons):
                 raise ValueError("no such button")
-            self._client.answer(ask, ask.buttons[button], button)
+            self._scripts.answer(ask, ask.buttons[button], button)
         elif words is not None:
             if not isinstance(ask, Dialog) or not ask.wants_text:
                 raise ValueError("nobody asked for a text")
-            self._client.answer(ask, words)
+            self._scripts.answer(ask, words)
         elif isinstance(ask, Question):
-            self._client.grant(ask, ask.asked if grant is True else 0)
+            self._scripts.grant(ask, ask.asked if grant is True else 0)
         self._drop(number)
 
     def blocks(self, source: UUID) -> bool:

@@ -29,12 +29,13 @@ from uuid import UUID
 import aiohttp
 from aiohttp import web
 
-from viewer import ViewerError
+from viewer import Client, ViewerError
 from viewer import movement as keys
 from viewer.scripts import LONGEST_ANSWER
 
+from .asked import Asked
 from .limits import Bucket
-from .watching import Watcher
+from .watching import Spectator
 
 if TYPE_CHECKING:
     from .link import Link
@@ -51,14 +52,17 @@ class BadCommand(ValueError):
 
 
 class Commands:
-    """Reads a browser's commands and does them."""
+    """Reads a browser's commands and does those that its kind of visitor has."""
+
+    kinds = frozenset({"ping", "leave"})
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        now = link.client.clock()
-        self._any = Bucket(60, 120, now)
-        self._talk = Bucket(3, 15, now)
-        self._heavy = Bucket(0.5, 5, now)
+        self._clock = link.view.circuits.clock
+        self._any = Bucket(60, 120, self._clock())
+
+    def let_go(self) -> None:
+        """Nobody holds the keys now."""
 
     async def read(self, socket: web.WebSocketResponse) -> tuple[int, bytes] | None:
         """Until the socket closes, or the browser sends too much nonsense: then code and words to close it with."""
@@ -66,7 +70,7 @@ class Commands:
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 bad += message.type is aiohttp.WSMsgType.BINARY
-            elif not self._any.take(self._link.client.clock()):
+            elif not self._any.take(self._clock()):
                 self._link.count["commands limited"] += 1
             else:
                 try:
@@ -74,9 +78,9 @@ class Commands:
                 except BadCommand as error:
                     self._link.count["bad commands"] += 1
                     bad += 1
-                    log.debug("a command of %s: %s", self._link.client.name, error)
+                    log.debug("a command of %s: %s", self._link.view.circuits.name, error)
                 except ViewerError as error:  # the session ends; the socket will be closed from the other side
-                    log.info("%s: %s", self._link.client.name, error)
+                    log.info("%s: %s", self._link.view.circuits.name, error)
             if bad > MOST_BAD:
                 return 4003, b"not understood"
         return None
@@ -89,39 +93,71 @@ class Commands:
         if not isinstance(command, dict):
             raise BadCommand("not an object")
         kind = command.get("t")
-        kinds = _OF_SPECTATORS if isinstance(self._link.client, Watcher) else _KINDS
-        act = getattr(self, f"_{kind}", None) if isinstance(kind, str) and kind in kinds else None
+        act = getattr(self, f"_{kind}", None) if isinstance(kind, str) and kind in self.kinds else None
         if act is None:
             raise BadCommand(f"no command {str(kind)[:40]!r}")
         act(command)
 
-    # -- moving -----------------------------------------------------------------------------------------------------
+    def _ping(self, command: dict[str, Any]) -> None:
+        self._link.tell("pong", at=_number(command, "at"), now=time())
 
-    def _keys(self, command: dict[str, Any]) -> None:
-        flags, yaw, client = _integer(command, "flags"), _number(command, "yaw"), self._link.client
-        held, yaw = flags & _HELD | client.keys & keys.FLY, math.remainder(yaw, math.tau)
-        if held == client.keys:
-            client.face(yaw)
-        else:
-            client.yaw = yaw  # goes out with the keys
-            client.hold(held)
+    def _leave(self, command: dict[str, Any]) -> None:
+        self._link.leave()
+
+
+class Looking(Commands):
+    """A spectator's."""
+
+    kinds = Commands.kinds | {"look"}
+
+    def __init__(self, link: Link, spectator: Spectator) -> None:
+        super().__init__(link)
+        self._spectator = spectator
 
     def _look(self, command: dict[str, Any]) -> None:
-        watcher = self._link.client
-        assert isinstance(watcher, Watcher)
         try:
-            watcher.look(_vector(command, "at"), _vector(command, "towards"))
+            self._spectator.look(_vector(command, "at"), _vector(command, "towards"))
         except ValueError as error:
             raise BadCommand(str(error)) from None
 
+
+class Acting(Commands):
+    """Those of somebody who stands in the world."""
+
+    kinds = Commands.kinds | {
+        "keys", "fly", "run", "sit", "stand", "teleport", "map", "touch", "answer", "block", "say", "typing", "im",
+    }  # fmt: skip
+
+    def __init__(self, link: Link, client: Client, asked: Asked) -> None:
+        super().__init__(link)
+        self._client = client
+        self._asked = asked
+        now = client.clock()
+        self._talk = Bucket(3, 15, now)
+        self._heavy = Bucket(0.5, 5, now)
+
+    def let_go(self) -> None:
+        self._client.movement.hold(self._client.movement.keys & keys.FLY)
+
+    # -- moving -----------------------------------------------------------------------------------------------------
+
+    def _keys(self, command: dict[str, Any]) -> None:
+        flags, yaw, movement = _integer(command, "flags"), _number(command, "yaw"), self._client.movement
+        held, yaw = flags & _HELD | movement.keys & keys.FLY, math.remainder(yaw, math.tau)
+        if held == movement.keys:
+            movement.face(yaw)
+        else:
+            movement.yaw = yaw  # goes out with the keys
+            movement.hold(held)
+
     def _fly(self, command: dict[str, Any]) -> None:
-        self._link.client.fly(command.get("on") is True)
+        self._client.fly(command.get("on") is True)
 
     def _run(self, command: dict[str, Any]) -> None:
-        self._link.client.run(command.get("on") is True)
+        self._client.run(command.get("on") is True)
 
     def _sit(self, command: dict[str, Any]) -> None:
-        client, number = self._link.client, command.get("n")
+        client, number = self._client, command.get("n")
         if number is None:
             self._later(client.sit_ground())
             return
@@ -131,18 +167,18 @@ class Commands:
         self._later(client.sit_on(thing.id))
 
     def _stand(self, command: dict[str, Any]) -> None:
-        self._later(self._link.client.stand())
+        self._later(self._client.stand())
 
     def _teleport(self, command: dict[str, Any]) -> None:
         name, (x, y, z) = _text(command, "region", 63), _vector({"position": [128, 128, 30], **command}, "position")
-        self._later(self._link.client.teleport(name, (min(max(x, 0.0), 255.9), min(max(y, 0.0), 255.9), z)))
+        self._later(self._client.teleport(name, (min(max(x, 0.0), 255.9), min(max(y, 0.0), 255.9), z)))
 
     def _map(self, command: dict[str, Any]) -> None:
         link = self._link
 
         async def ask() -> None:
-            x, y = link.client.root.grid_x, link.client.root.grid_y
-            blocks = await link.client.map_blocks(max(0, x - 8), x + 8, max(0, y - 8), y + 8)
+            x, y = self._client.root.grid_x, self._client.root.grid_y
+            blocks = await self._client.map.blocks(max(0, x - 8), x + 8, max(0, y - 8), y + 8)
             link.tell("map", blocks=[{"x": b.x, "y": b.y, "name": b.name, "agents": b.agents} for b in blocks])
 
         self._later(ask())
@@ -150,7 +186,7 @@ class Commands:
     # -- things and people ------------------------------------------------------------------------------------------
 
     def _touch(self, command: dict[str, Any]) -> None:
-        thing, client = self._link.thing(command.get("n")), self._link.client
+        thing, client = self._link.thing(command.get("n")), self._client
         if thing is None or thing.is_avatar:
             raise BadCommand("touch what?")
         if self._talk.take(client.clock()):
@@ -159,15 +195,15 @@ class Commands:
     def _answer(self, command: dict[str, Any]) -> None:
         words = _text(command, "text", LONGEST_ANSWER) if "text" in command else None
         try:
-            self._link.asked.answer(command.get("q"), command.get("button"), words, command.get("grant"))
+            self._asked.answer(command.get("q"), command.get("button"), words, command.get("grant"))
         except ValueError as error:
             raise BadCommand(str(error)) from None
 
     def _block(self, command: dict[str, Any]) -> None:
-        self._link.asked.block(command.get("q"))
+        self._asked.block(command.get("q"))
 
     def _say(self, command: dict[str, Any]) -> None:
-        words, kind, client = _text(command, "text", LONGEST_CHAT), command.get("type", 1), self._link.client
+        words, kind, client = _text(command, "text", LONGEST_CHAT), command.get("type", 1), self._client
         act = {0: client.whisper, 1: client.say, 2: client.shout}.get(kind) if isinstance(kind, int) else None
         if act is None:
             raise BadCommand("whisper, say or shout")
@@ -177,25 +213,17 @@ class Commands:
             act(words)
 
     def _typing(self, command: dict[str, Any]) -> None:
-        if self._talk.take(self._link.client.clock()):
-            self._link.client.typing(command.get("on") is True)
+        if self._talk.take(self._client.clock()):
+            self._client.social.typing(command.get("on") is True)
 
     def _im(self, command: dict[str, Any]) -> None:
-        words, to, client = _text(command, "text", LONGEST_CHAT), command.get("to"), self._link.client
+        words, to, client = _text(command, "text", LONGEST_CHAT), command.get("to"), self._client
         try:
             agent = UUID(to if isinstance(to, str) else "")
         except ValueError:
             raise BadCommand("to whom?") from None
         if self._talk.take(client.clock()) and words.strip():
             client.im(agent, words)
-
-    # -- the session ------------------------------------------------------------------------------------------------
-
-    def _ping(self, command: dict[str, Any]) -> None:
-        self._link.tell("pong", at=_number(command, "at"), now=time())
-
-    def _leave(self, command: dict[str, Any]) -> None:
-        self._link.leave()
 
     def _later(self, work: Any) -> None:
         """Do what takes a while, beside reading on; tell of a failure."""
@@ -207,20 +235,11 @@ class Commands:
             except ViewerError as error:
                 link.tell("alert", text=str(error))
 
-        if self._heavy.take(link.client.clock()):
-            link.client.spawn(doing(), "command")
+        if self._heavy.take(self._client.clock()):
+            self._client.circuits.spawn(doing(), "command")
         else:
             work.close()
             link.tell("notice", what="too-fast")
-
-
-_KINDS = frozenset(
-    {"keys", "fly", "run", "sit", "stand", "teleport", "map", "touch", "answer", "block", "say", "typing", "im", "ping",
-     "leave"}
-)
-
-
-_OF_SPECTATORS = frozenset({"look", "ping", "leave"})
 
 
 def _vector(command: dict[str, Any], name: str) -> tuple[float, float, float]:

@@ -14,19 +14,20 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from aiohttp import web
 
 from viewer import Chat, Client, Entity, InstantMessage, Region, ViewerError
-from viewer import movement as keys
+from viewer.circuits import Circuits
+from viewer.sight import Sight
 from viewer.social import IM_FROM_OBJECT, IM_PLAIN
 
 from . import frames
 from .asked import Asked
-from .commands import Commands
-from .watching import Watcher
+from .commands import Acting, Commands, Looking
+from .watching import Spectator
 
 log = logging.getLogger("gateway")
 MOST_WAITING = 32 * 1024 * 1024
@@ -39,12 +40,24 @@ HISTORY = 100  # lines of chat a returning browser is shown again
 NAMES_OF_STATS = {0: "dilation", 1: "frames", 2: "physics", 11: "objects", 13: "agents", 14: "children"}
 
 
-class Link:
-    """The client's events into frames, the browser's commands into the client."""
+class View(Protocol):
+    """Who looks through a link: a client, or a spectator."""
 
-    def __init__(self, client: Client, count: Counter[str]) -> None:
-        self.client = client
+    circuits: Circuits
+    sight: Sight
+
+    async def logout(self) -> None: ...
+
+
+class Link:
+    """What is seen into frames, the browser's commands into acts. Made by ``acting`` or ``looking``."""
+
+    def __init__(self, view: View, count: Counter[str]) -> None:
+        self.view = view
         self.count = count
+        self.watching = False
+        self.asked: Asked | None = None  # what scripts ask of somebody who stands in the world
+        self.yaw: Callable[[], float] = lambda: 0.0
         self.socket: web.WebSocketResponse | None = None
         self._parting: asyncio.Future[tuple[int, bytes]] | None = None  # why the socket ends, once it is to
         self._waiting: deque[bytes | str] = deque()
@@ -59,15 +72,37 @@ class Link:
         self._chat: deque[dict[str, Any]] = deque(maxlen=HISTORY)
         self._wake = asyncio.Event()
         self._commands = Commands(self)
-        listeners: dict[str, Callable[[Any], object]] = {
+        self._off: list[Callable[[], None]] = []
+        self._listen({
             "described": self._on_described, "moved": self._on_moved, "self-moved": self._on_moved,
             "avatar-gone": self._on_gone, "object-gone": self._on_gone, "animations": self._on_animations,
             "land": self._on_land, "handshake": self._on_region, "region-gone": self._on_region_gone,
-            "region-changed": self._on_here, "time-of-day": self._on_sun, "chat": self._on_chat, "im": self._on_im,
+            "region-changed": self._on_here, "time-of-day": self._on_sun, "chat": self._on_chat,
             "alert": self._on_alert, "kicked": self._on_kicked,
-        }  # fmt: skip
-        self.asked = Asked(client, self.tell)
-        self._off = self.asked.off + [client.on(name, listener) for name, listener in listeners.items()]
+        })  # fmt: skip
+
+    @classmethod
+    def acting(cls, client: Client, count: Counter[str]) -> Link:
+        """Of somebody who stands in the world."""
+        link = cls(client, count)
+        link.asked = Asked(client.scripts, client.events, link.tell)
+        link._commands = Acting(link, client, link.asked)
+        link._off += link.asked.off
+        link._listen({"im": link._on_im})
+        link.yaw = lambda: client.movement.yaw
+        return link
+
+    @classmethod
+    def looking(cls, spectator: Spectator, count: Counter[str]) -> Link:
+        """Of somebody who only looks."""
+        link = cls(spectator, count)
+        link._commands = Looking(link, spectator)
+        link.watching = True
+        return link
+
+    def _listen(self, listeners: dict[str, Callable[[Any], object]]) -> None:
+        subscribe = self.view.circuits.events.subscribe
+        self._off += [subscribe(name, listener) for name, listener in listeners.items()]
 
     # -- the browser's side -----------------------------------------------------------------------------------------
 
@@ -107,7 +142,7 @@ class Link:
         finally:
             if self._parting is parting:
                 self.socket = self._parting = None
-                self.client.hold(self.client.keys & keys.FLY)  # nobody holds the keys now
+                self._commands.let_go()
             for task in (reader, writer):
                 task.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
@@ -121,24 +156,25 @@ class Link:
 
     def leave(self) -> None:
         """Say goodbye to the region; with that the session ends, and the socket."""
-        self._beside(self.client.logout())
+        self._beside(self.view.logout())
 
     def _scene(self, greeting: dict[str, Any]) -> None:
-        client = self.client
-        self.tell("hello", **greeting, agent=str(client.agent_id), name=client.name, watching=isinstance(client, Watcher))
-        for region in client.regions.values():
+        circuits = self.view.circuits
+        self.tell("hello", **greeting, agent=str(circuits.agent_id), name=circuits.name, watching=self.watching)
+        for region in circuits.regions.values():
             if region.handshaken:
                 self._on_region(region)
                 self._on_sun(region)
-        self._on_here(client.region)
-        for region in client.regions.values():
+        self._on_here(circuits.region)
+        for region in circuits.regions.values():
             for entity in region.entities.values():
                 self._on_described(entity)
             for agent_id, playing in region.animations.items():
                 self._on_animations((agent_id, playing))
         for line in self._chat:
             self.tell("chat", **line)
-        self.asked.tell_again()
+        if self.asked is not None:
+            self.asked.tell_again()
 
     async def _write(self, socket: web.WebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
@@ -164,7 +200,7 @@ class Link:
                     continue
                 await asyncio.sleep(max(0.0, begun + FRAME_GAP - loop.time()))
         except (ConnectionError, RuntimeError) as error:
-            log.debug("%s: %s", self.client.name, error)
+            log.debug("%s: %s", self.view.circuits.name, error)
 
     # -- the scene --------------------------------------------------------------------------------------------------
 
@@ -182,7 +218,7 @@ class Link:
 
     def _collect(self) -> None:
         """What changed since the last frame, as frames."""
-        now = self.client.clock()
+        now = self.view.circuits.clock()
         for region in [r for r in self._land if r.land_received == 1.0 and r.handle]:
             self._put(frames.land(region.west, region.south, region.terrain))
             del self._land[region]
@@ -257,38 +293,38 @@ class Link:
 
     def _on_here(self, region: Region | None) -> None:
         if region is not None:
-            self.tell("here", at=[region.west, region.south], name=region.name, position=self.client.arrival_position,
-                      yaw=self.client.yaw)  # fmt: skip
+            self.tell("here", at=[region.west, region.south], name=region.name, position=self.view.sight.arrival_position,
+                      yaw=self.yaw())  # fmt: skip
 
     def _on_sun(self, region: Region) -> None:
-        if region is self.client.region:
+        if region is self.view.circuits.region:
             self.tell("sun", towards=region.sun)
 
     def _figures(self) -> dict[str, Any]:
-        region = self.client.region
+        region = self.view.circuits.region
         if region is None:
             return {}
         circuit = region.circuit.stats
         named = {name: region.stats[n] for n, name in NAMES_OF_STATS.items() if n in region.stats}
-        sums = [r.circuit.stats for r in self.client.regions.values()]
+        sums = [r.circuit.stats for r in self.view.circuits.regions.values()]
         return {
             **{name: value for name, value in named.items() if math.isfinite(value)},
             "dilation": region.dilation,
             "ping": None if region.circuit.ping is None else round(region.circuit.ping * 1000, 1),
             "loss": round(circuit.missing / max(1, circuit.unique_in + circuit.missing), 4),
             "region": region.name,
-            "near": len(self.client.avatars),
-            "seen": sum(len(r.entities) - len(r.avatars) for r in self.client.regions.values()),
-            "regions": len(self.client.regions),
+            "near": len(self.view.sight.avatars),
+            "seen": sum(len(r.entities) - len(r.avatars) for r in self.view.circuits.regions.values()),
+            "regions": len(self.view.circuits.regions),
             "bytes": sum(s.bytes_in for s in sums),
-            "map": [[str(agent_id), region.west + x, region.south + y] for region in self.client.regions.values()
+            "map": [[str(agent_id), region.west + x, region.south + y] for region in self.view.circuits.regions.values()
                     for agent_id, (x, y, _) in list(region.coarse.items())[:200]],
         }  # fmt: skip
 
     # -- people -----------------------------------------------------------------------------------------------------
 
     def _on_chat(self, chat: Chat) -> None:
-        if self.asked.blocks(chat.source_id):
+        if self.asked is not None and self.asked.blocks(chat.source_id):
             return
         line = {"name": chat.name, "id": str(chat.source_id), "source": chat.source_type, "type": chat.type,
                 "audible": chat.audible, "text": chat.text}  # fmt: skip
@@ -317,9 +353,9 @@ class Link:
             off()
         self.part(4000, b"the session has ended")
         try:
-            await self.client.logout()
+            await self.view.logout()
         except ViewerError as error:
-            log.info("%s: %s", self.client.name, error)
+            log.info("%s: %s", self.view.circuits.name, error)
 
 
 async def _goodbye(socket: web.WebSocketResponse, code: int, words: bytes) -> None:

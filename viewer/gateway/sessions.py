@@ -1,12 +1,12 @@
 """Who is logged in through this gateway, and the tokens that open a socket.
 
-    browser                        gateway
-      | POST /api/login {name...} --->|  logs in to the grid
-      |<------------- {token: A}      |
-      | WebSocket, token A ---------->|  A is used up
-      |<------------- hello, token B  |
-      x connection lost               |  the session stays for ``LINGER`` seconds
-      | WebSocket, token B ---------->|  the same session goes on
+browser                        gateway
+  | POST /api/login {name...} --->|  logs in to the grid
+  |<------------- {token: A}      |
+  | WebSocket, token A ---------->|  A is used up
+  |<------------- hello, token B  |
+  x connection lost               |  the session stays for ``LINGER`` seconds
+  | WebSocket, token B ---------->|  the same session goes on
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import aiohttp
 from aiohttp import web
 
 import viewer
-from viewer import Client, Habits, LoginRefused, ObjectCache
+from viewer import Habits, LoginRefused, ObjectCache
 
 from .link import Link
 from .watching import Vector, watch
@@ -115,12 +115,12 @@ class Sessions:
         finally:
             self._entering -= 1
         self.count["logins"] += 1
-        return self._begin(client)
+        return self._begin(Link.acting(client, self.count))
 
-    def _begin(self, client: Client, watches: bool = False) -> Session:
-        session = Session(self, Link(client, self.count), watches)
+    def _begin(self, link: Link, watches: bool = False) -> Session:
+        session = Session(self, link, watches)
         self._renew(session)
-        client.on("closed", lambda reason: self.end(session))
+        link.view.circuits.events.subscribe("closed", lambda reason: self.end(session))
         session.linger()
         return session
 
@@ -138,11 +138,11 @@ class Sessions:
             raise Full
         self._starting += 1
         try:
-            client = await watch(self.grid, self._http, self._watching, place, HABITS, self.cache)
+            spectator = await watch(self.grid, self._http, self._watching, place, HABITS, self.cache)
         finally:
             self._starting -= 1
         self.count["spectators"] += 1
-        return self._begin(client, watches=True)
+        return self._begin(Link.looking(spectator, self.count), watches=True)
 
     async def guest(self, name: str) -> tuple[str, str, str]:
         """Make an account for a guest; its first name, last name and password, which nobody else ever learns.
@@ -153,7 +153,11 @@ class Sessions:
             raise GuestsUnwelcome
         headers = {"Authorization": f"Bearer {self._secret}"}
         for _ in range(5):
-            who = {"first": name, "last": f"Guest{secrets.randbelow(9000) + 1000}", "password": secrets.token_urlsafe(9)}
+            who = {
+                "first": name,
+                "last": f"Guest{secrets.randbelow(9000) + 1000}",
+                "password": secrets.token_urlsafe(9),
+            }
             try:
                 async with self._http.post(f"{self.grid}users", json=who, headers=headers) as reply:
                     if reply.status == 201:

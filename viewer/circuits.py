@@ -1,7 +1,8 @@
-"""The middle of a client: its socket, its regions, and the way from a datagram or event to whoever handles it.
+"""What every part of a client stands on: its socket, its circuits to regions, and the way from a datagram to a handler.
 
-What each message means lives in the classes built on this one (``travel``, ``sight``, ``movement``, ``social``), as
-methods marked ``@hears("MessageName")``. A message that no method and no listener wants is never decoded.
+What each message means is known by the parts (``neighbours``, ``sight``, ``travel``, ``social`` ...): each is given the
+circuits, and ``join`` finds its methods marked ``@hears("MessageName")``. A message that no part and no listener wants is
+never decoded.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from protocol.table import BY_NAME
 from .cache import ObjectCache
 from .circuit import Circuit
 from .errors import ConnectionLost
-from .events import EventHub
+from .events import OWN_EVENTS, EventHub
 from .habits import Address, Habits
 from .login import Session
 from .regions import Region
 from .wire import Wire
 
 log = logging.getLogger("viewer")
-_TERSE = BY_NAME["ImprovedTerseObjectUpdate"].prefix[0]
+_EVENTS = OWN_EVENTS | BY_NAME.keys() | {"EstablishAgentCommunication"}
 
 
 class Heard:
@@ -46,6 +47,7 @@ class Heard:
 
     @property
     def name(self) -> str:
+        """Of the message table."""
         return self.message.name
 
     def __getitem__(self, block: str) -> Any:
@@ -55,24 +57,34 @@ class Heard:
         return f"<{self.message!r} from {self.region!r}>"
 
 
-Handler = Callable[[Any, Heard], None]
+Handler = Callable[[Heard], None]
+RawHandler = Callable[[Region, bytes, int, float], None]  # region, body, sequence, time it came
 _Method = TypeVar("_Method", bound=Callable[..., None])
-HANDLERS: dict[str, Handler] = {}
 
 
 def hears(*names: str) -> Callable[[_Method], _Method]:
-    """Mark a method of a ``Core`` class as the one that handles these messages."""
+    """Mark a method of a part as the one that handles these messages."""
 
     def mark(method: _Method) -> _Method:
         for name in names:
-            if name in HANDLERS:
-                raise ValueError(f"two methods handle {name}")
             if name not in BY_NAME:
                 raise ValueError(f"no message is called {name}")
-            HANDLERS[name] = method
+        method.__dict__["hears"] = names
         return method
 
     return mark
+
+
+_HANDLERS: dict[type, list[tuple[str, str]]] = {}
+
+
+def _handlers_of(kind: type) -> list[tuple[str, str]]:
+    """Message and method of everything a kind of part handles."""
+    found = _HANDLERS.get(kind)
+    if found is None:
+        methods = ((name, getattr(getattr(kind, name), "hears", ())) for name in dir(kind))
+        found = _HANDLERS[kind] = [(message, name) for name, messages in methods for message in messages]
+    return found
 
 
 class Counters:
@@ -88,36 +100,56 @@ class Counters:
         self.failures = 0  # our own mistakes: exceptions no input should cause
 
 
-class Core:
-    """State and plumbing of one logged-in agent."""
+class Circuits:
+    """One logged-in agent's socket, regions and events, for all its parts."""
 
     def __init__(self, session: Session, http: aiohttp.ClientSession, habits: Habits) -> None:
         self.session = session
         self.agent_id = session.agent_id
-        self.session_id = session.session_id
         self.name = session.name
         self.habits = habits
+        self.http = http
         self.cache: ObjectCache | None = None  # without one, every visit is the first
-        self.events = EventHub()
+        self.events = EventHub(_EVENTS)
         self.counters = Counters()
         self.clock: Callable[[], float] = monotonic  # not the loop's: uvloop's has steps of a millisecond
         self.regions: dict[Address, Region] = {}  # by the simulator's own address
         self.region: Region | None = None  # the one we stand in
+        self.destination: Region | None = None  # the one we are on our way to, until it shows us
         self.closed = False
         self.close_reason: BaseException | None = None
-        self._http = http
+        self.each_tick: list[Callable[[float], None]] = []  # what parts do every ``habits.tick``; given the time
+        self.queued: dict[str, Callable[[Region, Any], None]] = {}  # events of the queue that are no template messages
+        self._handlers: dict[str, Handler] = {}
+        self._raw: dict[int, RawHandler] = {}  # by a body's first byte
         self._by_wire: dict[Address, Region] = {}  # by the address datagrams come from (see Habits.route)
-        self._wire = Wire(self._receive)
+        self._wire = Wire(self.receive)
         self._tasks: set[asyncio.Task[None]] = set()
         self._past: Counter[str] = Counter()  # traffic of regions that are gone
         self._timer = asyncio.get_running_loop().call_later(habits.tick, self._tick)
 
-    # -- for every class above --------------------------------------------------------------------------------------
+    # -- for every part ---------------------------------------------------------------------------------------------
+
+    def join(self, part: object) -> None:
+        """From now on the methods of ``part`` marked with ``@hears`` handle those messages, and nobody else's."""
+        for message, name in _handlers_of(type(part)):
+            if message in self._handlers:
+                raise ValueError(f"two parts handle {message}")
+            self._handlers[message] = getattr(part, name)
+
+    def join_raw(self, message: str, handler: RawHandler) -> None:
+        """``handler`` reads the bodies of a message by itself: one that comes by the thousand is not decoded twice."""
+        self._raw[BY_NAME[message].prefix[0]] = handler
 
     @property
     def agent_block(self) -> dict[str, Any]:
         """``{AgentID, SessionID}``, as nearly every message to a simulator begins."""
-        return {"AgentID": self.agent_id, "SessionID": self.session_id}
+        return {"AgentID": self.agent_id, "SessionID": self.session.session_id}
+
+    @property
+    def port(self) -> int:
+        """The local UDP port, the same for every simulator."""
+        return self._wire.port
 
     @property
     def root(self) -> Region:
@@ -191,7 +223,8 @@ class Core:
 
     # -- datagrams in -----------------------------------------------------------------------------------------------
 
-    def _receive(self, datagram: bytes, address: Address, now: float) -> None:
+    def receive(self, datagram: bytes, address: Address, now: float) -> None:
+        """A datagram came. Whatever it holds, nothing is raised: what is wrong with it is counted."""
         region = self._by_wire.get(address)
         if region is None:
             self.counters.strangers += 1
@@ -206,15 +239,16 @@ class Core:
             log.exception("a datagram from %s", region)
 
     def _hear(self, region: Region, body: bytes, sequence: int, now: float) -> None:
-        if body[0] == _TERSE:
-            self._see_terse(region, body, sequence, now)
-            if not self.events.wants("ImprovedTerseObjectUpdate"):
+        raw = self._raw.get(body[0])
+        if raw is not None:
+            raw(region, body, sequence, now)
+            if not self.events.wants(identify(body).name):
                 return
         spec = identify(body)
         if spec.queue_only:
             self.counters.refused += 1
             return
-        handler = HANDLERS.get(spec.name)
+        handler = self._handlers.get(spec.name)
         wanted = self.events.wants(spec.name)
         if handler is None and not wanted:
             return
@@ -222,13 +256,9 @@ class Core:
 
     def _dispatch(self, handler: Handler | None, heard: Heard, wanted: bool) -> None:
         if handler is not None:
-            handler(self, heard)
+            handler(heard)
         if wanted:
             self.events.emit(heard.name, heard)
-
-    def _see_terse(self, region: Region, body: bytes, sequence: int, now: float) -> None:
-        """The one message that comes by the thousand; ``sight`` reads it without building a ``Message``."""
-        raise NotImplementedError
 
     # -- events in --------------------------------------------------------------------------------------------------
 
@@ -238,8 +268,8 @@ class Core:
             if not isinstance(event, dict):
                 raise ProtocolError("an event that is not a map")
             name, body = event.get("message"), event.get("body")
-            if name == "EstablishAgentCommunication":
-                self._establish(region, body)
+            if isinstance(name, str) and (take := self.queued.get(name)) is not None:
+                take(region, body)
                 self.events.emit(name, body)
                 return
             message = wire_events.parse_event(event)
@@ -247,17 +277,13 @@ class Core:
                 self.counters.loose += 1
                 log.warning("event %s from %s would not be understood by every client", message.name, region)
             heard = Heard(region, message, -1, self.clock())
-            self._dispatch(HANDLERS.get(message.name), heard, self.events.wants(message.name))
+            self._dispatch(self._handlers.get(message.name), heard, self.events.wants(message.name))
         except ProtocolError as error:
             self.counters.malformed += 1
             log.debug("event from %s: %s", region, error)
         except Exception:  # as above
             self.counters.failures += 1
             log.exception("an event from %s", region)
-
-    def _establish(self, region: Region, body: Any) -> None:
-        """EstablishAgentCommunication is a plain map, not a template message; ``travel`` reads it."""
-        raise NotImplementedError
 
     # -- time -------------------------------------------------------------------------------------------------------
 
@@ -268,8 +294,8 @@ class Core:
                 region.circuit.tick(now)
                 if now - region.circuit.last_heard > self.habits.circuit_timeout:
                     self._went_silent(region)
-            if not self.closed:
-                self._move_tick(now)
+            for chore in () if self.closed else self.each_tick:
+                chore(now)
         except Exception:
             self.counters.failures += 1
             log.exception("the chores of %s", self.name)
@@ -281,10 +307,6 @@ class Core:
             self.shut(ConnectionLost(f"nothing heard from {region!r} for {self.habits.circuit_timeout:g} s"))
         else:
             self.drop_region(region)
-
-    def _move_tick(self, now: float) -> None:
-        """Called every ``habits.tick``; ``movement`` sends AgentUpdate from here."""
-        raise NotImplementedError
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
