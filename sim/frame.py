@@ -2,7 +2,8 @@
 
     receive     datagrams -> circuits -> handlers -> world
     timers      what was put off until now
-    step        the world moves on by 1/45 s, as often as the budget allows
+    step        the world moves on by 1/45 s, as often as the budget allows (`Frame.step`)
+    borders     people and things that are outside of the region now go to the next one
     scripts     one slice for all that want to run
     interest    what changed -> who must hear -> messages
     keep        acks, resends, pings, time-outs, throttled queues
@@ -26,6 +27,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.clock import FRAMES_PER_SECOND, STEP, Metronome
+from sim.physics.avatars import note_motions
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -122,6 +124,7 @@ class Frame:
         self._stage("receive", sim.circuits.receive)
         self._stage("timers", sim.region.tasks.run_timers)
         self._stage("step", lambda: self._run_steps(now))
+        self._stage("borders", sim.neighbours.borders.run)
         self._stage("scripts", sim.scripts.run)
         if sim.circuits.quiet and self.number % FRAMES_PER_SECOND:
             # Nobody looks: there is no one to tell, to keep or to send to. Marks are cleared once a second.
@@ -206,10 +209,19 @@ class Frame:
             self._history.append((self._history[-1][0] + frames * STEP, self.number - 1, self._steps))
 
     def step(self) -> None:
-        """Move the world on by 1/45 s of its own time."""
-        world = self.sim.world
+        """Move the world on by 1/45 s of its own time. Nobody is told of anything, and nobody leaves the region, in a step."""
+        world, bodies, now = self.sim.world, self.sim.bodies, self.clock.now
         world.time += STEP
-        self.sim.bodies.step(STEP)
+        began = now()
+        bodies.step(STEP)  # of changed objects made anew; then all bodies and avatars move, in one call of the engine
+        moved = now()
+        bodies.place_objects()  # objects lie where their bodies are now
+        self.sim.seating.follow()  # riders go with their seats; who pressed the key, or whose seat is gone, stands up
+        note_motions(world)  # who moves in another way now plays another animation
+        told = now()
+        bodies.solids.step()  # meshes and sculpts whose solid was found get it
+        for part, seconds in (("bodies", moved - began), ("after", told - moved), ("shapes", now() - told)):
+            self.sim.metrics.count("physics_seconds", seconds, part)
 
     def recent(self, seconds: float) -> tuple[list[float], list[float]]:
         """Of the frames run in the last so many seconds, a minute at most: how late each began and how long it took, sorted."""

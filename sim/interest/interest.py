@@ -95,9 +95,6 @@ class Interest:
         marks = world.marks
         self._shed()
         self._follow_rows()
-        if marks.outside:
-            rows, marks.outside = marks.outside, []
-            self.sim.neighbours.over_the_border([world.agent_of_row[row] for row in rows if row in world.agent_of_row])
         if marks.removed:
             self._send_removed()
         if marks.seats:

@@ -1,6 +1,6 @@
 """This region among the others: who lies around it, who looks in, who walks or teleports over.
 
-The parts are files: `directory` (Backbone's list and our lease), `children`, `crossing`, `object_crossing` and
+The parts are files: `directory` (Backbone's list and our lease), `children`, `borders`, `crossing`, `object_crossing` and
 `object_arrival`, `teleport`, `handovers` (when nobody is sure how one of these ended), `services` (what others may ask of us)
 and `peers` (what we ask of them). This class is where the rest of the sim meets them.
 """
@@ -18,6 +18,7 @@ from aiohttp import web
 from backbone.client import BackboneError
 from protocol.wellknown import REGION_SIZE
 from sim.handlers.welcome import welcome
+from sim.neighbours.borders import Borders
 from sim.neighbours.children import Children
 from sim.neighbours.crossing import Crossing, Gone
 from sim.neighbours.directory import Directory
@@ -49,6 +50,7 @@ class Neighbours:
         self.crossing = Crossing(sim, self)
         self.objects = ObjectCrossing(sim, self, self.crossing)
         self.object_arrival = ObjectArrival(sim, self.objects, self.handovers)
+        self.borders = Borders(sim.world, self.crossing, self.objects)
         self.teleports = Teleports(sim, self)
         self._services = Services(sim)
 
@@ -174,12 +176,6 @@ class Neighbours:
                     return  # the session was replaced or ended before us
                 self.sim.metrics.count("service_errors", label="backbone")
             await asyncio.sleep(0.5 * 2**attempt)
-
-    def over_the_border(self, agents: list[Agent]) -> None:
-        """They walked over. A frame that makes up for another takes two steps, and names who is over after each."""
-        for agent in agents:
-            if agent.root and "crossing" not in agent.extras:
-                self.crossing.begin(agent)
 
     # --- words
 

@@ -12,7 +12,7 @@ sent, would draw it in the wrong place.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -374,17 +374,11 @@ def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # prag
     return total, motions, outside
 
 
-def mark(world: World, rows: np.ndarray[Any, Any]) -> None:
-    """Note in `world.marks` whose animation changed and who walked over a border, after a step."""
-    if not len(rows):
-        return
+def note_motions(world: World) -> None:
+    """Note in `world.marks` who began to move in another way in a step: its animation is another."""
+    rows = world.avatars.rows[: world.avatars.count]
     for index in np.flatnonzero(rows["motion_changed"]).tolist():
         rows[index]["motion_changed"] = 0
         agent = world.agent_of_row.get(index)
         if agent is not None:
             world.marks.animations.add(agent.agent_id)
-    position = rows["position"]
-    over = (position[:, :2] < 0) | (position[:, :2] >= 256)
-    if over.any():
-        active = (rows["active"] == 1) & (rows["held"] == 0)
-        world.marks.outside.extend(np.flatnonzero(over.any(axis=1) & active).tolist())

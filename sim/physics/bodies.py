@@ -19,7 +19,6 @@ from protocol.errors import ProtocolError
 from protocol.shapes import Shape as PrimShape
 from protocol.shapes import from_wire
 from sim.physics.asset_solids import MOST_WORK, AssetSolids, Detail, source_of, work_of
-from sim.physics.avatars import mark
 from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
 from sim.physics.prims import prim_shape
 from sim.world.agent import Vector
@@ -270,30 +269,21 @@ class Bodies:
         return known and self.solids.idle and not self.engine.awake.any()
 
     def step(self, dt: float) -> None:
-        """One step of bodies and avatars."""
-        sim = self.sim
-        world = sim.world
+        """Bodies and avatars move on by so many seconds, bodies as their objects are by now. `place_objects` is to follow."""
+        world = self.sim.world
         self.update()
         if world.terrain.revision != self._terrain_revision:
             self._terrain_revision = world.terrain.revision
             self.engine.set_terrain(world.terrain.heights)
-        rows = world.avatars.rows[: world.avatars.count]
-        began = sim.clock.now()
-        self.engine.step(dt, rows)
-        moved = sim.clock.now()
-        sim.metrics.count("physics_seconds", moved - began, "bodies")
-        if len(self.engine.moved):
-            self._copy(self.engine.moved)
-        sim.seating.follow()
-        mark(world, rows)
-        began = sim.clock.now()
-        sim.metrics.count("physics_seconds", began - moved, "after")
-        self.solids.step()
-        sim.metrics.count("physics_seconds", sim.clock.now() - began, "shapes")
+        self.engine.step(dt, world.avatars.rows[: world.avatars.count])
 
-    def _copy(self, handles: np.ndarray) -> None:
-        """Where everything that moved is now. What came to rest is marked so that it is told, and cached, as resting."""
+    def place_objects(self) -> None:
+        """Objects are where the step moved their bodies. What came to rest is marked so that it is told, and cached, as
+        resting; what is outside of the region is noted for the borders."""
         engine, objects = self.engine, self.sim.world.objects
+        handles = engine.moved
+        if not len(handles):
+            return
         rows = self._rows[handles]
         handles, rows = handles[rows >= 0], rows[rows >= 0]
         if not len(rows):
@@ -312,10 +302,7 @@ class Bodies:
             table["crc"][asleep] += 1
         place = table["position"][rows, :2]
         outside = ((place < 0) | (place >= 256)).any(axis=1)
-        for row in rows[outside].tolist():
-            crossing = self.sim.neighbours.objects
-            if not crossing.begin(objects.of_row[row]):
-                crossing.hold_inside(objects.of_row[row])
+        self.sim.world.marks.outside.update(dict.fromkeys(rows[outside].tolist()))
 
     # --- questions
 

@@ -104,7 +104,7 @@ class Marks:
     terrain: bool = False  # terrain.dirty holds patches
     parcels: bool = False  # overlay must be sent again
     coarse: bool = False  # somebody came or left: the map dots are stale
-    outside: list[int] = field(default_factory=list)  # rows that walked over a border in this step
+    outside: dict[int, None] = field(default_factory=dict)  # rows of objects that a step moved out of the region
 
 
 class World:

@@ -41,7 +41,7 @@ def place(world: World, x: float = 128.0, y: float = 128.0, above: float = 0.0) 
 
 def run(sim: TestSimulator, seconds: float) -> None:
     for _ in range(round(seconds / STEP)):
-        sim.bodies.step(STEP)
+        sim.frame.step()
 
 
 def turn(world: World, agent: Agent, yaw: float) -> None:
@@ -94,7 +94,7 @@ def test_follows_a_slope_with_its_feet(sim: TestSimulator) -> None:
     run(sim, 4)
     world.row(agent)["controls"] = AT_POS
     for _ in range(90):
-        sim.bodies.step(STEP)
+        sim.frame.step()
         x, y, z = world.position(agent)
         assert z - 0.95 == pytest.approx(world.terrain.height(x, y), abs=0.02)
     assert world.position(agent)[0] > 55
@@ -110,7 +110,7 @@ def test_jumps_and_lands(sim: TestSimulator) -> None:
     for frame in range(120):
         if frame == 10:
             world.row(agent)["controls"] = 0
-        sim.bodies.step(STEP)
+        sim.frame.step()
         seen.add(Motion(int(world.row(agent)["motion"])))
         top = max(top, world.position(agent)[2])
     assert {Motion.PRE_JUMP, Motion.JUMPING, Motion.FALLING, Motion.STANDING} <= seen
@@ -125,7 +125,7 @@ def test_falls_and_lands_hard(sim: TestSimulator) -> None:
     assert world.row(agent)["motion"] == Motion.FALLING
     seen = set()
     for _ in range(200):
-        sim.bodies.step(STEP)
+        sim.frame.step()
         seen.add(Motion(int(world.row(agent)["motion"])))
     assert Motion.LANDING in seen
     assert world.position(agent)[2] == pytest.approx(GROUND + 0.95, abs=1e-3)
@@ -185,17 +185,19 @@ def test_stops_at_an_edge_with_nothing_behind(sim: TestSimulator, yaw: float) ->
     run(sim, 45)
     x, y, _ = world.position(agent)
     assert 0 <= x < 256 and 0 <= y < 256
-    assert not world.marks.outside
 
 
-def test_walks_over_an_edge_with_a_neighbour(sim: TestSimulator) -> None:
+def test_walks_over_an_edge_with_a_neighbour(sim: TestSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    over: list[Agent] = []
+    monkeypatch.setattr(sim.neighbours.crossing, "begin", over.append)
     world = sim.world
     world.open_sides[1, 2] = 1
     agent = place(world, x=254)
     world.row(agent)["controls"] = AT_POS
     run(sim, 1.5)
-    assert agent.row in world.marks.outside
-    assert world.position(agent)[0] > 256
+    assert world.position(agent)[0] > 256 and not over
+    sim.neighbours.borders.run()
+    assert over == [agent]
     world.row(agent)["held"] = 1
     where = world.position(agent)
     run(sim, 1)
@@ -228,7 +230,7 @@ def test_still_avatars_stay_silent_and_stops_are_said_again(sim: TestSimulator) 
     row["sent_velocity"] = (3.2, 0, 0)  # viewers believe it walks
     told = 0
     for _ in range(100):
-        sim.bodies.step(STEP)
+        sim.frame.step()
         if row["dirty"]:
             told += 1
             for name in ("position", "velocity", "acceleration", "rotation"):

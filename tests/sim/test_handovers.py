@@ -70,7 +70,7 @@ async def walks(sim: TestSimulator, viewer: Viewer, place: Vector) -> None:
     """The avatar is over the border all of a sudden."""
     agent = sim.world.agents[viewer.id]
     sim.world.row(agent)["position"] = place
-    sim.neighbours.over_the_border([agent])
+    sim.neighbours.borders.run()
 
 
 def last_report(regions: Regions, viewer: Viewer) -> TestSimulator:
@@ -354,7 +354,7 @@ async def test_a_frame_of_two_steps_hands_over_once(regions: Regions, anna: View
     west.world.row(anna.agent)["position"] = (256.5, 128.0, 30.0)
     for _ in range(2):
         west.frame.step()
-    west.interest.update()
+    west.neighbours.borders.run()
     await run(regions, 0.3)
     assert len([state for state in ANNOUNCED if state["reason"] == "crossing"]) == 1
     assert agents_of(regions, anna.id) == [east]

@@ -81,7 +81,7 @@ async def at_the_border(sim: TestSimulator) -> tuple[Viewer, Peers, Region]:
     peers.answer.clear()
     sim.world.row(anna.agent)["position"] = (257.0, 128.0, 30.0)
     anna.forget()
-    sim.neighbours.over_the_border([anna.agent])
+    sim.neighbours.borders.run()
     await asyncio.sleep(0)
     assert len(peers.handed_over("crossing")) == 1
     return anna, peers, east
@@ -239,7 +239,7 @@ async def teleporting(sim: TestSimulator) -> tuple[Viewer, Peers, Region]:
 async def test_nobody_walks_over_while_teleporting(sim: TestSimulator) -> None:
     anna, peers, _ = await teleporting(sim)
     sim.world.row(anna.agent)["position"] = (257.0, 128.0, 30.0)
-    sim.neighbours.over_the_border([anna.agent])
+    sim.neighbours.borders.run()
     await settle(sim)
     assert not peers.handed_over("crossing")
     assert sim.world.position(anna.agent)[0] < 256
