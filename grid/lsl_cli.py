@@ -59,7 +59,7 @@ def run(
 
 @lsl_app.command()
 def check(files: Files, as_json: Json = False) -> None:
-    """List all compile errors, line and column from 0. Exit 2 if there are any."""
+    """List all compile errors as FILE:LINE:COLUMN, from 1 (in JSON from 0). Exit 2 if there are any."""
     from sim.scripts.tools.runner import check as check_files
 
     raise typer.Exit(check_files(files, _out, as_json=as_json))
@@ -102,7 +102,7 @@ def profile(
         result, world = profile_script(file, touches=touch, seconds=seconds, timeout=timeout)
     except CompileError as error:
         for finding in error.findings:
-            _out(finding_as_json(finding, str(file)) if as_json else f"{file}{finding}")
+            _out(finding_as_json(finding, str(file)) if as_json else f"{file}:{finding}")
         raise typer.Exit(2) from None
     _out(json.dumps(result.facts()) if as_json else table(result, read_source(file)))
     raise typer.Exit(1 if world.failed else 0)

@@ -238,7 +238,7 @@ class _Reader:
         try:
             made = SceneScript(file.removesuffix(".lsl"), source, compile_script(source))
         except CompileError as error:
-            raise SceneError(f"{entry.where}: script {file}: {error}") from error
+            raise SceneError("\n".join([f"{entry.where}: script {file}:{each}" for each in error.findings])) from error
         self._scripts[file] = made
         return made
 

@@ -30,6 +30,7 @@ class Checker:
         self.labels: list[set[str]] = []
         self.function: tree.Function | None = None
         self.in_handler = False
+        self.loose = 0  # how many loops, and ifs without else, are around the statement
 
     def error(self, offset: int, message: str) -> None:
         self.diary.error(offset, message)
@@ -42,6 +43,7 @@ class Checker:
         for item in script.globals:
             self.declare_global(item)
         for state in script.states:
+            self.free_word(state.offset, state.name)
             if state.name in self.states:
                 self.error(state.offset, f"State {state.name!r} is declared twice")
             self.states[state.name] = state
@@ -53,10 +55,16 @@ class Checker:
             self.handlers(state)
 
     def is_taken(self, name: str) -> bool:
-        return name in self.table.constants or name in self.table.functions
+        """Names of constants, functions and events can't be declared again."""
+        return name in self.table.constants or name in self.table.functions or name in self.table.events
+
+    def free_word(self, offset: int, name: str) -> None:
+        """Events' names are words of the language, like `if`: nothing else may be called so."""
+        if name in self.table.events:
+            self.error(offset, f"{name!r} is the name of an event")
 
     def declare_function(self, function: tree.Function) -> None:
-        if self.is_taken(function.name) or function.name in self.functions or function.name in self.table.events:
+        if self.is_taken(function.name) or function.name in self.functions:
             self.error(function.offset, f"Name {function.name!r} previously declared within scope")
         else:
             self.functions[function.name] = function
@@ -66,34 +74,17 @@ class Checker:
             self.error(item.offset, f"Name {item.name!r} previously declared within scope")
         variable = tree.Variable(item.name, item.kind, True, len(self.globals), DEFAULTS[item.kind])
         if item.value is not None:
-            value = self.start_value(item.value)
+            before = len(self.diary.findings)
+            self.expression(item.value)
             self.expect(item.value, item.kind, f"cannot put {item.value.type} into {item.kind} {item.name!r}")
-            if item.value.type and value is None:
-                self.error(item.value.offset, "The starting value of a global must be a constant")
-            elif value is not None and rules.may_assign(item.value.type, item.kind):
-                variable.value = rules.convert(value, item.kind)
+            if item.value.type and len(self.diary.findings) == before:
+                value = start_value(item.value)
+                if value is None:
+                    self.error(item.value.offset, "The starting value of a global must be a constant")
+                else:
+                    variable.value = rules.convert(value, item.kind)
         item.variable = variable
         self.globals.setdefault(item.name, variable)
-
-    def start_value(self, value: tree.Expression) -> Any:
-        """Constants, and globals declared before, whose starting value is meant."""
-        self.expression(value)
-        if value.constant is not None:
-            return value.constant
-        if isinstance(value, tree.Name) and value.target is not None:
-            return value.target.value
-        if isinstance(value, tree.ListLiteral | tree.VectorLiteral):
-            parts = value.items if isinstance(value, tree.ListLiteral) else value.parts
-            found = []
-            for part in parts:
-                inner = part.constant
-                if inner is None and isinstance(part, tree.Name) and part.target is not None:
-                    inner = part.target.value
-                if inner is None:
-                    return None
-                found.append(to_single(float(inner)) if part.type == "float" or value.type != "list" else inner)
-            return found if value.type == "list" else (Vector if len(found) == 3 else Rotation)(*found)
-        return None
 
     def handlers(self, state: tree.State) -> None:
         seen: set[str] = set()
@@ -141,6 +132,7 @@ class Checker:
             labels: set[str] = set()
             for item in node.body:
                 if isinstance(item, tree.Label):
+                    self.free_word(item.offset, item.name)
                     if item.name in labels:
                         self.error(item.offset, f"Label {item.name!r} previously declared within scope")
                     labels.add(item.name)
@@ -156,36 +148,37 @@ class Checker:
             node.variable = self.declare(node.offset, node.kind, node.name)
         elif isinstance(node, tree.If):
             self.condition(node.condition)
-            self.alone(node.then)
+            self.alone(node.then, node.otherwise is None)
             if node.otherwise is not None:
-                self.alone(node.otherwise)
+                self.alone(node.otherwise, False)
         elif isinstance(node, tree.While):
             self.condition(node.condition)
-            self.alone(node.body)
+            self.alone(node.body, True)
         elif isinstance(node, tree.DoWhile):
-            self.alone(node.body)
+            self.alone(node.body, True)
             self.condition(node.condition)
         elif isinstance(node, tree.For):
             for part in node.start:
                 self.expression(part)
-            if node.condition is not None:
-                self.condition(node.condition)
+            self.condition(node.condition)
             for part in node.step:
                 self.expression(part)
-            self.alone(node.body)
+            self.alone(node.body, True)
         elif isinstance(node, tree.Jump):
             if not any(node.label in labels for labels in self.labels):
                 self.error(node.offset, f"There is no label {node.label!r} in this block or around it")
         elif isinstance(node, tree.Return):
             self.check_return(node)
         elif isinstance(node, tree.ChangeState):
-            if not self.in_handler:
+            # Second Life's compiler looks for a state change in a function only where it is sure to be reached.
+            if not (self.in_handler or self.loose):
                 self.error(node.offset, "Global functions can't change state")
             elif node.name not in self.states and node.name not in self.lost:
                 self.error(node.offset, f"There is no state {node.name!r}")
 
-    def alone(self, node: tree.Statement) -> None:
-        """The one statement of an if or loop, a scope of its own."""
+    def alone(self, node: tree.Statement, loose: bool) -> None:
+        """The one statement of an if or loop, a scope of its own; loose: of a loop, or of an if without else."""
+        self.loose += loose
         if isinstance(node, tree.Block):
             self.statement(node)
         else:
@@ -194,6 +187,7 @@ class Checker:
             self.statement(node)
             self.labels.pop()
             self.scopes.pop()
+        self.loose -= loose
 
     def check_return(self, node: tree.Return) -> None:
         assert self.function is not None
@@ -414,6 +408,24 @@ class Checker:
             pass  # Second Life's compiler lets this one through, and truncates
         elif not rules.may_assign(result, kind):
             self.error(node.offset, f"Type mismatch: {kind} {node.operator}= {given} gives {result}")
+
+
+def start_value(node: tree.Expression) -> Any:
+    """What a checked expression gives before the script runs: a constant, a global declared before, or a list or vector
+    of such; None for anything else.
+    """
+    if node.constant is not None:
+        return to_single(node.constant) if node.type == "float" else node.constant
+    if isinstance(node, tree.Name):
+        return node.target.value
+    if isinstance(node, tree.ListLiteral | tree.VectorLiteral):
+        parts = [start_value(part) for part in (node.items if isinstance(node, tree.ListLiteral) else node.parts)]
+        if any(part is None for part in parts):
+            return None
+        if isinstance(node, tree.ListLiteral):
+            return parts
+        return (Vector if len(parts) == 3 else Rotation)(*[to_single(float(part)) for part in parts])
+    return None
 
 
 def _returns(node: tree.Statement) -> bool:

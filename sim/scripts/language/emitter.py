@@ -278,7 +278,7 @@ class Emitter:
         with frame.nested() as segments:
             frame.checkpoint(node.offset)
             condition = node.condition
-            if not isinstance(node, tree.DoWhile) and condition is not None:
+            if not isinstance(node, tree.DoWhile):
                 frame.emit(f"{self.to.condition(condition)} i32.eqz br_if {out}")
             text, high = self.sealed(node.body)
             if high:
@@ -290,7 +290,6 @@ class Emitter:
                 for part in node.step:
                     self.evaluate(part)
             if isinstance(node, tree.DoWhile):
-                assert condition is not None
                 frame.emit(f"{self.to.condition(condition)} br_if {again}")
         text, high = seal(segments)
         back = "" if isinstance(node, tree.DoWhile) else f" br {again}"

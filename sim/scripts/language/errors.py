@@ -1,4 +1,7 @@
-"""What can be wrong with a source: every finding with its place, counted from 0 as viewers expect."""
+"""What can be wrong with a source: every finding with its place.
+
+Places are kept as viewers and programs take them, line and column from 0; what people read counts both from 1.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,11 @@ class Finding:
     message: str
 
     def __str__(self) -> str:
+        """For people, in the form editors can jump to: `12:5: message`, from 1."""
+        return f"{self.line + 1}:{self.column + 1}: {self.message}"
+
+    def for_viewers(self) -> str:
+        """As viewers' script editors read it, from 0."""
         return f"({self.line}, {self.column}) : ERROR : {self.message}"
 
 

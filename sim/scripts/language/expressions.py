@@ -6,6 +6,7 @@ Every value in the heap is counted: reading a variable borrows, and whoever keep
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sim.scripts.language import layout
@@ -125,6 +126,19 @@ class Expressions:
         address = image.list(value) if kind == "list" else image.text(str(value))  # type: ignore[arg-type]
         return Held(kind, (i32(address),), constant=value)
 
+    def operand(self, node: tree.Expression, unproven: bool) -> Held:
+        """A value; `unproven`: whoever uses it checks its own result, which is no number either if this is none."""
+        if unproven and node.constant is None and isinstance(node, tree.Binary):
+            return self.binary_chain(node, False)
+        return self.value(node)
+
+    def proven(self, value: Held, node: tree.Expression) -> Held:
+        """The result of float arithmetic, once it is known to be a number: anything else is a Math Error."""
+        value = self.frame.capture(value)
+        self.frame.use(value)
+        self.fail_if(f"{value.text} {value.text} f64.ne", layout.MATH_ERROR, node)
+        return value
+
     def value(self, node: tree.Expression, wanted: bool = True) -> Held:
         """Emits what the expression does and returns its value; without `wanted` only the effects matter."""
         if node.constant is not None:
@@ -237,23 +251,30 @@ class Expressions:
 
     # --- operators
 
-    def binary_chain(self, node: tree.Binary) -> Held:
-        """Left-leaning chains in a loop: the rights first, from the outermost in, then the innermost left."""
+    def binary_chain(self, node: tree.Binary, prove: bool = True) -> Held:
+        """Left-leaning chains in a loop: the rights first, from the outermost in, then the innermost left.
+
+        What is no number makes no number of all arithmetic above it, so the outermost operation alone is checked, by
+        whoever called when not `prove`.
+        """
         chain = [node]
         while isinstance(chain[-1].left, tree.Binary) and chain[-1].left.constant is None:
             chain.append(chain[-1].left)
         pending: list[list[Held]] = []  # the right side of each link: one value, or the items a list is to get
         for link in chain:
-            right = self.pushed(link.right) if self.is_push(link) else [self.value(link.right)]
+            right = self.pushed(link.right) if self.is_push(link) else [self.operand(link.right, link.type == "float")]
             if self.changes(link.left):
                 right = [self.safe(one) for one in right]
             pending.append(right)
-        value = self.value(chain[-1].left)
+        unproven = {id(inner) for outer, inner in pairwise(chain) if outer.type == "float"}
+        value = self.operand(chain[-1].left, chain[-1].type == "float")
         for link, right in zip(reversed(chain), reversed(pending), strict=True):
             if self.is_push(link):
                 value = self.push_items(value, right, link)
             else:
                 value = self.binary(link, value, right[0])
+            if link.type == "float" and (prove if link is node else id(link) not in unproven):
+                value = self.proven(value, link)
         return value
 
     def safe(self, value: Held) -> Held:
@@ -521,8 +542,10 @@ class Expressions:
             value = self.compound(as_binary, variable)
             moved = True
         else:
-            right = self.value(node.value)
+            right = self.operand(node.value, target.type == "float")
             value = self.binary(node, self.value(target), right)
+            if value.type == "float":
+                value = self.proven(value, node)
         kind = target.type
         if kind == "integer" and value.type == "float":  # the `integer *= float` Second Life lets through
             value = self.cast(value, "integer", node)
@@ -606,6 +629,8 @@ class Expressions:
             old = self.frame.capture(old)
         one = self.constant(1, "integer") if old.type == "integer" else self.constant(1.0, "float")
         new = self.binary_of(node.operator, old, one)
+        if new.type == "float":
+            new = self.proven(new, node)
         result = self.put(node.target, new, wanted and node.prefix)
         return result if node.prefix or not wanted else old
 

@@ -14,7 +14,7 @@ so nothing is circular.
 
 from __future__ import annotations
 
-VERSION = 1  # of this layout and of the frames the compiler makes: part of every saved state
+VERSION = 2  # of this layout and of the frames the compiler makes: part of every saved state
 
 PAGE_BYTES = 256 * 1024
 WASM_PAGES = PAGE_BYTES // 65536

@@ -2,7 +2,7 @@
 
 Quirks kept from Second Life: `\\t` in a string is four spaces, an unknown escape is the character itself, strings may
 span lines, `L"abc"` is a string that begins with a quote, integers beyond 32 bits wrap or become -1, `1.` and `.5f` are
-floats.
+floats, and characters that begin no token are passed over: `string #version = "1";` declares `version`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ TYPES = {"integer", "float", "string", "key", "vector", "rotation", "quaternion"
 KEYWORDS = TYPES | {"default", "state", "jump", "return", "if", "else", "for", "do", "while", "print", "event"}
 
 _TOKEN = re.compile(
-    r"""(?P<space>[\s\u00a0\ufeff]+|//[^\n]*|/\*.*?\*/)
+    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)
   | (?P<comment>/\*)
   | (?P<string>L?"(?:[^"\\]|\\.)*")
-  | (?P<name>[A-Za-z_$][A-Za-z0-9_$]*)
+  | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
   | (?P<hexfloat>0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][-+]?[0-9]+[fF]?)
   | (?P<hex>0[xX][0-9a-fA-F]+)
   | (?P<float>(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fF]?|[0-9]+(?:[eE][-+]?[0-9]+[fF]?|[fF]))
   | (?P<integer>[0-9]+)
-  | (?P<sign>\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%]=|[-+*/%<>=!~&|^(){}\[\];,.@])
+  | (?P<sign>\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%]=|[-+*/%<>=!~&|^(){}\[\];,.@:])
   | (?P<open>L?")
-  | (?P<bad>.)""",
+  | (?P<ignored>.)""",
     re.S | re.X | re.A,
 )
 _ESCAPE = re.compile(r"\\(.)", re.S)
@@ -87,10 +87,10 @@ def tokenize(text: str, diary: Diary) -> list[Token]:
     match_at = _TOKEN.match
     while position < end:
         match = match_at(text, position)
-        assert match is not None  # `bad` takes any character
+        assert match is not None  # `ignored` takes any character
         kind = match.lastgroup
         start, position = position, match.end()
-        if kind == "space":
+        if kind == "space" or kind == "ignored":
             continue
         body = match.group()
         if kind == "sign":
@@ -110,10 +110,8 @@ def tokenize(text: str, diary: Diary) -> list[Token]:
         elif kind == "comment":
             diary.error(start, "Comment without an end")
             position = end
-        elif kind == "open":
+        else:
             diary.error(start, "String without an end")
             position = end
-        else:
-            diary.error(start, f"Unexpected character {body!r}")
     add(Token("end", "", end))
     return tokens

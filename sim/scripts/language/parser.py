@@ -1,7 +1,9 @@
 """Tokens to tree, by recursive descent; after an error it goes on at the next statement, so that all errors are told.
 
-Two places follow Second Life's own grammar closely. A unary minus takes a whole product (`-a * b` is `-(a * b)`); and
-inside the last part of `<x, y, z>` a `>` ends the vector unless a name, constant, `(` or `[` follows it.
+Three places follow Second Life's own grammar closely. `&&` and `||` bind alike, from the left. A unary minus takes a
+whole product (`-a * b` is `-(a * b)`). Inside the last part of `<x, y, z>` a `>` ends the vector unless a name, constant,
+`(` or `[` follows it. Two places are wider than it, as docs/decisions/0008 says: a cast also takes an operand with a sign
+or another cast before it, and a global's starting value may be any constant expression.
 """
 
 from __future__ import annotations
@@ -136,13 +138,13 @@ class Parser:
         self.take("(")
         parameters: list[tree.Parameter] = []
         while self.kind != ")":
+            if parameters:
+                self.take(",", " between parameters")
             offset = self.offset
             if self.kind not in TYPES:
                 self.fail(f"Expected the type of a parameter but found {self.found()}")
             kind = _type_of(self.next())
             parameters.append(tree.Parameter(offset, kind, str(self.take("name", " of a parameter").value)))
-            if self.kind != ")":
-                self.take(",", " between parameters")
         self.next()
         return parameters
 
@@ -158,6 +160,8 @@ class Parser:
         self.take("{", " after the state's name")
         handlers: list[tree.Function] = []
         result = tree.State(offset, name, handlers)
+        if self.kind == "}":
+            self.diary.error(self.offset, f"State {name!r} has no event handler")
         while self.kind not in ("}", "end"):
             start = self.at
             try:
@@ -367,7 +371,7 @@ class Parser:
         self.take("(", " after 'for'")
         start = self.expressions(";")
         self.take(";", " after the first part of 'for'")
-        condition = None if self.kind == ";" else self.expression()
+        condition = self.expression()
         self.take(";", " after the condition of 'for'")
         step = self.expressions(")")
         self.take(")", " after the last part of 'for'")
@@ -407,7 +411,7 @@ class Parser:
                 self.fail(f"More than {LONGEST_CHAIN} operators in one expression")
             left = node
 
-    def unary(self, in_vector: bool) -> tree.Expression:
+    def unary(self, in_vector: bool, may_assign: bool = True) -> tree.Expression:
         kind = self.kind
         if kind in ("-", "!", "~"):
             self.deeper()
@@ -425,12 +429,14 @@ class Parser:
             offset = self.next().offset
             to = _type_of(self.next())
             self.take(")", " after the type of a cast")
-            operand = self.unary(in_vector)
+            if self.kind in ("++", "--"):
+                self.fail(f"Expected '(' before {self.found()} after a cast")
+            operand = self.unary(in_vector, False)
             self.depth -= 1
             node = tree.Cast(offset, to, operand)
             node.depth = operand.depth + 1
             return node
-        return self.primary(in_vector)
+        return self.primary(in_vector, may_assign)
 
     def place(self) -> tree.Name | tree.Member:
         token = self.take("name")
@@ -440,7 +446,7 @@ class Parser:
             return tree.Member(token.offset, str(token.value), str(part.value))
         return tree.Name(token.offset, str(token.value))
 
-    def primary(self, in_vector: bool) -> tree.Expression:
+    def primary(self, in_vector: bool, may_assign: bool) -> tree.Expression:
         token = self.tokens[self.at]
         kind = token.kind
         if kind == "name":
@@ -449,7 +455,7 @@ class Parser:
             place = self.place()
             if self.kind in ("++", "--"):
                 return tree.Step(token.offset, self.next().kind[0], place, False)
-            if self.kind in _ASSIGN:
+            if may_assign and self.kind in _ASSIGN:
                 operator = _ASSIGN[self.next().kind]
                 self.deeper()
                 value = self.expression(in_vector)

@@ -37,7 +37,6 @@ def _fill() -> None:
             _RESULT[operator, kind, kind] = "integer"
     for left, right in (("string", "key"), ("key", "string")):
         _RESULT["==", left, right] = _RESULT["!=", left, right] = "integer"
-        _RESULT["+", left, right] = "string"
     _RESULT["+", "string", "string"] = "string"
     for kind in ("integer", "float", "string", "key", "vector", "rotation", "list"):
         _RESULT["+", "list", kind] = _RESULT["+", kind, "list"] = "list"
@@ -116,11 +115,11 @@ def fold(operator: str, left: Value, left_kind: str, right: Value, right_kind: s
             assert isinstance(left, int) and isinstance(right, int)
             return _integers(operator, left, right)
         a, b = float(left), float(right)
-        if operator == "/":
-            if b == 0.0:
-                return None
-            return a / b
-        return {"+": a + b, "-": a - b, "*": a * b}[operator]  # 64 bits, as at run time
+        if operator == "/" and b == 0.0:
+            return None
+        # 64 bits, as at run time; what is no number is an error that the script meets there
+        result = a / b if operator == "/" else {"+": a + b, "-": a - b, "*": a * b}[operator]
+        return None if result != result else result
     if left_kind in ("string", "key") and right_kind in ("string", "key"):
         if operator == "+":
             assert isinstance(left, str) and isinstance(right, str)

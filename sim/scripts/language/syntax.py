@@ -135,7 +135,7 @@ class DoWhile(Statement):
 @dataclass(slots=True)
 class For(Statement):
     start: list[Expression]
-    condition: Expression | None
+    condition: Expression
     step: list[Expression]
     body: Statement
 

@@ -14,6 +14,7 @@ from sim.scripts.language.values import (
     Rotation,
     Vector,
     float_to_integer,
+    format_float,
     string_to_float,
     string_to_integer,
     to_string,
@@ -84,16 +85,43 @@ def llList2Rot(script: Script, values: list[Item], index: int) -> Rotation:
 
 @ll
 def llDumpList2String(script: Script, values: list[Item], separator: str) -> str:
-    """All items as strings with a separator between them; vectors and rotations with six decimals."""
+    """All items as strings with a separator between them; vectors and rotations with six decimals.
+
+    Unlike a cast it shows a negative zero as 0.000000.
+    """
     spend(script, 15 * len(values))
-    return join(separator, [to_string(value, True) for value in values])
+    return join(separator, [_dumped(value) for value in values])
+
+
+def _dumped(value: Item) -> str:
+    """An item as llDumpList2String shows it; adding 0.0 takes the sign off zeros only."""
+    if isinstance(value, float):
+        return format_float(value + 0.0)
+    if isinstance(value, Vector):
+        value = Vector(*[part + 0.0 for part in value])
+    elif isinstance(value, Rotation):
+        value = Rotation(*[part + 0.0 for part in value])
+    return to_string(value, True)
 
 
 @ll
 def llList2CSV(script: Script, values: list[Item]) -> str:
-    """All items as strings with ", " between them."""
+    """All items as strings with ", " between them.
+
+    Floats have six decimals of their exact value, where a cast has seven digits and then zeros: 123456789.0 is
+    123456792.000000 here and 123456800.000000 there. Infinity is inf, what is no number nan.
+    """
     spend(script, 15 * len(values))
-    return join(", ", [to_string(value, True) for value in values])
+    return join(", ", [_plain(value) for value in values])
+
+
+def _plain(value: Item) -> str:
+    """An item as llList2CSV shows it: numbers as C prints them."""
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    if isinstance(value, Vector | Rotation):
+        return "<" + ", ".join([f"{part:.6f}" for part in value]) + ">"
+    return to_string(value, True)
 
 
 @ll

@@ -64,13 +64,33 @@ def llVecDist(script: Script, a: Vector, b: Vector) -> float:
 def llEuler2Rot(script: Script, angles: Vector) -> Rotation:
     """The rotation of Euler angles <roll, pitch, yaw>: about the z axis first, then y, then x, the axes standing
     still.
+
+    Of the two quaternions that mean the same it gives the one with a positive s up to a third of a turn, beyond that the
+    one whose largest part of x, y, z is positive, as a rotation read from its matrix has it.
     """
     sx, cx = _half(angles.x)
     sy, cy = _half(angles.y)
     sz, cz = _half(angles.z)
-    return Rotation(
-        sx * cy * cz + cx * sy * sz, cx * sy * cz - sx * cy * sz, cx * cy * sz + sx * sy * cz, cx * cy * cz - sx * sy
-        * sz, )  # fmt: skip
+    return of_matrix_sign(
+        Rotation(
+            sx * cy * cz + cx * sy * sz,
+            cx * sy * cz - sx * cy * sz,
+            cx * cy * sz + sx * sy * cz,
+            cx * cy * cz - sx * sy * sz,
+        )
+    )
+
+
+def of_matrix_sign(rotation: Rotation) -> Rotation:
+    """A unit quaternion or its negative, whichever reading the rotation's matrix gives: the trace is 4 s² - 1, and the
+    largest element of the diagonal is that of the largest of x², y², z², the first of equals."""
+    x, y, z, s = rotation
+    if 4.0 * s * s > 1.0:
+        largest = s
+    else:
+        largest = max((x, y, z), key=lambda part: part * part)
+    # 0 - x: what is zero gets no sign
+    return Rotation(0.0 - x, 0.0 - y, 0.0 - z, 0.0 - s) if largest < 0.0 else rotation
 
 
 def _half(angle: float) -> tuple[float, float]:

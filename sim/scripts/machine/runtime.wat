@@ -412,8 +412,8 @@
 
   ;; items [from, to) in a list of their own
   (func $list_slice (param $p i32) (param $from i32) (param $to i32) (result i32) (local $n i32) (local $q i32)
+    (if (i32.ge_s (local.get $from) (local.get $to)) (then (return (i32.const 0)))) ;; before 8 bytes an item wrap
     (local.set $n (i32.shl (i32.sub (local.get $to) (local.get $from)) (i32.const 3)))
-    (if (i32.le_s (local.get $n) (i32.const 0)) (then (return (i32.const 0))))
     (call $spend (local.get $n))
     (local.set $q (call $alloc (local.get $n)))
     (memory.copy (i32.add (local.get $q) (i32.const 12))

@@ -277,6 +277,8 @@ class Script:
         self.detected = ()
         self.status = IDLE
         asked = self.instance.words[_NEXT_STATE]
+        if asked == self.state:
+            asked = self.instance.words[_NEXT_STATE] = -1  # a function asked for the state that is there
         if asked < 0 and self.next_state < 0:
             return
         self.instance.words[_NEXT_STATE] = -1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string, type_of
@@ -36,6 +37,11 @@ def as_json(value: Value) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
+def read_source(path: Path) -> str:
+    """A source file's text; bytes that are not UTF-8 become the replacement character."""
+    return path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
+
+
 class FakeWorld:
     """One object, its scripts, a clock and a record of what they did."""
 
@@ -47,6 +53,7 @@ class FakeWorld:
         """tear: pause every script at each so many checkpoints and go on in a fresh instance restored from its saved
         bytes; deadline: stopwatch time at which settling gives up (`timed_out` tells)."""
         self.engine = engine or Engine()
+        self.folder = Path()  # where add_file() looks
         self.tear = tear
         self.torn = 0
         self.deadline = deadline
@@ -83,6 +90,11 @@ class FakeWorld:
         self.scripts.append(script)
         self.scheduler.wake(script)
         return script
+
+    def add_file(self, name: str | Path) -> Script:
+        """Compiles a script file and starts it under its name. Raises CompileError and OSError."""
+        path = self.folder / name
+        return self.add(read_source(path), path.stem)
 
     def settle(self, slices: int | None = None) -> int:
         """Runs everything due now, or at most so many slices (an endless loop never settles)."""

@@ -1,4 +1,7 @@
-"""`mainland lsl run` and `check`: a script without a world, its occurrences as text or JSON lines."""
+"""`mainland lsl run` and `check`: a script without a world, its occurrences as text or JSON lines.
+
+Lines and columns count from 1 in text, from 0 in JSON, which is for editors and other programs.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,11 @@ from typing import Any
 
 from sim.scripts.language.errors import CompileError, Finding
 from sim.scripts.language.program import compile_script
-from sim.scripts.tools.fakeworld import FakeWorld
+from sim.scripts.tools.fakeworld import FakeWorld, read_source
 
 DONE, RUN_TIME_ERROR, COMPILE_ERROR = 0, 1, 2
 __all__ = ["CompileError", "check", "compile_findings", "finding_as_json", "read_source", "run"]
 Out = Callable[[str], None]
-
-
-def read_source(path: Path) -> str:
-    """A source file's text; bytes that are not UTF-8 become the replacement character."""
-    return path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def compile_findings(source: str) -> list[Finding]:
@@ -66,7 +64,7 @@ def run(
         script = world.add(source, path.stem, seed)
     except CompileError as error:
         for finding in error.findings:
-            out(finding_as_json(finding, str(path)) if as_json else f"{path}{finding}")
+            out(finding_as_json(finding, str(path)) if as_json else f"{path}:{finding}")
         return COMPILE_ERROR
     world.settle()
     world.touch(touches)
@@ -85,5 +83,5 @@ def check(paths: list[Path], out: Out, *, as_json: bool = False) -> int:
     for path in paths:
         for finding in compile_findings(read_source(path)):
             status = COMPILE_ERROR
-            out(finding_as_json(finding, str(path)) if as_json else f"{path}{finding}")
+            out(finding_as_json(finding, str(path)) if as_json else f"{path}:{finding}")
     return status

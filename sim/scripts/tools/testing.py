@@ -16,7 +16,7 @@ KIND is say, whisper, shout, region_say, owner_say, print, error, complaint, dia
 them; TEXT may hold `*` for anything. In Python (`door_test.py`), every function `test_*` gets a fresh FakeWorld:
 
     def test_opens(world):
-        world.add(open("door.lsl").read())
+        world.add_file("door.lsl")  # beside the test
         world.settle()
         world.touch()
         assert world.said == ["open"]
@@ -25,7 +25,7 @@ them; TEXT may hold `*` for anything. In Python (`door_test.py`), every function
 from __future__ import annotations
 
 import importlib.util
-import shlex
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,9 +38,9 @@ from sim.scripts.language.errors import CompileError
 from sim.scripts.language.values import Key, Value, string_to_rotation, string_to_vector
 from sim.scripts.machine.engine import Engine
 from sim.scripts.tools.fakeworld import FakeWorld
-from sim.scripts.tools.runner import read_source
 
 MOST_SLICES = 1_000_000
+_WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(<[^>]*>)|(#.*)|([^\s"<]+))')
 
 
 class StepFailed(AssertionError):
@@ -65,17 +65,16 @@ class Scenario:
     def play(self) -> None:
         for number, line in enumerate(self.path.read_text("utf-8").splitlines(), 1):
             try:
-                words = shlex.split(line, comments=True)
-                if words:
-                    self.step(words)
+                found = words(line)
+                if found:
+                    self.step(found)
             except (StepFailed, ValueError, IndexError, KeyError, CompileError, OSError) as problem:
                 raise StepFailed(f"{self.path.name}:{number}: {line.strip()}\n{problem}") from None
 
     def step(self, words: list[str]) -> None:
         world, (name, *rest) = self.world, words
         if name == "script":
-            path = self.path.parent / rest[0]
-            world.add(read_source(path), path.stem)
+            world.add_file(rest[0])
             world.settle(MOST_SLICES)
         elif name == "touch":
             world.touch(int(rest[0]) if rest else 1)
@@ -115,6 +114,21 @@ class Scenario:
             raise StepFailed(f"but there was {one}")
 
 
+def words(line: str) -> list[str]:
+    """A step's words: texts in quotes and <vectors> are one each; what follows # is a comment."""
+    found, at = [], 0
+    line = line.rstrip()
+    while at < len(line):
+        match = _WORD.match(line, at)
+        if match is None:
+            raise StepFailed("a text or vector without an end")
+        text, vector, comment, word = match.groups()
+        at = match.end()
+        if comment is None:
+            found.append(re.sub(r"\\(.)", r"\1", text) if text is not None else vector or word)
+    return found
+
+
 def constant(kind: str, text: str) -> Value:
     """A word of a scenario as a value of an event's argument."""
     if kind == "integer":
@@ -128,11 +142,12 @@ def constant(kind: str, text: str) -> Value:
     return Key(text) if kind == "key" else text
 
 
-def _twice(name: str, engine: Engine, play: Callable[[FakeWorld], None]) -> Result:
+def _twice(name: str, engine: Engine, folder: Path, play: Callable[[FakeWorld], None]) -> Result:
     """Straight, then torn apart at every checkpoint: both must pass and do the same."""
     seen: list[list[dict[str, Any]]] = []
     for tear in (0, 1):
         world = FakeWorld(engine, tear=tear)
+        world.folder = folder
         try:
             play(world)
         except AssertionError as problem:
@@ -157,8 +172,12 @@ def run_tests(paths: list[Path]) -> list[Result]:
     engine = Engine()
     results = []
     for path in find(paths):
+        if not path.is_file():
+            results.append(Result(path.name, False, f"there is no file {path}"))
+            continue
         if path.suffix != ".py":
-            results.append(_twice(path.name, engine, lambda world, path=path: Scenario(path, world).play()))  # type: ignore[misc]
+            play: Callable[[FakeWorld], None] = lambda world, path=path: Scenario(path, world).play()  # type: ignore[misc]  # noqa: E731
+            results.append(_twice(path.name, engine, path.parent, play))
             continue
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
@@ -168,7 +187,7 @@ def run_tests(paths: list[Path]) -> list[Result]:
         except Exception:
             results.append(Result(path.name, False, traceback.format_exc(limit=-3)))
             continue
-        for name, function in vars(module).items():
+        for name, function in list(vars(module).items()):  # a running test may add to its module
             if name.startswith("test_") and callable(function):
-                results.append(_twice(f"{path.name}::{name}", engine, function))
+                results.append(_twice(f"{path.name}::{name}", engine, path.parent, function))
     return results

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from sim.scripts.language.builtins import table
-from sim.scripts.language.errors import CompileError
+from sim.scripts.language.errors import CompileError, Diary
+from sim.scripts.language.lexer import tokenize
 from sim.scripts.language.program import compile_script
 
 
@@ -78,7 +79,7 @@ default {
         ("x", "Expected ';' at the end of the statement but found '}'"),
         ('string s = "abc', "String without an end"),
         ("/* abc", "Comment without an end"),
-        ("integer a = 3 # 4;", "Unexpected character '#'"),
+        ("integer a = 3 # 4;", "Expected ';' after the variable but found '4'"),
         ("<1, 2, 3;", "Expected '>' at the end of the vector but found ';'"),
         ("llGodLikeRezObject(NULL_KEY, ZERO_VECTOR);", "llGodLikeRezObject can only be used in god mode"),
     ],
@@ -168,3 +169,100 @@ def test_every_function_event_and_constant_compiles():
     uses = " ".join([f"{{ {constant.kind} c = {constant.name}; }}" for constant in known.constants.values()])
     source = f"calls() {{ {' '.join(calls)} }} constants() {{ {uses} }} default {{ {handlers} }}"
     assert findings(source) == []
+
+
+# Second Life's published grammar, rule by rule: what it takes, and the nearest things that it does not.
+TAKEN = [
+    "state default;", "jump a; @a;", ";", "{ }", "{ ; { } }", "if (1) ; else ;", "if (1) @a;", "do ; while (0);", "while (0) ;",
+    "for (; 0; ) ;", "for (i = 0, j = 1; i < j; i++, j--) ;", "return;", "1;", "i;", "i == 1;", "<1, 2, 3>;", "[];", "[1, [] == []];",
+    "i = j = 1;", "1 + i = 2;", "!i = 2;", "-i = 2;", "i = -j * -i;", "++i; --i; i++; i--;", "v.x++; ++v.x; v.x += 1;", "(string)i++;",
+    "(string)[i];", "(string)<1, 2, 3>;", "(string)f(1);", "(string)(i = 1);", "(string)-1;", "(string)(integer)s;", "print(i);", "f(i);",
+    "i *= 1.5;", "s == k;", "k != s;", "l + k;", "k + l;", "v * q;", "v % v;", "{ integer i; }", 'L"text";',
+]  # fmt: skip
+NOT_TAKEN = [
+    "for (;;) ;", "for (i = 0;;i++) ;", "for (; 0) ;", "while () ;", "if () ;", "if (1) integer n;", "while (0) integer n;", "do integer n; while (0);",
+    "integer n, m;", "integer n = 1, m = 2;", "return 1;", "f(1,);", "f(,1);", "[1,];", "[,];", "<1, 2>;", "<1, 2, 3, 4, 5>;", "(i) = 1;",
+    "(i)++;", "++(i);", "++i++;", "1++;", "1 = i;", "v.x.y;", "(v).x;", "<1, 2, 3>.x;", "f(1).x;", "f(1) = 1;", "(string)s = 1;", "(string)s += s;",
+    "(string)++i;", "s + k;", "k + s;", "k + k;", "s - s;", "s += k;", "k += s;", "s * 2;", "s < s;", "l - l;", "l < l;", "v + 1;", "1 / v;", "q * v;",
+    "q * 2;",
+    "i && 1.0;", "!1.0;", "!s;", "~1.5;", "i % 1.5;", "1.5 % i;", "i & 1.0;", "v == q;", "i == s;", "i -= 1.5;", "@a", "@;", "jump;", "jump default;", "state;",
+    "state 1;", "else ;", "if (1) else ;", "do ; while (0)", "case 1;", "break;", "continue;", "event;", "default;", "integer timer;", "integer touch = 1;",
+    "key llSay;", "integer TRUE;", "a ? b : c;", "i:1;", "i ** 2;", "i <<= 1;", "i |= 1;", "i =+ ;", "(integer);", "()", "{", "}", "f 1;", "i i;", "1 2;",
+]  # fmt: skip
+GRAMMAR_GLOBALS = """float f(integer a) { return 1.0; }"""
+GRAMMAR_LOCALS = "integer i; integer j; string s; key k; list l; vector v; rotation q; "
+
+
+@pytest.mark.parametrize("statement", TAKEN)
+def test_the_grammar_takes(statement):
+    assert inside(GRAMMAR_LOCALS + statement, GRAMMAR_GLOBALS) == []
+
+
+@pytest.mark.parametrize("statement", NOT_TAKEN)
+def test_the_grammar_does_not_take(statement):
+    assert inside(GRAMMAR_LOCALS + statement, GRAMMAR_GLOBALS) != []
+
+
+EMPTY = "default { timer() { } }"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "integer a; float b = 1; " + EMPTY, "string a = \"x\"; string b = a; " + EMPTY, "list a = [1, 2.5, \"x\", <1, 2, 3>, -1]; " + EMPTY,
+        "float a = -1.5; vector b = <a, -1, 2>; list c = [b, a]; " + EMPTY, "rotation a = ZERO_ROTATION; vector b = ZERO_VECTOR; " + EMPTY,
+        "f() { } integer g(integer a, list b) { return 1; } integer h; " + EMPTY, EMPTY + " state a { timer() { } } state b { timer() { } }",
+        "integer a = 1 + 2 * 3; " + EMPTY, "key k = \"x\"; string s = k; " + EMPTY,
+    ],
+)  # fmt: skip
+def test_the_grammar_takes_outside_the_states(source):
+    assert findings(source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "default { }", EMPTY + " state a { }", EMPTY + " default { timer() { } }", "state a { timer() { } }", EMPTY + " integer a;",
+        EMPTY + " f() { }", "integer a, b; " + EMPTY, "f(integer a,) { } " + EMPTY, "f(integer) { } " + EMPTY, "f(a) { } " + EMPTY,
+        "f() ; " + EMPTY, "void f() { } " + EMPTY, "integer a = f(); " + EMPTY, "integer timer; " + EMPTY, "timer() { } " + EMPTY,
+        "default { timer(integer a) { } }", "default { integer a; timer() { } }", "default { timer() ; }", "default { f() { } }",
+        "integer f(); " + EMPTY, "f { } " + EMPTY, ";" + EMPTY, "list a = [[]]; " + EMPTY, "default { timer() { } ; }", "",
+        EMPTY + " state timer { timer() { } }", "f() { @timer; } " + EMPTY, "f(integer touch) { } " + EMPTY,
+    ],
+)  # fmt: skip
+def test_the_grammar_does_not_take_outside_the_states(source):
+    assert findings(source) != []
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("string #version = \"1\";", "string version = \"1\";"), ("integer $x = 1;", "integer x = 1;"), ("int`eger", "int eger"),
+        ("integer a = 1\\ + '2?;", "integer a = 1 + 2;"), ("integer\u00a0a\ufeff;", "integer a;"), ("float é = 1;", "float = 1;"),
+        ("#!/bin/lsl", "! / bin / lsl"), ("漢 integer a; 😀", "integer a;"), ("\x00\x7f integer a;", "integer a;"),
+    ],
+)  # fmt: skip
+def test_characters_that_begin_no_token_are_passed_over(text, same):
+    def tokens(source: str) -> list[tuple]:
+        diary = Diary(source)
+        found = [token[:2] for token in tokenize(source, diary)]
+        assert not diary.findings
+        return found
+
+    assert tokens(text) == tokens(same)
+
+
+@pytest.mark.parametrize("change", ["state b;", "if (1) state b; else ;", "if (1) ; else state b;", "{ { state b; } }"])
+def test_a_function_that_must_change_the_state_is_refused(change):
+    source = f"f() {{ {change} }} {EMPTY} state b {{ timer() {{ }} }}"
+    assert [one[2] for one in findings(source)] == ["Global functions can't change state"]
+
+
+def test_starting_values_of_a_wrong_type_are_told_at_their_place():
+    assert findings('vector edge = <1, 2, "north">;\n' + EMPTY) == [
+        (0, 21, "Type mismatch: a part of a vector is a float, not string")
+    ]
+    assert findings("rotation r = <1, [], 2, 3>;\n" + EMPTY) == [
+        (0, 17, "Type mismatch: a part of a rotation is a float, not list")
+    ]
+    assert findings("integer a = b; integer b = a;" + EMPTY) == [(0, 12, "Name 'b' not defined within scope")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sim.scripts.language import rules
 from sim.scripts.language.errors import CompileError
-from sim.scripts.language.lexer import KEYWORDS
+from sim.scripts.language.lexer import KEYWORDS, TYPES
 from sim.scripts.language.program import compile_script
 from sim.scripts.language.values import to_single, to_string
 from sim.scripts.tools.fakeworld import FakeWorld
@@ -59,6 +59,44 @@ _words = st.sampled_from(
 def test_any_tokens(text):
     try_compile(text)
     try_compile("integer x; float f() { return 1; } default { state_entry() { " + text + " } }")
+
+
+# --- starting values of globals: any expression, of any type
+
+_start_leaf = st.sampled_from(
+    ["1", "-1", "2.5", '"north"', "TRUE", "PI", "NULL_KEY", "ZERO_VECTOR", "ZERO_ROTATION", "[]", "a", "b", "c", "later", "nowhere", "EOF",
+     "f()", "llGetPos()", "0x7FFFFFFF", "1e38"]
+)  # fmt: skip
+_start_values = st.recursive(
+    _start_leaf,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=2, max_size=5).map(lambda parts: f"<{', '.join(parts)}>"),
+        st.lists(inner, max_size=4).map(lambda parts: f"[{', '.join(parts)}]"),
+        st.tuples(st.sampled_from("-!~"), inner).map("".join),
+        st.tuples(st.sampled_from(sorted(TYPES)), inner).map(lambda p: f"({p[0]})({p[1]})"),
+        st.tuples(inner, st.sampled_from("+-*/%<"), inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(relaxed, max_examples=600)
+@given(st.sampled_from(sorted(TYPES)), _start_values, st.sampled_from(sorted(TYPES)))
+def test_any_starting_value(kind, value, other):
+    """It compiles, and then it is what the same expression gives at run time, or it is refused at its place."""
+    source = f"integer a = 3; {other} b; vector c = <a, 2, 3>;\n{kind} x = {value};\ninteger later; integer f() {{ return 1; }}"
+    script = f"{source} default {{ state_entry() {{ {kind} y = {value}; llOwnerSay((string)x + \"|\" + (string)y); }} }}"
+    try:
+        compile_script(script)
+    except CompileError as error:
+        assert all(one.line in (1, 2) for one in error.findings), (script, error)
+        return
+    world = FakeWorld(engine())
+    world.add(script)
+    world.settle()
+    if not world.failed:
+        (said,) = world.said
+        assert said.split("|")[0] == said.split("|")[1], script
 
 
 # --- expressions whose value a model knows: every operand is put through a variable, so that nothing is folded

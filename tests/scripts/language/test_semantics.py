@@ -175,7 +175,7 @@ def test_conditions():
 
 
 def test_keys_and_texts_mix():
-    assert body('key k = "abc"; string s = k; if (k == "abc") s += k; llOwnerSay(s + k + (string)(k != s));') == [
+    assert body('key k = "abc"; string s = k; if (k == "abc") s += (string)k; llOwnerSay(s + (string)k + (string)(k != s));') == [
         "abcabcabc1"
     ]
 
@@ -292,3 +292,55 @@ def test_a_function_not_built_says_so():
     assert [(one["kind"], one["message"], one["line"]) for one in found] == [
         ("error", "llMakeFire is not built yet", 1)
     ]
+
+
+IN_FUNCTIONS = [
+    "if (TRUE) state other;",
+    "if (TRUE) { state other; }",
+    "while (TRUE) state other;",
+    "do { state other; } while (TRUE);",
+    "for (; TRUE; ) { state other; }",
+    "if (FALSE) ; else { if (TRUE) state other; }",
+    "if (TRUE) { if (FALSE) ; else state other; }",
+]
+
+
+@pytest.mark.parametrize("change", IN_FUNCTIONS)
+def test_a_state_change_in_a_function(change):
+    """It ends the function, whose caller goes on; the state changes after the event."""
+    source = """string leave() { llOwnerSay("a"); %s llOwnerSay("never"); return "never"; }
+    default { state_entry() { string s = leave(); llOwnerSay("b" + s); } state_exit() { llOwnerSay("c"); } }
+    state other { state_entry() { llOwnerSay("d"); } }"""
+    assert said(source % change) == ["a", "b", "c", "d"]
+
+
+def test_a_function_may_ask_for_the_state_that_is_there():
+    source = """leave() { if (TRUE) state default; llOwnerSay("never"); }
+    default { state_entry() { llOwnerSay("a"); leave(); llOwnerSay("b"); } state_exit() { llOwnerSay("never"); }
+    touch_start(integer n) { llOwnerSay("touched"); } }"""
+    assert said(source, touches=1) == ["a", "b", "touched"]
+
+
+INFINITY = '(float)"inf"'
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "i - i", "i + -i", "i * z", "z * i", "i / i", "nan + 1", "1 - nan", "nan * nan", "z += nan", "i -= i", "i *= z", "i /= i",
+        "++nan", "nan--", "1 + (2 * (i - i)) * 3", "3 > i - i", "(integer)(i * z)", "<i - i, 0, 0>", "[i - i]", "same(i - i)",
+        "llFabs(i - i)", "-(i - i)", "1 + 2 + i - i + 3", "(i - i) * <1, 2, 3>", "<i, i, i> * <z, z, z>", "(string)(i - i)", "n *= nan",
+        "v.x -= v.x", "g -= g", "g = i - i", "v = <g - g, 0, 0>",
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_a_math_error(expression):
+    source = f"""float g; float same(float x) {{ return x; }}
+    default {{ state_entry() {{ float i = {INFINITY}; float nan = (float)"nan"; float z; integer n = 2; vector v = <i, 0, 0>; g = i;
+    {expression}; llOwnerSay("went on"); }} }}"""
+    found = occurrences(source)
+    assert [(one["kind"], one.get("message"), one.get("line")) for one in found] == [("error", "Math Error", 2)]
+
+
+def test_infinities_are_numbers():
+    found = body(f"float i = {INFINITY}; llOwnerSay((string)[i + i, i * 2 - 1, -i / 3, 1 / i, i == i, i > 1, i * i + 5]);")
+    assert found == ["InfinityInfinity-Infinity0.00000011Infinity"]

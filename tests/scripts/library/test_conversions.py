@@ -120,3 +120,19 @@ def test_splitting_tries_every_place_in_order(text, separators, spacers):
     wanted.append(text[start:])
     assert call("llParseStringKeepNulls", text, separators, spacers) == wanted
     assert call("llParseString2List", text, separators, spacers) == [part for part in wanted if part]
+
+
+def test_negative_zero_is_shown_where_second_life_shows_it():
+    items = "[-0.0, 0.0, -0.0000001, <-0.0, 1, -0.0>, <-0.0, 0, 0, -0.0>]"
+    assert evaluate(f'llDumpList2String({items}, "|")', f"llList2CSV({items})", f"(string){items}", "llList2String([-0.0], 0)") == [
+        "0.000000|0.000000|0.000000|<0.000000, 1.000000, 0.000000>|<0.000000, 0.000000, 0.000000, 0.000000>",
+        "-0.000000, 0.000000, -0.000000, <-0.000000, 1.000000, -0.000000>, <-0.000000, 0.000000, 0.000000, -0.000000>",
+        "-0.0000000.0000000.000000<-0.000000, 1.000000, -0.000000><-0.000000, 0.000000, 0.000000, -0.000000>",
+        "-0.000000",
+    ]
+
+
+def test_csv_shows_floats_exactly():
+    assert evaluate("llList2CSV([16777217.0, 123456789.0, 0.1])", 'llList2CSV([(float)"inf", -(float)"inf", (float)"nan"])') == [
+        "16777216.000000, 123456792.000000, 0.100000", "inf, -inf, nan",
+    ]  # fmt: skip

@@ -150,3 +150,29 @@ def test_colours():
 @given(st.builds(Vector, *[st.floats(0, 1, width=32)] * 3))
 def test_colours_come_back(colour):
     assert near(call("llsRGB2Linear", call("llLinear2sRGB", colour)), colour)
+
+
+def test_euler_rotations_have_the_sign_of_their_matrix():
+    angles = ["<0, 0, 270>", "<0, 0, 90>", "<0, 0, 200>", "<0, 0, -200>", "<180, 0, 0>", "<270, 0, 0>", "<0, 270, 0>", "<0, 0, 720>", "<0, 0, 360>"]
+    found = evaluate(*[f"llEuler2Rot({one} * DEG_TO_RAD)" for one in angles])
+    assert [one.replace("-0.00000", "0.00000") for one in found] == [
+        "<0.00000, 0.00000, -0.70711, 0.70711>", "<0.00000, 0.00000, 0.70711, 0.70711>", "<0.00000, 0.00000, 0.98481, -0.17365>",
+        "<0.00000, 0.00000, 0.98481, 0.17365>", "<1.00000, 0.00000, 0.00000, 0.00000>", "<-0.70711, 0.00000, 0.00000, 0.70711>",
+        "<0.00000, -0.70711, 0.00000, 0.70711>", "<0.00000, 0.00000, 0.00000, 1.00000>", "<0.00000, 0.00000, 0.00000, 1.00000>",
+    ]  # fmt: skip
+
+
+_turns = st.floats(-20.0, 20.0, width=32)
+
+
+@given(_turns, _turns, _turns)
+def test_euler_rotations_are_those_of_their_axes(roll, pitch, yaw):
+    """Sign and all: as the rotation is read from the matrix whose rows are the turned axes."""
+    found = call("llEuler2Rot", Vector(roll, pitch, yaw))
+    axes = [call(name, found) for name in ("llRot2Fwd", "llRot2Left", "llRot2Up")]
+    trace = axes[0].x + axes[1].y + axes[2].z
+    diagonal = sorted((axes[0].x, axes[1].y, axes[2].z))
+    if abs(trace) < 1e-3 or (trace < 0 and diagonal[2] - diagonal[1] < 1e-3):
+        return  # at the border either sign may come of rounding
+    again = call("llAxes2Rot", *axes)
+    assert all(abs(a - b) < 1e-6 for a, b in zip(found, again, strict=True))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sim.scripts.language.builtins import table
 from sim.scripts.language.calls import NATIVE
 from sim.scripts.language.values import Key, Vector, to_single, to_string
 from sim.scripts.library.declare import LIBRARY
@@ -80,8 +82,6 @@ def test_they_do_what_the_library_says(data):
     """Both get the same arguments through a script's globals; functions the library lacks have only the tests above."""
     declared = sorted(NATIVE & set(LIBRARY))
     name = data.draw(st.sampled_from(declared or ["llGetListLength"]))
-    from sim.scripts.language.builtins import table
-
     builtin = table().functions[name]
     world = FakeWorld(engine())
     variables = " ".join([f"{kind} a{index};" for index, (kind, _) in enumerate(builtin.arguments)])
@@ -98,3 +98,41 @@ def test_they_do_what_the_library_says(data):
         assert world.said == [to_string(wanted)]
     else:
         assert world.said == [str(len(arguments[0]))]
+
+
+EDGES = sorted(
+    {sign * (2**power) + near for power in (0, 2, 15, 16, 27, 28, 29, 30, 31) for sign in (1, -1) for near in (-2, -1, 0, 1, 2)}
+)  # fmt: skip
+INDEXES = [edge for edge in EDGES if -(2**31) <= edge < 2**31]
+
+
+def test_every_index_at_the_edges_of_32_bits():
+    """All pairs where there are two: what the runtime computes in 32 bits is what Python computes without end."""
+    world = FakeWorld(engine())
+    known = table().functions
+    for name, first in (
+        ("llList2List", [1, 2, 3]), ("llList2List", []), ("llGetSubString", "aéb"), ("llGetSubString", ""), ("llGetSubString", "abc"),
+        ("llList2Integer", [1, 2, 3]), ("llList2Float", [1, 2, 3]), ("llList2String", [1, 2, 3]), ("llGetListEntryType", [1, 2, 3]),
+        ("llDeleteSubList", [1, 2, 3]), ("llDeleteSubString", "aéb"),
+    ):  # fmt: skip
+        kind, count = known[name].arguments[0][0], len(known[name].arguments) - 1
+        names = ["i", "j"][:count]
+        loop = "integer a; integer b; for (a = 0; a < n; ++a) for (b = 0; b < m; ++b) { i = llList2Integer(all, a); j = llList2Integer(all, b); "
+        source = f"""{kind} v; list all; integer m; default {{ touch_start(integer x) {{ integer n = llGetListLength(all); integer i; integer j;
+            {loop} llOwnerSay((string){name}(v, {", ".join(names)})); }} }} }}"""
+        script = world.add(source)
+        values: tuple[Any, ...] = (first, list(INDEXES), len(INDEXES) if count == 2 else 1)
+        for place, value in zip(script.program.globals, values, strict=True):
+            script.instance.put(place.address, value)
+        before = len(world.said)
+        world.touch()
+        assert not world.failed and not engine().defects
+        pairs = [(i, j) for i in INDEXES for j in INDEXES] if count == 2 else [(i,) for i in INDEXES]
+        wanted = [LIBRARY[name].function(script, first, *pair) for pair in pairs]
+        wanted = [to_single(float(one)) if known[name].returns == "float" else one for one in wanted]
+        assert world.said[before:] == [to_string(one) for one in wanted], name
+        world.scripts.remove(script)
+
+
+def test_a_range_that_wraps_in_bytes():
+    assert evaluate("llList2List([1,2,3], 536870914, 1)", "llList2List([1,2,3], 0x7FFFFFFF, 0)") == ["12", "1"]

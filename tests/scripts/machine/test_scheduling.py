@@ -101,7 +101,7 @@ def test_events_without_a_handler_are_not_queued():
 
 
 def test_min_event_delay_drops_what_comes_too_soon():
-    source = "integer n; default { state_entry() { llMinEventDelay(1.0); } touch_start(integer i) { llOwnerSay((string)++n); } }"
+    source = "integer n; default { state_entry() { llMinEventDelay(1.0); } touch_start(integer i) { llOwnerSay((string)(++n)); } }"
     world = world_of(source)
     world.settle()
     for step in range(9):

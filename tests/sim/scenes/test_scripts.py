@@ -18,15 +18,17 @@ COUNTS = 'default { state_entry() { llOwnerSay("here"); } }'
 
 def test_a_script_that_is_not_there_or_does_not_compile_is_said(tmp_path: Path) -> None:
     (tmp_path / "bad.lsl").write_text("default { state_entry() { integer x = ; } }")
+    (tmp_path / "edge.lsl").write_text('// a border\nvector edge = <1, 2, "north">;\n' + COUNTS)
     for file, said in (
-        ("bad.lsl", "script bad.lsl: (0, "),
+        ("bad.lsl", "script bad.lsl:1:39: "),
+        ("edge.lsl", "script edge.lsl:2:23: Type mismatch"),
         ("none.lsl", "script none.lsl: No such file"),
         ("../bad.lsl", "must be the name of a .lsl file in the scene's folder"),
         ("/etc/passwd", "must be the name of a .lsl file"),
     ):
         with pytest.raises(SceneError, match="prim 1") as caught:
             parse(f"[[prim]]\nposition = [1, 1, 1]\nscript = '{file}'".encode(), "s.toml", folder=tmp_path)
-        assert said in str(caught.value)
+        assert said in str(caught.value) and "s.toml" in str(caught.value)
     with pytest.raises(SceneError, match="scene's folder"):
         parse(b"[[prim]]\nposition = [1, 1, 1]\nscript = 'bad.lsl'", "s.toml")
 
