@@ -68,8 +68,11 @@ def walk(
 def load(
     login_uri: str, count: int, seconds: float, people_password: str, region: str, chat_every: float
 ) -> dict[str, Any]:
-    """A crowd for `seconds`, or until Ctrl-C or TERM; what it saw. Raises GridError when not one could log in."""
-    from viewer import bots, crowd
+    """A crowd for `seconds`, or until Ctrl-C or TERM; what it saw.
+
+    Raises GridError when not one could log in, or `region` is not there.
+    """
+    from viewer import BadStart, StartElsewhere, bots, crowd
 
     def ready(people: crowd.Crowd) -> None:
         print(f"{people.living} of {count} bots are in", file=sys.stderr, flush=True)
@@ -87,6 +90,9 @@ def load(
         report = asyncio.run(stay())
     except OSError as error:
         raise GridError(f"no crowd of {count}: {error}") from error
+    except (StartElsewhere, BadStart) as error:
+        regions = f"curl {login_uri.rstrip('/')}/regions lists the regions of a Mainland grid"
+        raise GridError(f"no crowd in {region!r}: it is no region of that grid, or it is not running", regions) from error
     if not report["living"]:
         reasons = "; ".join(report["failures"])
         raise GridError(f"no bot could log in at {login_uri}: {reasons}", "is that the login address, is it up?")

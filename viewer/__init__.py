@@ -18,10 +18,12 @@ from .caps import CapError, Caps
 from .circuits import Circuits, Counters, Heard
 from .client import Client
 from .errors import (
+    BadStart,
     ConnectionLost,
     LoginFailed,
     LoginRefused,
     SitRefused,
+    StartElsewhere,
     TeleportRefused,
     UnknownEvent,
     ViewerError,
@@ -44,9 +46,9 @@ from .travel import Crossing, Travel
 from .visit import login, new_http
 
 __all__ = [
-    "Buddy", "Building", "CapError", "Caps", "Chat", "Circuits", "Client", "ConnectionLost", "Counters", "Crossing", "Dialog",
+    "BadStart", "Buddy", "Building", "CapError", "Caps", "Chat", "Circuits", "Client", "ConnectionLost", "Counters", "Crossing", "Dialog",
     "Entity", "EventHub", "Friend", "Habits", "Heard", "InstantMessage", "Inventory", "LoginFailed", "LoginRefused", "MapBlock",
     "MapItem", "Movement", "Neighbours", "ObjectCache", "Profile", "Quaternion", "Question", "Region", "Scripts", "Session",
-    "Sight", "SitRefused", "Social", "TeleportRefused", "Travel", "UnknownEvent", "Vector", "ViewerError", "WaitTimeout",
+    "Sight", "SitRefused", "Social", "StartElsewhere", "TeleportRefused", "Travel", "UnknownEvent", "Vector", "ViewerError", "WaitTimeout",
     "WalkBlocked", "WebPage", "WorldMap", "login", "new_http",
 ]  # fmt: skip

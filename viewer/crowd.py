@@ -35,8 +35,8 @@ from protocol.message import Message, encode
 
 from . import crowd_kernels as kernels
 from .bots import LINES, Account, numbered
-from .errors import ViewerError
-from .login import Session, request_session
+from .errors import StartElsewhere, ViewerError
+from .login import Session, region_of, request_session
 
 TICK = 0.02  # seconds
 ACQUAINTED = 0.99
@@ -61,6 +61,7 @@ class Crowd:
         self.sockets: list[socket.socket | None] = [None] * size
         self.sessions: list[Session | None] = [None] * size
         self.failures: Counter[str] = Counter()
+        self.astray: StartElsewhere | None = None
         self.chats_said = 0
         self.chance = random.Random(seed)
         kernels.seed(seed)
@@ -91,13 +92,17 @@ class Crowd:
     async def enter(
         self, http: aiohttp.ClientSession, login_uri: str, number: int, account: Account, start: str
     ) -> None:
-        """Log one in and send it on its way; `tick` does the rest. A failure is counted."""
+        """Log one in and send it on its way; `tick` does the rest. A failure is counted. A start that leads elsewhere is no
+        failure of one: `astray` says so, for all."""
         try:
             session = await request_session(http, login_uri, *account, start, options=_OPTIONS)
         except ViewerError as error:
             self.failures[f"login: {error}"] += 1
             return
         self.join(number, session)
+        asked = region_of(start)
+        if asked is not None and session.elsewhere:
+            self.astray = StartElsewhere(asked)
 
     def join(self, number: int, session: Session) -> None:
         """Open the circuit of a session at its simulator."""
@@ -355,8 +360,11 @@ async def run(
 
     `accounts` must exist (default: `bots.numbered`). With `region`, each starts at a random spot of it; else where it
     was last. `settle` seconds after the last login are not counted, nor those, `acquaint` at most, until nearly all have
-    heard of nearly all others, as they do in one region. `on_ready(crowd)` is called when counting begins.
+    heard of nearly all others, as they do in one region. `on_ready(crowd)` is called when counting begins. Raises
+    `StartElsewhere` if the grid leads them into another region, and `BadStart` if that can be no region's name.
     """
+    if region:
+        region_of(f"uri:{region}")
     open_files(count)
     people = list(accounts if accounts is not None else numbered(count))[:count]
     crowd = Crowd(count, seed, per_second, rate)
@@ -367,7 +375,7 @@ async def run(
     async def enter(http: aiohttp.ClientSession, number: int) -> None:
         spot = f"uri:{region}&{crowd.chance.randint(10, 245)}&{crowd.chance.randint(10, 245)}&40" if region else "last"
         async with gate:
-            if not end.is_set():
+            if not end.is_set() and crowd.astray is None:
                 await crowd.enter(http, login_uri, number, people[number], spot)
 
     began = monotonic()
@@ -376,6 +384,8 @@ async def run(
             await asyncio.gather(*(enter(http, number) for number in range(len(people))))
             while crowd._joined_at and not end.is_set():
                 await asyncio.sleep(0.1)
+            if crowd.astray is not None:
+                raise crowd.astray
         arriving = monotonic() - began
         await _until(end, settle)
         latest = monotonic() + acquaint

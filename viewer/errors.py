@@ -23,6 +23,26 @@ class LoginFailed(ViewerError):
     """The login service could not be reached, or what came back was not an answer."""
 
 
+class BadStart(ViewerError, ValueError):
+    """A login start that is none: it is ``last``, ``home`` or ``uri:Region Name&x&y&z``."""
+
+    def __init__(self, start: str) -> None:
+        super().__init__(f"start is 'last', 'home' or 'uri:Region Name&x&y&z', not {start!r}")
+        self.start = start
+
+
+class StartElsewhere(ViewerError):
+    """The grid let us in, but not where we asked: there is no such region, or it is down or full. We left again.
+
+    ``asked`` is the region asked for, ``region`` the one the grid chose (as far as it is known).
+    """
+
+    def __init__(self, asked: str, region: str = "") -> None:
+        super().__init__(f"no way into region {asked!r}: the grid led to {repr(region) if region else 'another one'} instead")
+        self.asked = asked
+        self.region = region
+
+
 class ConnectionLost(ViewerError):
     """The region is gone for us: kicked, silent for too long, or never answered. Also: the client was closed."""
 

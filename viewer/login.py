@@ -13,8 +13,9 @@ import aiohttp
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from .errors import LoginFailed, LoginRefused
+from .errors import BadStart, LoginFailed, LoginRefused
 
+_START = re.compile(r"uri:(.*?\S.*?)(?:&-?[\d.]+){0,3}&?\s*", re.DOTALL)
 CHANNEL, VERSION = "Mainland Viewer", "0.1.0.0"
 MAX_ANSWER = 8 * 1024 * 1024  # a skeleton of 40,000 folders; a stranger's endless answer ends here
 
@@ -60,6 +61,21 @@ class Session:
     def name(self) -> str:
         """``First Last``."""
         return f"{self.first} {self.last}"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the grid says that it leads us somewhere else than asked."""
+        return self.start_location == "safe"
+
+
+def region_of(start: str) -> str | None:
+    """The region a start names; None for ``last`` and ``home``. ``BadStart`` for anything else."""
+    if start in ("last", "home"):
+        return None
+    found = _START.fullmatch(start)
+    if found is None:
+        raise BadStart(start)
+    return found.group(1).strip()
 
 
 def request_body(first: str, last: str, password: str, start: str, options: tuple[str, ...] = OPTIONS) -> bytes:
@@ -172,7 +188,8 @@ async def request_session(
     timeout: float = 60.0,
     options: tuple[str, ...] = OPTIONS,
 ) -> Session:
-    """Log in. Raises ``LoginRefused`` (wrong name or password, ...) or ``LoginFailed`` (no such service, no sense)."""
+    """Log in. ``BadStart``; ``LoginRefused`` (wrong name or password, ...); ``LoginFailed`` (no such service, no sense)."""
+    region_of(start)
     body = request_body(first, last, password, start, options)
     try:
         async with http.post(

@@ -6,23 +6,26 @@ import asyncio
 from collections.abc import Generator
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote
 
 import aiohttp
 
 from .cache import ObjectCache
 from .client import Client
-from .errors import ViewerError
+from .errors import StartElsewhere, ViewerError
 from .habits import Habits
-from .login import request_session
+from .login import region_of, request_session
 
 
 class login:
     """Log in: ``async with login(...) as me`` logs out at the end; ``me = await login(...)`` leaves that to the caller.
 
-    ``start``: ``last``, ``home`` or ``uri:Region Name&x&y&z``. ``http``: a session shared by several clients (else each
-    has its own). ``kind``: a class made of ``Client``, to log that in instead. ``cache``: what is remembered of objects from
-    one session to the next. Raises
-    ``LoginRefused``, ``LoginFailed``, ``ConnectionLost`` or ``WaitTimeout``, all ``ViewerError``.
+    ``start``: ``last``, ``home`` or ``uri:Region Name&x&y&z``; ``anywhere``: rather stand in another region than in none.
+    ``http``: a session shared by several clients (else each has its own). ``kind``: a class made of ``Client``, to log that in
+    instead. ``cache``: what is remembered of objects from one session to the next.
+
+    Raises ``BadStart``, ``LoginRefused``, ``LoginFailed``, ``StartElsewhere`` (after leaving again, unless ``anywhere``),
+    ``ConnectionLost`` or ``WaitTimeout``, all ``ViewerError``.
     """
 
     def __init__(
@@ -37,12 +40,14 @@ class login:
         http: aiohttp.ClientSession | None = None,
         kind: type[Client] = Client,
         cache: ObjectCache | None = None,
+        anywhere: bool = False,
     ) -> None:
         self._call = (login_uri, first, last, password, start)
         self._habits = habits or Habits()
         self._http = http
         self._kind = kind
         self._cache = cache
+        self._anywhere = anywhere
         self._client: Client | None = None
 
     def __await__(self) -> Generator[Any, None, Client]:
@@ -70,11 +75,20 @@ class login:
             except BaseException:
                 await client.close()
                 raise
+            asked, region = region_of(self._call[-1]), client.root
+            if asked is not None and not self._anywhere and (session.elsewhere or not _same(asked, region.name)):
+                await client.logout()
+                raise StartElsewhere(asked, region.name)
             return client
         except (ViewerError, asyncio.CancelledError):
             if self._http is None and not http.closed:
                 await http.close()
             raise
+
+
+def _same(asked: str, name: str) -> bool:
+    """Whether a start means the region of that name: viewers write spaces as %20 or +, and nobody minds the case."""
+    return name.casefold() in {spelt.strip().casefold() for spelt in (asked, unquote(asked), unquote(asked).replace("+", " "))}
 
 
 def new_http() -> aiohttp.ClientSession:

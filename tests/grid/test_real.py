@@ -106,3 +106,5 @@ def test_bots_make_their_accounts_walk_and_leave(grid):
     assert grid("bot", "--count", "2", "--seconds", "0").returncode == 0
     refused = grid("bot", "--login", facts["login_uri"], "--password", "wrong", "--seconds", "1")
     assert refused.returncode == 1 and "no bot could log in" in refused.stderr
+    nowhere = grid("bots", "--count", "2", "--seconds", "1", "--region", "Harbor")
+    assert nowhere.returncode == 1 and "no crowd in 'Harbor'" in nowhere.stderr and "Traceback" not in nowhere.stderr

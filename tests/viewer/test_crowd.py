@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+import viewer
 from tests.clients.grid import PASSWORD, Grid, running_grid
 from viewer import crowd
 
@@ -61,3 +62,11 @@ def test_spread_reads_a_histogram() -> None:
     times = np.zeros(100, np.int64)
     times[[9, 19]] = (98, 2)
     assert crowd.spread(times) == {"samples": 100, "p50": 10, "p90": 10, "p99": 20, "max": 20}
+
+
+async def test_a_region_that_is_not_there_is_no_place_for_a_crowd(grid: Grid) -> None:
+    first, _, last = grid.account().name.partition(" ")
+    with pytest.raises(viewer.StartElsewhere, match="Harbor"):
+        await crowd.run(grid.login_uri, 1, 5.0, accounts=[(first, last, PASSWORD)], region="Harbor", settle=0.0)
+    with pytest.raises(viewer.BadStart):
+        await crowd.run(grid.login_uri, 1, 5.0, accounts=[(first, last, PASSWORD)], region=" ", settle=0.0)

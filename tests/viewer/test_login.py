@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import viewer
 from tests.kit.fakegrid import FakeGrid
 from tests.kit.viewers import fake_viewer
-from viewer.login import parse_answer, request_body, session_from
+from tests.kit.waiting import eventually
+from viewer.login import parse_answer, region_of, request_body, session_from
 
 GOOD: dict[str, Any] = {
     "login": "true", "agent_id": str(UUID(int=1)), "session_id": str(UUID(int=2)),
@@ -101,3 +102,32 @@ async def test_over_the_wire() -> None:
             grid.login_reply = answer(sim_ip=ip, sim_port=port, agent_id=str(uuid4()))
             with pytest.raises(viewer.ConnectionLost):
                 await fake_viewer(grid.login_uri, "Ann Test", "pw")
+
+
+@pytest.mark.parametrize(
+    ("start", "region"),
+    [("last", None), ("home", None), ("uri:Harbour", "Harbour"), ("uri:Cay & Co&1&2&3", "Cay & Co"),
+     ("uri: Two Words &12.5&-3&40&", "Two Words"), ("uri:7&7&7&7", "7")],
+)  # fmt: skip
+def test_a_start_names_a_region(start: str, region: str | None) -> None:
+    assert region_of(start) == region
+
+
+@pytest.mark.parametrize("start", ["", "Harbour", "Last", "uri:", "uri:  ", "URI:Harbour", "uri"])
+async def test_a_start_that_is_none_asks_nobody(start: str) -> None:
+    async with FakeGrid(("Test", 1000, 1000)) as grid:
+        with pytest.raises(viewer.BadStart, match="start is 'last'"):
+            await viewer.login(grid.login_uri, "Ann", "Test", "pw", start)
+        assert not grid.sessions
+
+
+async def test_a_grid_that_leads_elsewhere_is_left_again() -> None:
+    async with FakeGrid(("Test", 1000, 1000)) as grid:
+        with pytest.raises(viewer.StartElsewhere) as led:
+            await viewer.login(grid.login_uri, "Ann", "Test", "pw", "uri:Nowhere&1&2&3")
+        assert (led.value.asked, led.value.region) == ("Nowhere", "Test")
+        await eventually(lambda: not grid.sessions, what="a goodbye")
+        async with viewer.login(grid.login_uri, "Ann", "Test", "pw", "uri:Nowhere&1&2&3", anywhere=True) as me:
+            assert me.root.name == "Test"
+        async with viewer.login(grid.login_uri, "Ann", "Test", "pw", "uri:tEST&1&2&3") as me:
+            assert me.root.name == "Test"

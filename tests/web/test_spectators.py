@@ -19,7 +19,7 @@ from viewer.gateway import frames
 from .conftest import Visitor
 from .friend import Friend
 from .test_browser import accessible
-from .test_gateway import http, socket, told
+from .test_gateway import http, refused, socket, told
 
 pytestmark = pytest.mark.timeout(300)
 __all__ = ["http"]  # the fixture
@@ -79,18 +79,31 @@ async def test_a_spectator_sees_and_can_do_nothing(empty: None, grid: Grid, http
 
 
 async def test_few_watch_at_a_time_and_leave_nothing(empty: None, grid: Grid, http: aiohttp.ClientSession) -> None:
-    first, second = (await watch(http))[1], (await watch(http))[1]
-    status, answer = await watch(http)
-    assert (status, answer["title"]) == (503, "full")
-    for one in (first, second):
-        async with socket(http, one["token"]) as ws:
+    tokens = [(await watch(http))[1]["token"] for _ in range(2)]
+    async with socket(http, tokens[0]) as first, socket(http, tokens[1]) as second:
+        for ws in (first, second):
             await told(ws, "hello")
+        status, answer = await watch(http)
+        assert (status, answer["title"]) == (503, "full")
+        for ws in (first, second):
             await ws.send_json({"t": "leave"})
             async with asyncio.timeout(10):
                 async for _ in ws:
                     pass
             assert ws.close_code == 4000
     await asyncio.to_thread(until, lambda: looking(grid, grid.west) == (0, 0), "no views left")
+
+
+async def test_tokens_that_nobody_uses_keep_nobody_out(empty: None, grid: Grid, http: aiohttp.ClientSession) -> None:
+    hoarded = [(await watch(http))[1]["token"] for _ in range(6)]  # of two places
+    status, answer = await watch(http)
+    assert status == 200
+    async with socket(http, answer["token"]) as ws:
+        await told(ws, "hello")
+        assert await refused(http, hoarded[0]) == 403
+        assert (await watch(http))[0] == 200  # the other place
+        assert not ws.closed
+    await asyncio.to_thread(until, lambda: looking(grid, grid.west) == (0, 0), "no views left", 40.0)
 
 
 async def test_there_is_nothing_to_watch_where_nothing_is(http: aiohttp.ClientSession) -> None:

@@ -118,13 +118,13 @@ class App:
         form = await self._form(request, self._logins)
 
         async def begin() -> Session:
-            return await self.sessions.login(*(await self._who(request, form)), _start(form))
+            return await self.sessions.login(*(await self._who(request, form)), _start(form), request.remote or "")
 
         return await self._begin(begin())
 
     async def watch(self, request: web.Request) -> web.Response:
         form = await self._form(request, self._watchers)
-        return await self._begin(self.sessions.watch(_place(form)))
+        return await self._begin(self.sessions.watch(_place(form), request.remote or ""))
 
     async def _form(self, request: web.Request, limit: ByAddress) -> dict[str, Any]:
         self._same_origin(request)

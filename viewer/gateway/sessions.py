@@ -28,6 +28,7 @@ from .watching import Vector, watch
 
 log = logging.getLogger("gateway")
 WATCHER_LINGER = 10.0
+UNUSED = 10.0  # seconds a session waits for its first connection: the page makes it at once
 LINGER = 60.0  # seconds a session outlives its browser's connection
 # The gateway stands beside the grid: between them is no home's line, which the library's own habits are made for.
 HABITS = Habits(draw_distance=256.0, throttle=10e6)
@@ -48,9 +49,11 @@ class SpectatorsUnwelcome(Exception):
 class Session:
     """One login (or one spectator): its link, the token that opens the next socket, and the timer that ends it."""
 
-    def __init__(self, sessions: Sessions, link: Link, watches: bool) -> None:
+    def __init__(self, sessions: Sessions, link: Link, watches: bool, address: str) -> None:
         self.link = link
         self.watches = watches
+        self.address = address  # of the browser that asked for it
+        self.used = False  # whether a browser has ever been connected
         self.token = ""
         self._sessions = sessions
         self._timer: asyncio.TimerHandle | None = None
@@ -60,10 +63,11 @@ class Session:
         self.hold()
         # A spectator who comes back has lost nothing; the place is for the next.
         patience = min(self._sessions.linger, WATCHER_LINGER) if self.watches else self._sessions.linger
+        patience = patience if self.used else min(patience, UNUSED)
         self._timer = asyncio.get_running_loop().call_later(patience, self._sessions.end, self)
 
     def hold(self) -> None:
-        """Somebody is connected."""
+        """Somebody is connected, or it is over."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -90,7 +94,7 @@ class Sessions:
         self._secret = secret
         self._most = most
         self._watching, self._most_watching = watching
-        self._starting = 0
+        self._starting: Counter[str] = Counter()  # spectators on their way, by address
         self._entering = 0
         self._by_token: dict[str, Session] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -103,22 +107,23 @@ class Sessions:
         """Whether people may come without an account."""
         return self._secret is not None
 
-    async def login(self, first: str, last: str, password: str, start: str) -> Session:
+    async def login(self, first: str, last: str, password: str, start: str, address: str = "") -> Session:
         """Log in to the grid. Raises ``Full``, and what ``viewer.login`` raises."""
         if len(self._by_token) + self._entering >= self._most:
             raise Full
         self._entering += 1
         try:
             client = await viewer.login(
-                self.grid, first, last, password, start, http=self._http, habits=HABITS, cache=self.cache
+                self.grid, first, last, password, start, http=self._http, habits=HABITS, cache=self.cache,
+                anywhere=True,  # the page says where one stands; a person would rather be somewhere
             )
         finally:
             self._entering -= 1
         self.count["logins"] += 1
-        return self._begin(Link.acting(client, self.count))
+        return self._begin(Link.acting(client, self.count), address)
 
-    def _begin(self, link: Link, watches: bool = False) -> Session:
-        session = Session(self, link, watches)
+    def _begin(self, link: Link, address: str, watches: bool = False) -> Session:
+        session = Session(self, link, watches, address)
         self._renew(session)
         link.view.circuits.events.subscribe("closed", lambda reason: self.end(session))
         session.linger()
@@ -129,20 +134,37 @@ class Sessions:
         """Whether people may watch without coming in."""
         return bool(self._watching) and self._most_watching > 0
 
-    async def watch(self, place: tuple[str, Vector] | None) -> Session:
+    async def watch(self, place: tuple[str, Vector] | None, address: str = "") -> Session:
         """Begin to watch. Raises ``SpectatorsUnwelcome``, ``Full``, and what ``watching.watch`` raises."""
         if not self.spectators:
             raise SpectatorsUnwelcome
-        watching = sum(session.watches for session in self._by_token.values()) + self._starting
-        if watching >= self._most_watching:
-            raise Full
-        self._starting += 1
+        self._make_room(address)
+        self._starting[address] += 1
         try:
             spectator = await watch(self.grid, self._http, self._watching, place, HABITS, self.cache)
         finally:
-            self._starting -= 1
+            self._starting[address] -= 1
+            self._starting = +self._starting
         self.count["spectators"] += 1
-        return self._begin(Link.looking(spectator, self.count), watches=True)
+        return self._begin(Link.looking(spectator, self.count), address, watches=True)
+
+    def _make_room(self, address: str) -> None:
+        """A place for one more spectator. ``Full`` if there is none.
+
+        A place is his who looks. Tokens that nobody has used yet give way, those of the address that has most of them first:
+        who asks for many and uses none keeps nobody out.
+        """
+        if self._starting[address] >= max(1, self._most_watching // 2):
+            raise Full
+        watchers = [session for session in self._by_token.values() if session.watches]
+        if len(watchers) + self._starting.total() < self._most_watching:
+            return
+        unused = [session for session in watchers if not session.used]
+        if not unused:
+            raise Full
+        held = Counter(session.address for session in unused)
+        self.end(max(unused, key=lambda session: held[session.address]))
+        self.count["places given up"] += 1
 
     async def guest(self, name: str) -> tuple[str, str, str]:
         """Make an account for a guest; its first name, last name and password, which nobody else ever learns.
@@ -185,6 +207,7 @@ class Sessions:
     async def serve(self, session: Session, socket: web.WebSocketResponse, greeting: dict[str, Any]) -> None:
         """Be a browser's, until its connection ends."""
         session.hold()
+        session.used = True
         try:
             await session.link.serve(socket, {**greeting, "token": session.token})
         finally:
