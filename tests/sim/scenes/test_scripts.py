@@ -21,7 +21,7 @@ def test_a_script_that_is_not_there_or_does_not_compile_is_said(tmp_path: Path) 
     (tmp_path / "edge.lsl").write_text('// a border\nvector edge = <1, 2, "north">;\n' + COUNTS)
     for file, said in (
         ("bad.lsl", "script bad.lsl:1:39: "),
-        ("edge.lsl", "script edge.lsl:2:23: Type mismatch"),
+        ("edge.lsl", "script edge.lsl:2:22: Type mismatch"),
         ("none.lsl", "script none.lsl: No such file"),
         ("../bad.lsl", "must be the name of a .lsl file in the scene's folder"),
         ("/etc/passwd", "must be the name of a .lsl file"),
