@@ -21,9 +21,11 @@ from typing import IO  # noqa: E402
 from backbone.app import build_app  # noqa: E402
 from backbone.services import Config, Services  # noqa: E402
 from backbone.storage.regions import LEASE_SECONDS  # noqa: E402
+from backbone.storage.schema import NewerDatabase, WrongDatabase  # noqa: E402
 
 log = logging.getLogger("backbone")
 MIN_SECRET = 16
+DATABASE_VARIABLE = "MAINLAND_DATABASE"
 
 
 def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -33,7 +35,13 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=9000, help="port to listen on, 0 for any free one (default: 9000)")
     parser.add_argument("--secret-file", type=Path, required=True, help="file with the grid secret")
     parser.add_argument("--grid-name", default="Mainland", help="what people call the grid")
-    parser.add_argument("--database", help="SQLAlchemy URL of another database than SQLite in --data")
+    parser.add_argument(
+        "--database-file",
+        type=Path,
+        help=f"file with the SQLAlchemy URL of another database than SQLite in --data; or set {DATABASE_VARIABLE}. "
+        "Never on the command line: everybody on the machine can read that, and the URL holds a password",
+    )
+    parser.add_argument("--owner", help="account that owns the regions given to nobody (default: the first account)")
     parser.add_argument("--assets-url", help="address of the asset service")
     parser.add_argument(
         "--lease-seconds", type=float, default=LEASE_SECONDS, help="how long a region that went silent counts as up"
@@ -46,6 +54,12 @@ def read_secret(path: Path) -> str:
     if len(secret) < MIN_SECRET:
         raise SystemExit(f"the grid secret in {path} is shorter than {MIN_SECRET} characters")
     return secret
+
+
+def read_database(file: Path | None) -> str | None:
+    """The URL of the database, from the file or the environment; None: SQLite in the folder."""
+    url = file.read_text(encoding="utf-8").strip() if file is not None else os.environ.get(DATABASE_VARIABLE, "").strip()
+    return url or None
 
 
 def lock(data: Path) -> IO[str]:
@@ -66,9 +80,20 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
     held = lock(given.data)
     secret = read_secret(given.secret_file)
-    config = Config(given.data, secret, given.grid_name, given.database, given.assets_url, given.lease_seconds)
+    config = Config(
+        given.data,
+        secret,
+        given.grid_name,
+        read_database(given.database_file),
+        given.assets_url,
+        given.lease_seconds,
+        given.owner,
+    )
     listener = green.listen(given.bind, given.port)  # first: a taken port should not cost a migration
-    services = Services(config)
+    try:
+        services = Services(config)
+    except (WrongDatabase, NewerDatabase) as error:
+        raise SystemExit(f"Backbone does not start: {error}") from None
     application = build_app(services)
     services.start_chores()
     gc.freeze()  # sessions and the application stay: no collection needs to walk them

@@ -3,34 +3,67 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from backbone import passwords
-from backbone.storage import accounts, inventory
-from backbone.storage.accounts import BadName, NameTaken
-from backbone.storage.database import open_engine, sqlite_url
+from backbone.names import BadName, check_name
+from backbone.storage import schema
+from backbone.storage.accounts import NameTaken
+from backbone.storage.database import Direct, open_engine, sqlite_url
+from backbone.storage.schema import NewerDatabase, WrongDatabase
+from backbone.storage.stores import SqlStores, open_stores
 
-__all__ = ["BadName", "NameTaken", "add_user"]
+__all__ = ["BadName", "NameTaken", "NewerDatabase", "NoSuchUser", "WrongDatabase", "add_user", "set_password"]
+
+
+class NoSuchUser(LookupError):
+    """There is no account of that name."""
 
 
 def add_user(data_dir: Path | str, first: str, last: str, password: str, database: str | None = None) -> dict[str, Any]:
     """Make an account in the database under ``data_dir`` (Backbone's ``--data``): {agent_id, first, last, created}.
 
     ``last`` may be empty: then it is Resident. BadName and NameTaken say in their text what is wrong;
-    ValueError for an empty or overlong password.
+    ValueError for an empty or overlong password; WrongDatabase, NewerDatabase.
     """
+    _check_password(password)
+    first, last = check_name(first, last)
+    verifier = passwords.make_verifier(password)
+    with _opened(data_dir, database) as stores:
+        return stores.people.create(first, last, verifier, int(time.time()), False)
+
+
+def set_password(data_dir: Path | str, first: str, last: str, password: str, database: str | None = None) -> str:
+    """Give an account another password; its agent id. NoSuchUser; else as `add_user`."""
+    _check_password(password)
+    verifier = passwords.make_verifier(password)
+    with _opened(data_dir, database) as stores:
+        found = stores.people.by_name(f"{first} {last}")
+        if found is None or not stores.people.set_verifier(found["agent_id"], verifier):
+            raise NoSuchUser(f"there is no account {first} {last}".strip())
+        return str(found["agent_id"])
+
+
+def _check_password(password: str) -> None:
     if not 1 <= len(password) <= passwords.MAX_PASSWORD:
         raise ValueError(f"a password has 1 to {passwords.MAX_PASSWORD} characters")
-    first, last = accounts.check_name(first, last)
-    verifier = passwords.make_verifier(password)
+
+
+@contextmanager
+def _opened(data_dir: Path | str, database: str | None) -> Iterator[SqlStores]:
     folder = Path(data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database or sqlite_url(folder))
-    now = int(time.time())
+    where = engine.url.render_as_string(hide_password=True)
+    db = Direct(engine)
     try:
-        with engine.connect().execution_options(write=True) as conn, conn.begin():
-            inventory.ensure_library(conn, now)
-            return accounts.create(conn, first, last, verifier, now)
+        db.write(lambda conn: schema.check_is_ours(conn, folder, where))
+        stores = open_stores(db, int(time.time()))
+        yield stores
+        if stores.people.count():
+            db.read(lambda conn: schema.note_accounts(conn, folder, where))
     finally:
         engine.dispose()

@@ -9,6 +9,7 @@ from typing import Any
 
 import falcon
 
+from backbone.errors import Problem
 from backbone.http.kit import Kit
 from backbone.http.openapi import document
 from backbone.resources import ALL
@@ -37,7 +38,13 @@ def build_app(services: Services) -> falcon.App:
         services.metrics.requests.labels(_method(req), route, "500").inc()
         raise falcon.HTTPInternalServerError(title="internal error", description="it is logged and counted")
 
+    def told(req: falcon.Request, resp: falcon.Response, problem: Problem, params: Any) -> None:
+        route = req.uri_template or "unknown"
+        services.metrics.requests.labels(_method(req), route, str(problem.status)).inc()
+        raise falcon.HTTPError(problem.status, title=problem.title, description=str(problem))
+
     app.add_error_handler(Exception, failed)
+    app.add_error_handler(Problem, told)
     app.add_error_handler(falcon.HTTPError, refused)
     kit = Kit(services.config.secret, services.metrics)
     made = [cls(services) for cls in ALL]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import aiohttp
 
@@ -41,6 +41,8 @@ class BackboneClient:
         self, base_url: str, secret: str | None, session: aiohttp.ClientSession, *, timeout: float = 10.0
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self.owner = uuid4()  # whose the leases are that this process claims
+        self.region: tuple[Id, int] | None = None  # the claim (region id, epoch) that all writes here go by
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._headers = {"Authorization": f"Bearer {secret.strip()}"} if secret else {}
@@ -48,6 +50,8 @@ class BackboneClient:
     async def _call(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
         """One request; the parsed JSON of the answer, None for 204."""
         headers = self._headers
+        if self.region is not None and method != "GET":
+            headers = {**headers, "Region": f"{self.region[0]}:{self.region[1]}"}
         data = None
         if body is not None:
             data = json.dumps(body, default=str).encode()
@@ -105,6 +109,35 @@ class BackboneClient:
     async def get_regions(self) -> list[dict[str, Any]]:
         return (await self._call("GET", "/regions"))["regions"]
 
+    async def regions_near(
+        self, grid_x: int, grid_y: int, radius: int = 1, since: int | None = None
+    ) -> dict[str, Any]:
+        """{version, whole, regions, gone}: the regions at most ``radius`` squares away, of any state.
+
+        With ``since``, the version of an earlier answer, only those that changed after it, and the ids of regions
+        that are no longer where they were; ``whole`` says that it was too old and these are all there are again.
+        """
+        query = {"near": f"{grid_x},{grid_y}", "radius": radius, "since": since}
+        return await self._call("GET", "/regions", query=query)
+
+    async def find_region(self, name: str) -> dict[str, Any] | None:
+        """The region of that name (case does not matter), live or not; None when there is none."""
+        found = (await self._call("GET", "/regions", query={"name": name}))["regions"]
+        return found[0] if found else None
+
+    async def region_at(self, grid_x: int, grid_y: int) -> dict[str, Any] | None:
+        """The region on that grid square, live or not; None when there is none."""
+        found = (await self._call("GET", "/regions", query={"square": f"{grid_x},{grid_y}"}))["regions"]
+        return found[0] if found else None
+
+    async def search_regions(self, text: str) -> list[dict[str, Any]]:
+        """Live regions with that in their names, at most 100; those whose names begin with it first."""
+        return (await self._call("GET", "/regions", query={"search": text}))["regions"]
+
+    async def set_region_owner(self, region_id: Id, owner_id: Id | None) -> dict[str, Any]:
+        """Whose land the region is from now on; None: the grid's owner's."""
+        return await self._call("PUT", f"/regions/{region_id}/owner", {"owner_id": owner_id})
+
     async def get_region(self, region_id: Id) -> dict[str, Any]:
         return await self._call("GET", f"/regions/{region_id}")
 
@@ -125,8 +158,12 @@ class BackboneClient:
         access: str = "M",
         water_height: float = 20.0,
         map_image_id: Id | None = None,
+        owner: Id | None = None,
     ) -> dict[str, Any]:
-        """Claim the region: {epoch, lease_seconds}. 409 when another live region holds the square or the name."""
+        """Claim the region for a process (``owner``; None: this one): {epoch, lease_seconds, region_owner_id, region}.
+
+        409 while the lease of another process on the region, the square or the name runs.
+        """
         region = {
             "name": name,
             "grid_x": grid_x,
@@ -137,6 +174,7 @@ class BackboneClient:
             "access": access,
             "water_height": water_height,
             "map_image_id": map_image_id or UUID(int=0),
+            "owner": owner or self.owner,
         }
         return await self._call("PUT", f"/regions/{region_id}", region)
 
@@ -145,7 +183,8 @@ class BackboneClient:
         await self._call("DELETE", f"/regions/{region_id}", query={"epoch": epoch})
 
     async def heartbeat(self, region_id: Id, epoch: int, agents: Iterable[tuple[Id, Id]]) -> dict[str, Any]:
-        """Renew the lease and confirm the root agents, as (agent_id, session_id) pairs: {lease_seconds, gone}.
+        """Renew the lease and confirm the root agents, as (agent_id, session_id) pairs: {lease_seconds, gone,
+        region_owner_id}.
 
         ``gone`` lists agents whose session has ended or been replaced: close them. 409: the epoch is old, stop.
         """
@@ -157,6 +196,18 @@ class BackboneClient:
     async def create_user(self, first: str, last: str, password: str) -> dict[str, Any]:
         """{agent_id, first, last, created}; 409 when the name is taken."""
         return await self._call("POST", "/users", {"first": first, "last": last, "password": password})
+
+    async def set_password(self, agent_id: Id, new: str, old: str | None = None) -> None:
+        """A new password. 403: ``old`` is wrong; without the grid secret it must be given."""
+        body = {"new": new} if old is None else {"old": old, "new": new}
+        await self._call("PUT", f"/users/{agent_id}/password", body)
+
+    async def get_visibility(self, agent_id: Id) -> str:
+        """Whom the person lets know where it is: "everybody", "online" (that it is, and nobody where) or "friends"."""
+        return (await self._call("GET", f"/users/{agent_id}/visibility"))["visibility"]
+
+    async def set_visibility(self, agent_id: Id, visibility: str) -> None:
+        await self._call("PUT", f"/users/{agent_id}/visibility", {"visibility": visibility})
 
     async def get_user(self, agent_id: Id) -> dict[str, Any]:
         return await self._call("GET", f"/users/{agent_id}")
@@ -171,7 +222,7 @@ class BackboneClient:
         return found[0] if found else None
 
     async def search_users(self, text: str) -> list[dict[str, Any]]:
-        """Users whose name contains the text, at most 100."""
+        """Users whose name contains the text, at most 100; case and accents do not matter, guests are not found."""
         return (await self._call("GET", "/users", query={"search": text}))["users"]
 
     async def get_profile(self, agent_id: Id) -> dict[str, Any]:
@@ -211,7 +262,10 @@ class BackboneClient:
     # instant messages -----------------------------------------------------------------------------
 
     async def send_message(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Route an instant message: {result: "delivered"|"stored"|"dropped", reason?}. 404: no such agent."""
+        """Route an instant message: {result: "delivered"|"stored"|"dropped", reason?}. 404: no such agent.
+
+        May be repeated, if no answer came: the same message_id is the same message, delivered once.
+        """
         return await self._call("POST", "/messages", message)
 
     async def get_messages(self, agent_id: Id) -> list[dict[str, Any]]:
@@ -262,6 +316,16 @@ class BackboneClient:
     async def update_item(self, agent_id: Id, item_id: Id, **changes: Any) -> dict[str, Any]:
         """Change members of an item; ``parent_id`` moves it. The whole item comes back."""
         return await self._call("PATCH", f"/agents/{agent_id}/inventory/items/{item_id}", changes)
+
+    async def change_items(
+        self, agent_id: Id, changes: Iterable[dict[str, Any]] = (), removed: Iterable[Id] = ()
+    ) -> dict[str, Any]:
+        """Change ({item_id, ...members}) and remove many items in one transaction: {items, refused}. May be repeated.
+
+        ``refused`` lists {item_id, reason} of what could not be done; the rest is done. At most 1,000 of each.
+        """
+        body = {"changes": list(changes), "removed": [str(one) for one in removed]}
+        return await self._call("PATCH", f"/agents/{agent_id}/inventory/items", body)
 
     async def delete_item(self, agent_id: Id, item_id: Id) -> None:
         await self._call("DELETE", f"/agents/{agent_id}/inventory/items/{item_id}")

@@ -8,14 +8,14 @@ greenlet, so a sim that hangs delays nobody else's news; a full queue drops and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from backbone.directory import Directory
+from backbone.metrics import Metrics
 from backbone.presence import Presence
 from backbone.sims import SimRefused, Sims, SimUnreachable
-from backbone.storage import people
-from backbone.storage.database import Database
+from backbone.storage.interfaces import FriendStore
 from ground import green
 
 log = logging.getLogger(__name__)
@@ -25,14 +25,18 @@ QUEUE_LIMIT = 5000  # notifications waiting for one region
 
 
 class Notifier:
-    def __init__(self, db: Database, directory: Directory, sims: Sims, metrics: Any) -> None:
-        self._db, self._directory, self._sims, self._metrics = db, directory, sims, metrics
-        self.presence: Presence | None = None  # set once both exist
+    def __init__(self, friends: FriendStore, directory: Directory, sims: Sims, metrics: Metrics) -> None:
+        self._friends, self._directory, self._sims, self._metrics = friends, directory, sims, metrics
+        self._region_of: Callable[[str], str | None] = lambda agent_id: None
         self._changed: dict[str, bool] = {}  # agent -> online, in the order the changes began
         self._told_online: set[str] = set()  # agents whose friends believe them online
         self._gathering = False
         self._telling = green.Semaphore(1)  # news of one person goes out in the order it happened
         self._queues: dict[str, green.Mailbox[dict[str, Any]]] = {}
+
+    def look_up_in(self, presence: Presence) -> None:
+        """Presence tells this of changes, and this asks it where people are: whichever is made first learns here."""
+        self._region_of = presence.region_of
 
     def assume(self, agent_ids: Iterable[str]) -> None:
         """After a restart: what friends were told before it."""
@@ -61,7 +65,7 @@ class Notifier:
                 green.sleep(0)  # a whole grid may come back at once: others want their turn
 
     def _tell_some(self, agent_ids: list[str], changes: dict[str, bool]) -> None:
-        watchers = self._db.read(lambda conn: people.who_may_see(conn, agent_ids))
+        watchers = self._friends.who_may_see(agent_ids)
         for agent_id in agent_ids:
             online = changes[agent_id]
             (self._told_online.add if online else self._told_online.discard)(agent_id)
@@ -70,10 +74,9 @@ class Notifier:
 
     def tell(self, kind: str, agent_id: str, targets: Iterable[str], **more: Any) -> None:
         """Queue one notification for each region where some of the targets are; the others are offline."""
-        assert self.presence is not None
         by_region: dict[str, list[str]] = {}
         for target in targets:
-            region_id = self.presence.region_of(target)
+            region_id = self._region_of(target)
             if region_id is not None:
                 by_region.setdefault(region_id, []).append(target)
         for region_id, there in by_region.items():

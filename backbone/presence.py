@@ -11,10 +11,14 @@ next five seconds confirm or correct it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from backbone.errors import Conflict
+
 ABSENT_SECONDS = 11.0  # a root that its region stopped listing is offline: two heartbeats and some
+# Whom a person lets know where it is: everybody; everybody that it is online, nobody where; its friends alone.
+VISIBILITIES = ("everybody", "online", "friends")
 IDLE_SECONDS = 900.0  # a session that nobody confirms is forgotten: its sim died, or its viewer never came
 
 
@@ -27,17 +31,21 @@ class Session:
     region_id: str | None = None  # where it is root now; None: offline
     since: int | None = None  # unix seconds, online since
     confirmed: float = 0.0  # when its region last vouched for it, or when it last changed
+    visibility: str = VISIBILITIES[0]
 
 
-class NotCurrent(Exception):
+class NotCurrent(Conflict):
     """The person's current session is another one, or there is none."""
+
+    def __init__(self) -> None:
+        super().__init__("that is not the agent's current session")
 
 
 class Presence:
     """``on_change(agent_id, online)`` is called after each change that friends care about."""
 
     def __init__(self, on_change: Callable[[str, bool], None] = lambda agent_id, online: None) -> None:
-        self.sessions: dict[str, Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._roots: dict[str, set[str]] = {}  # region id -> agents that are root there
         self._on_change = on_change
 
@@ -45,31 +53,60 @@ class Presence:
 
     def load(self, session: Session) -> None:
         """Take over a session from storage, silently: nobody came online by our restart."""
-        self.sessions[session.agent_id] = session
+        self._sessions[session.agent_id] = session
         if session.region_id is not None:
             self._roots.setdefault(session.region_id, set()).add(session.agent_id)
 
-    def begin(self, agent_id: str, session_id: str, name: str, login_region: str | None, now: float) -> None:
+    def begin(
+        self,
+        agent_id: str,
+        session_id: str,
+        name: str,
+        login_region: str | None,
+        now: float,
+        visibility: str = VISIBILITIES[0],
+    ) -> None:
         """A login: the person's session is this one now, offline until it arrives. Ends the one before."""
-        old = self.sessions.get(agent_id)
+        old = self._sessions.get(agent_id)
         if old is not None:
             self._move(old, None, now)
-        self.sessions[agent_id] = Session(agent_id, session_id, name, login_region, confirmed=now)
+        self._sessions[agent_id] = Session(
+            agent_id, session_id, name, login_region, confirmed=now, visibility=visibility
+        )
+
+    def session_of(self, agent_id: str) -> Session | None:
+        return self._sessions.get(agent_id)
+
+    def everyone(self) -> Iterator[Session]:
+        """All sessions, arrived or not."""
+        return iter(list(self._sessions.values()))
+
+    def login_region(self, agent_id: str, session_id: str, region_id: str) -> None:
+        """Login sent the viewer there in the end; nothing if the session has been replaced."""
+        session = self._sessions.get(agent_id)
+        if session is not None and session.session_id == session_id:
+            session.login_region = region_id
+
+    def set_visibility(self, agent_id: str, visibility: str) -> None:
+        """Whom the person lets know where it is, from now on."""
+        session = self._sessions.get(agent_id)
+        if session is not None:
+            session.visibility = visibility
 
     def end(self, agent_id: str, session_id: str, now: float) -> bool:
         """A logout: False if there was no session. NotCurrent if there is another one."""
-        session = self.sessions.get(agent_id)
+        session = self._sessions.get(agent_id)
         if session is None:
             return False
         if session.session_id != session_id:
             raise NotCurrent
         self._move(session, None, now)
-        del self.sessions[agent_id]
+        del self._sessions[agent_id]
         return True
 
     def current(self, agent_id: str, session_id: str) -> Session:
         """The person's session if it is this one, else NotCurrent."""
-        session = self.sessions.get(agent_id)
+        session = self._sessions.get(agent_id)
         if session is None or session.session_id != session_id:
             raise NotCurrent
         return session
@@ -90,7 +127,7 @@ class Presence:
         crossing and read after it, and the arrival is the later word. One that is offline comes back.
         """
         gone = []
-        sessions = self.sessions
+        sessions = self._sessions
         for agent_id, session_id in listed:
             session = sessions.get(agent_id)
             if session is None or session.session_id != session_id:
@@ -112,21 +149,25 @@ class Presence:
 
     def clear_region(self, region_id: str, now: float) -> int:
         """The region is gone or begins anew: its agents are offline. How many."""
-        lost = [self.sessions[one] for one in self._roots.get(region_id, ())]
+        lost = [self._sessions[one] for one in self._roots.get(region_id, ())]
         for session in lost:
             self._move(session, None, now)
         return len(lost)
 
     def forgotten(self, now: float) -> list[Session]:
         """Sessions that have been offline for so long that nobody will come back to them."""
-        return [s for s in self.sessions.values() if s.region_id is None and now - s.confirmed > IDLE_SECONDS]
+        return [s for s in self._sessions.values() if s.region_id is None and now - s.confirmed > IDLE_SECONDS]
 
     def agents_in(self, region_id: str) -> list[Session]:
-        return [self.sessions[one] for one in self._roots.get(region_id, ())]
+        return [self._sessions[one] for one in self._roots.get(region_id, ())]
 
     def occupied(self) -> list[str]:
         """The regions where somebody is root."""
         return list(self._roots)
+
+    def __len__(self) -> int:
+        """Sessions, arrived or not."""
+        return len(self._sessions)
 
     def count(self, region_id: str) -> int:
         return len(self._roots.get(region_id, ()))
@@ -136,7 +177,7 @@ class Presence:
 
     def region_of(self, agent_id: str) -> str | None:
         """The region where the person is root; None when offline."""
-        session = self.sessions.get(agent_id)
+        session = self._sessions.get(agent_id)
         return None if session is None else session.region_id
 
     def _move(self, session: Session, region_id: str | None, now: float) -> None:

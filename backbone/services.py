@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backbone.directory import Directory
+from backbone.friends import Friends
+from backbone.guests import Guests
 from backbone.hashing import Hasher
 from backbone.login.flow import Logins
+from backbone.login.limits import LoginLimits
 from backbone.metrics import Metrics
 from backbone.notifications import Notifier
+from backbone.people import People
 from backbone.presence import Presence, Session
+from backbone.regions import Regions
 from backbone.routing import Router
 from backbone.sims import Sims
-from backbone.storage import accounts, inventory, people
+from backbone.storage import schema
 from backbone.storage.database import Database, sqlite_url
 from backbone.storage.regions import LEASE_SECONDS
+from backbone.storage.stores import open_stores
+from backbone.whereabouts import Whereabouts
 from ground import green
 
 log = logging.getLogger(__name__)
 MARKS_KEPT = 24 * 3600  # seconds that a fetched message's id is remembered
-NAMES_KEPT = 50_000
 FLUSH_SECONDS = 3.0
+SWEEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +43,7 @@ class Config:
     database_url: str | None = None  # None: SQLite in ``data``
     assets_url: str | None = None
     lease_seconds: float = LEASE_SECONDS
-
-
-class Names:
-    """Names of accounts by id. Accounts are never renamed or removed, so what was read once stays right."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._names: OrderedDict[str, str] = OrderedDict()
-
-    def get(self, agent_id: str) -> str | None:
-        """ "First Last", or None when there is no such account."""
-        name = self._names.get(agent_id)
-        if name is None:
-            row = self._db.read(lambda conn: accounts.by_id(conn, agent_id))
-            if row is None:
-                return None
-            name = self._names[agent_id] = f"{row['first']} {row['last']}"
-            while len(self._names) > NAMES_KEPT:
-                self._names.popitem(last=False)
-        return name
-
-    def known(self, agent_ids: Iterable[str]) -> list[str]:
-        """Those of the ids that are accounts, in their order."""
-        ids = list(dict.fromkeys(agent_ids))
-        missing = [one for one in ids if one not in self._names]
-        found: set[str] = set()
-        if missing:
-            for row in self._db.read(lambda conn: accounts.by_ids(conn, missing)):
-                found.add(row["agent_id"])
-        return [one for one in ids if one in found or one in self._names]
+    owner: str | None = None  # full name of the account whose land is all that was given to nobody; None: the first one
 
 
 class Services:
@@ -75,25 +52,50 @@ class Services:
         self.started = time.time()
         self.openapi: dict[str, Any] = {}  # app.py builds it from the resources
         self.metrics = Metrics()
-        self.db = Database(config.database_url or sqlite_url(config.data))
-        self.db.write(lambda conn: inventory.ensure_library(conn, int(time.time())))
-        self.names = Names(self.db)
-        self.directory = Directory(self.db, time.monotonic, config.lease_seconds)
-        self.sims = Sims(config.secret)
-        self.notifier = Notifier(self.db, self.directory, self.sims, self.metrics)
+        self._db = Database(config.database_url or sqlite_url(config.data))
+        self._where = self._db.engine.url.render_as_string(hide_password=True)
+        self._db.write(lambda conn: schema.check_is_ours(conn, config.data, self._where))
+        self.stores = open_stores(self._db, int(self.started))
+        self._accounts_noted = False
+        self.directory = Directory(
+            self.stores.regions, time.monotonic, config.lease_seconds, first_version=int(self.started * 1000)
+        )
+        sims = Sims(config.secret)
+        self._notifier = Notifier(self.stores.friends, self.directory, sims, self.metrics)
         self.presence = Presence(self._presence_changed)
-        self.notifier.presence = self.presence
-        self.router = Router(self.db, self.directory, self.presence, self.sims, self.metrics)
-        self.hasher = Hasher()
+        self._notifier.look_up_in(self.presence)
+        self._hasher = Hasher()
+        limits = LoginLimits(green.sleep)
+        self._guests = Guests(self.stores.people)
+        self.people = People(
+            self.stores.people, self.presence, self.directory, self._hasher, limits, self._guests, self._note_accounts
+        )
+        self.messages = Router(
+            self.stores,
+            self.directory,
+            self.presence,
+            sims,
+            self.metrics,
+            lambda agent_id: self.people.name(agent_id) is not None,
+        )
+        self.whereabouts = Whereabouts(self.stores, self.directory, self.presence, self.people, self.messages)
+        self.regions = Regions(self.directory, self.presence, self.whereabouts, self.people, config.owner)
+        self.friends = Friends(self.stores.friends, self.people, self.presence, self._notifier)
         self.logins = Logins(
-            self.db, self.directory, self.presence, self.sims, self.hasher, self.metrics, config.grid_name
+            self.stores, self.directory, self.presence, sims, self._hasher, limits, self.metrics, config.grid_name
         )
         self._take_over_sessions()
 
     def _presence_changed(self, agent_id: str, online: bool) -> None:
         if not online:
-            self.router.left(agent_id)
-        self.notifier.changed(agent_id, online)
+            self.messages.left(agent_id)
+        self._notifier.changed(agent_id, online)
+
+    def _note_accounts(self) -> None:
+        """An account was made: the folder shall say that this database holds some."""
+        if not self._accounts_noted:
+            self._db.read_large(lambda conn: schema.note_accounts(conn, self.config.data, self._where))
+            self._accounts_noted = True
 
     def _take_over_sessions(self) -> None:
         """After a restart: sessions are in SQL, and who was in a region whose lease still runs is there still.
@@ -113,11 +115,16 @@ class Services:
                     region_id=region.region_id if region else None,
                     since=row["since"],
                     confirmed=now,
+                    visibility=row["visibility"],
                 )
             )
 
-        self.db.read(lambda conn: people.each_session(conn, take))
-        self.notifier.assume(s.agent_id for s in self.presence.sessions.values() if s.since is not None)
+        self.stores.sessions.each(take)
+        self._notifier.assume(s.agent_id for s in self.presence.everyone() if s.since is not None)
+
+    def check_database(self) -> None:
+        """Raises what the database raises when it cannot be read now."""
+        self.stores.people.by_ids(["00000000-0000-0000-0000-000000000000"])
 
     # chores ---------------------------------------------------------------------------------------
 
@@ -125,16 +132,16 @@ class Services:
         green.spawn(self._tell_of_the_lost)
         green.spawn(self._every, 1.0, self._expire)
         green.spawn(self._every, FLUSH_SECONDS, self.directory.flush)
-        green.spawn(self._every, 60.0, self._sweep)
+        green.spawn(self._every, SWEEP_SECONDS, self._sweep)
 
     def _tell_of_the_lost(self) -> None:
         """Friends were told that these are online, before our restart; no heartbeat has said so since."""
         green.sleep(self.config.lease_seconds + 5)
-        for session in self.presence.sessions.values():
+        for session in self.presence.everyone():
             if session.region_id is None:
-                self.notifier.changed(session.agent_id, False)
+                self._notifier.changed(session.agent_id, False)
 
-    def _every(self, seconds: float, chore: Any) -> None:
+    def _every(self, seconds: float, chore: Callable[[], Any]) -> None:
         while True:
             green.sleep(seconds)
             try:
@@ -144,33 +151,28 @@ class Services:
 
     def _expire(self) -> None:
         """A region whose lease ended is down: its agents are offline."""
-        now = time.monotonic()
+        self.directory.expire()
         for region_id in self.presence.occupied():
             if self.directory.get_live(region_id) is None:
-                lost = self.presence.clear_region(region_id, now)
+                lost = self.whereabouts.region_is_gone(region_id)
                 self.metrics.expired_leases.inc()
                 log.warning("the lease of region %s ended; %d agents are offline", region_id, lost)
-        self._measure(now)
-
-    def _measure(self, now: float) -> None:
-        self.metrics.sessions.set(len(self.presence.sessions))
+        self.metrics.sessions.set(len(self.presence))
         self.metrics.online.set(self.presence.online())
-        self.metrics.regions.set(sum(region.live(now) for region in self.directory.regions.values()))
+        self.metrics.regions.set(self.directory.count_live())
 
     def _sweep(self) -> None:
-        forgotten = self.presence.forgotten(time.monotonic())
-        ended = [(session.agent_id, session.session_id) for session in forgotten]
+        """Sessions that nobody comes back to, marks of messages that nobody repeats any more, guests of yesterday."""
+        now = time.monotonic()
+        ended = [(session.agent_id, session.session_id) for session in self.presence.forgotten(now)]
         for agent_id, session_id in ended:
-            self.presence.end(agent_id, session_id, time.monotonic())
-
-        def work(conn: Any) -> None:
-            for agent_id, session_id in ended:
-                people.end_session(conn, agent_id, session_id)
-            people.sweep_messages(conn, int(time.time()) - MARKS_KEPT)
-
-        self.db.write(work)
+            self.presence.end(agent_id, session_id, now)
+        if ended:
+            self.stores.sessions.end(ended)
+        self.stores.messages.sweep(int(time.time()) - MARKS_KEPT)
+        self._guests.sweep(int(time.time()), self.people.forget)
 
     def close(self) -> None:
         self.directory.flush()
-        self.hasher.close()
-        self.db.close()
+        self._hasher.close()
+        self._db.close()

@@ -224,7 +224,7 @@ def measure(folder: Path, agents: int, logins: int, seconds: float) -> dict[str,
         regions = [str(uuid4()) for _ in crowds]
         for number, region_id in enumerate(regions):
             claim = {"name": f"Region {number}", "grid_x": 1000 + number, "grid_y": 1000, "ip": "127.0.0.1",
-                     "port": 9100, "http_url": f"http://127.0.0.1:{sim_port}"}  # fmt: skip
+                     "port": 9100, "http_url": f"http://127.0.0.1:{sim_port}", "owner": str(uuid4())}  # fmt: skip
             epochs[region_id] = ask(port, request("PUT", f"/regions/{region_id}", claim))["epoch"]
         beats = [
             request("PUT", f"/regions/{region_id}/presence", {

@@ -80,6 +80,8 @@ def _offline(layout: Layout, first: str, last: str, password: str) -> dict[str, 
         return admin.add_user(layout.backbone, first, last, password, saved.database if saved else None)
     except admin.NameTaken as error:
         raise GridError(str(error), "choose another name") from error
+    except (admin.WrongDatabase, admin.NewerDatabase) as error:
+        raise GridError(f"no account made for {first} {last}: {error}") from error
     except ValueError as error:
         raise GridError(f"no account made for {first} {last}: {error}") from error
 

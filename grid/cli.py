@@ -87,6 +87,7 @@ def up(
     regions: Annotated[str | None, typer.Option(metavar="WxH", help=_help("regions"))] = None,
     http_port: Annotated[int | None, typer.Option(metavar="PORT", help=_help("http_port"))] = None,
     bind: Annotated[str | None, typer.Option(metavar="IP", help=_help("bind"))] = None,
+    owner: Annotated[str | None, typer.Option(metavar="NAME", help=_help("owner"))] = None,
     advertise: Annotated[str | None, typer.Option(metavar="HOST", help=_help("advertise"))] = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help=_help("name"))] = None,
     scene: Annotated[str | None, typer.Option(metavar="FILE", help=_help("scene"))] = None,
@@ -101,7 +102,7 @@ def up(
     layout = Layout(data)
     asked = declared.load(
         layout.settings, regions=regions, http_port=http_port, bind=bind, advertise=advertise, name=name, scene=scene,
-        physics=physics,
+        physics=physics, owner=owner,
     )  # fmt: skip
 
     def when_up(facts: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@
       backbone/ assets/  the two services' own data
       regions/NAME/      one folder a region, the sims' own data
       logs/              supervisor.log, one log a process, put aside by size
-      run/               lock, status.json, sims.json: true only while the grid is up
+      run/               lock, status.json, sims.json, database (its URL, if not ours): true only while the grid is up
 """
 
 import json
@@ -45,6 +45,7 @@ class Layout:
         self.lock = self.run / "lock"
         self.status = self.run / "status.json"
         self.sims = self.run / "sims.json"
+        self.database = self.run / "database"
 
     def log(self, process: str) -> Path:
         return self.logs / f"{process}.log"
@@ -106,3 +107,9 @@ def write_json(path: Path, value: Any, durable: bool = True) -> None:
             out.flush()
             os.fsync(out.fileno())
     os.replace(fresh, path)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """A line that only the owner may read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        out.write(text + "\n")

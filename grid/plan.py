@@ -52,6 +52,7 @@ class Grid:
     web_port: int = 0
     guests: str = "local"
     spectators: int = 10
+    owner: str | None = None
     regions: list[Region] = field(default_factory=list)
 
     @property
@@ -152,7 +153,7 @@ def decide(saved: Grid | None, settings: Settings) -> Grid:
     wanted = saved or Grid(settings.name, settings.bind, None, 0, 0, None)
     if settings.guests not in GUESTS:
         raise GridError(f"guests = {settings.guests!r} is not a choice", f"use {', '.join(GUESTS)}")
-    for name in ("name", "bind", "advertise", "database", "guests", "spectators"):
+    for name in ("name", "bind", "advertise", "database", "guests", "spectators", "owner"):
         if saved is None or name in settings.given:
             setattr(wanted, name, getattr(settings, name))
     if saved is None or "regions" in settings.given:

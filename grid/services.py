@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from grid.layout import Layout, write_json
+from grid.layout import Layout, write_json, write_secret
 from grid.plan import Grid
 
 # -P: the folder the user happens to stand in is not a place to import from; it may hold an `assets/` of its own.
@@ -44,7 +44,11 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
     common = ("--bind", grid.bind, "--secret-file", str(layout.secret))
     assets_url = f"http://{grid.address}:{grid.assets_port}"
     write_json(layout.sims, sims_config(grid, layout), durable=False)
-    database = ("--database", grid.database) if grid.database else ()
+    database: tuple[str, ...] = ()
+    if grid.database:  # it may hold a password, and everybody on the machine can read command lines
+        write_secret(layout.database, grid.database)
+        database = ("--database-file", str(layout.database))
+    owner = ("--owner", grid.owner) if grid.owner else ()
     guests = ("--guests", str(layout.secret)) if grid.welcomes_guests else ()
     watching = ("--watching", str(layout.secret), "--spectators", str(grid.spectators)) if grid.spectators else ()
     return {
@@ -56,7 +60,7 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
         "sims": Command((*_PYTHON, "sim", "--config", str(layout.sims)), hosts_regions=True),
         "backbone": Command(
             (*_PYTHON, "backbone", "--data", str(layout.backbone), *common, "--port", str(grid.http_port),
-             "--grid-name", grid.name, "--assets-url", assets_url, *database),
+             "--grid-name", grid.name, "--assets-url", assets_url, *database, *owner),
             grid.http_port,
         ),
         "assets": Command(

@@ -74,6 +74,8 @@ SETTINGS = (
     Setting("bind", str, "127.0.0.1", "IPv4 address to listen on; this machine only unless asked otherwise", 1, 63),
     Setting("advertise", str, None, "address viewers are told to come to, when it is not the one bound", 1, 253),
     Setting("database", str, None, "SQLAlchemy URL of Backbone's database; default: SQLite under DIR/backbone", 1, 500),
+    Setting("owner", str, None, "the account (first and last name) whose land the regions are; default: the first account",
+            1, 63),
     Setting("guests", str, "local", "who may come by browser without an account: nobody, everybody, or everybody while "
             "the grid is for this machine only (local)", 1, 9),
     Setting("spectators", int, 10, "how many may look in by browser at a time without coming in; 0: nobody", 0, 1000),

@@ -13,19 +13,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import falcon
 import fastjsonschema
 
 from backbone.http.schemas import UUID_PATTERN, Schema
 from backbone.metrics import Metrics
+from backbone.storage.regions import Fence
 from ground import green
+
+if TYPE_CHECKING:
+    from backbone.services import Services
 
 MAX_BODY = 64 * 1024
 DRAIN = 4 * 1024 * 1024  # of a body too large that is read away, so that its sender sees our answer
@@ -46,6 +51,7 @@ class Operation:
     query: dict[str, str] = field(default_factory=dict)  # name -> what it means
     errors: dict[int, str] = field(default_factory=dict)
     cache: str = PRIVATE
+    varies: bool = False  # a public read that tells bearers of the grid secret more than strangers
     max_body: int = MAX_BODY
     raw: tuple[str, ...] = ()  # media types of a body that the handler reads itself
     answer_type: str = "application/json"
@@ -73,12 +79,13 @@ def resource(path: str, tag: str) -> Callable[[R], R]:
 
 
 class Resource:
-    """Base of all resources; ``services`` is what they work with (services.py)."""
+    """Base of all resources: what is asked over HTTP, said to one of the ``services``, whose Problems are the answer's
+    errors (app.py)."""
 
     path = ""
     tag = ""
 
-    def __init__(self, services: Any) -> None:
+    def __init__(self, services: Services) -> None:
         self.services = services
 
 
@@ -89,6 +96,7 @@ class Call:
     request: falcon.Request
     ids: dict[str, str]
     body: Any
+    trusted: bool = True  # the grid secret came with it
 
     def id(self, name: str) -> str:
         return self.ids[name]
@@ -123,6 +131,36 @@ class Call:
             raise bad_request(f"query parameter {name} must be a whole number")
         return int(value)
 
+    def query_square(self, name: str) -> tuple[int, int] | None:
+        """A grid square, as x,y; None when it was not given."""
+        value = self.query(name)
+        if value is None:
+            return None
+        found = re.fullmatch(r"([0-9]{1,8}),([0-9]{1,8})", value)
+        if found is None:
+            raise bad_request(f"query parameter {name} must be a grid square: x,y")
+        return int(found[1]), int(found[2])
+
+    def fence(self) -> Fence | None:
+        """By which claim a region asks: its header ``Region: <region id>:<epoch>``; None when no region does."""
+        value = self.request.get_header("Region")
+        if value is None:
+            return None
+        region_id, _, epoch = value.strip().lower().partition(":")
+        if not _UUID.match(region_id) or not re.fullmatch(r"[0-9]{1,18}", epoch):
+            raise bad_request("the header Region must be <region id>:<epoch>")
+        return Fence(region_id, int(epoch))
+
+    def address(self) -> str:
+        """Who asks, as an address. The grid's own gateway (which knows the secret) says for whom it asks."""
+        said = self.request.get_header("Client-Address") if self.trusted else None
+        if said is not None:
+            try:
+                return str(ipaddress.ip_address(said.strip()))
+            except ValueError:
+                raise bad_request("the header Client-Address must be an IP address") from None
+        return self.request.remote_addr
+
 
 @dataclass(slots=True)
 class Reply:
@@ -135,18 +173,6 @@ class Reply:
 
 def bad_request(description: str) -> falcon.HTTPError:
     return falcon.HTTPBadRequest(title="bad request", description=description)
-
-
-def not_found(description: str) -> falcon.HTTPError:
-    return falcon.HTTPNotFound(title="not found", description=description)
-
-
-def conflict(description: str) -> falcon.HTTPError:
-    return falcon.HTTPConflict(title="conflict", description=description)
-
-
-def forbidden(description: str) -> falcon.HTTPError:
-    return falcon.HTTPForbidden(title="forbidden", description=description)
 
 
 class Kit:
@@ -176,7 +202,8 @@ class Kit:
 
         def respond(req: falcon.Request, resp: falcon.Response, **path: str) -> None:
             begun = time.perf_counter()
-            if not op.public and not _authorized(req, bearer):
+            trusted = _authorized(req, bearer)
+            if not op.public and not trusted:
                 refused.labels("no bearer").inc()
                 raise falcon.HTTPUnauthorized(
                     title="unauthorized", description="the grid secret is needed as bearer", challenges=["Bearer"]
@@ -186,8 +213,8 @@ class Kit:
             if op.body is not None or op.raw:
                 raw = read_body(req, op.max_body)
                 body = raw if op.raw else _checked(check, raw)
-            outcome = responder(Call(req, ids, body))
-            _answer(req, resp, op, outcome, read)
+            outcome = responder(Call(req, ids, body, trusted))
+            _answer(req, resp, op, outcome, read, PRIVATE if op.varies and trusted else op.cache)
             seconds.observe(time.perf_counter() - begun)
             if resp.status == 200 and op.status == 200:
                 answered.inc()
@@ -198,7 +225,8 @@ class Kit:
 
 
 def _authorized(req: falcon.Request, bearer: bytes) -> bool:
-    return hmac.compare_digest((req.get_header("Authorization") or "").encode("utf-8", "replace"), bearer)
+    said = req.get_header("Authorization")
+    return said is not None and hmac.compare_digest(said.encode("utf-8", "replace"), bearer)
 
 
 def _path_id(name: str, value: str) -> str:
@@ -266,7 +294,9 @@ def _strict(schema: Any) -> Any:
     return [_strict(one) for one in schema] if isinstance(schema, list) else schema
 
 
-def _answer(req: falcon.Request, resp: falcon.Response, op: Operation, outcome: Any, read: bool) -> None:
+def _answer(
+    req: falcon.Request, resp: falcon.Response, op: Operation, outcome: Any, read: bool, cache: str
+) -> None:
     if isinstance(outcome, Reply):
         body, status, content_type = outcome.body, outcome.status, outcome.content_type
     else:
@@ -281,7 +311,9 @@ def _answer(req: falcon.Request, resp: falcon.Response, op: Operation, outcome: 
     if read:
         etag = f'"{hashlib.blake2b(data, digest_size=9).hexdigest()}"'
         resp.set_header("ETag", etag)
-        resp.set_header("Cache-Control", op.cache)
+        resp.set_header("Cache-Control", cache)
+        if op.varies:
+            resp.set_header("Vary", "Authorization")
         asked = req.get_header("If-None-Match")
         if asked is not None and _matches(asked, etag):
             resp.status = 304

@@ -79,8 +79,11 @@ CLAIM_MEMBERS: dict[str, Schema] = {
     "map_image_id": ID,
 }
 LEASE_LENGTH: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": 3600, "description": "from now on"}
-REGION_CLAIM = record("RegionClaim", CLAIM_MEMBERS, ("access", "water_height", "map_image_id"))
-LEASE = record("Lease", {"epoch": integer(0, 2**62), "lease_seconds": LEASE_LENGTH})
+HOLDER: Schema = {**ID, "description": "made by the process that claims, at its start: whose lease it is"}
+REGION_CLAIM = record(
+    "RegionClaim", {**CLAIM_MEMBERS, "owner": HOLDER}, ("access", "water_height", "map_image_id")
+)
+OWNER_ID: Schema = {**MAYBE_ID, "description": "the account whose land it is; null while the grid has no account"}
 REGION = record(
     "Region",
     {
@@ -90,7 +93,21 @@ REGION = record(
         "online": BOOLEAN,
         "agents": integer(0, 2**31, description="root agents"),
         "epoch": integer(0, 2**62),
+        "owner_id": OWNER_ID,
     },
+)
+REGIONS = record(
+    "Regions",
+    {
+        "version": integer(0, 2**62, description="to ask for what changed since"),
+        "whole": {"type": "boolean", "description": "these are all that there are where you look, not changes"},
+        "regions": array(REGION),
+        "gone": {**array(ID), "description": "regions that are no longer where they were, or not at all"},
+    },
+)
+LEASE = record(
+    "Lease",
+    {"epoch": integer(0, 2**62), "lease_seconds": LEASE_LENGTH, "region_owner_id": OWNER_ID, "region": REGION},
 )
 REGION_AGENTS = record(
     "RegionAgents",
@@ -107,9 +124,33 @@ HEARTBEAT = record(
         "agents": array(record(None, {"agent_id": ID, "session_id": ID}), 20_000),
     },
 )
-HEARTBEAT_ANSWER = record("HeartbeatAnswer", {"lease_seconds": LEASE_LENGTH, "gone": array(ID)})
+HEARTBEAT_ANSWER = record(
+    "HeartbeatAnswer", {"lease_seconds": LEASE_LENGTH, "gone": array(ID), "region_owner_id": OWNER_ID}
+)
 
-NEW_USER = record("NewUser", {"first": text(31, 1), "last": text(31), "password": text(256, 1)}, ("last",))
+PASSWORD = text(256, 1)
+NEW_USER = record(
+    "NewUser",
+    {
+        "first": text(31, 1),
+        "last": text(31),
+        "password": PASSWORD,
+        "guest": {"type": "boolean", "description": "for a visit: the account goes after a day without one"},
+        "address": text(45, description="from where the guest comes: so many an hour from one"),
+    },
+    ("last", "guest", "address"),
+)
+NEW_PASSWORD = record("NewPassword", {"old": PASSWORD, "new": PASSWORD}, ("old",))
+VISIBILITY = record(
+    "Visibility",
+    {
+        "visibility": {
+            "type": "string",
+            "enum": ["everybody", "online", "friends"],
+            "description": "who may know: everybody that and where one is online; that, and nobody where; friends alone",
+        }
+    },
+)
 USER = record("User", {"agent_id": ID, "first": text(31), "last": text(31), "created": UNIX_TIME})
 PROFILE_MEMBERS: dict[str, Schema] = {
     "about": text(65000),
@@ -220,3 +261,16 @@ NEW_ITEM = record(
     tuple(name for name in ITEM_MEMBERS if name not in ("parent_id", "asset_id", "name", "type", "inv_type")),
 )
 ITEM_CHANGE = record("ItemChange", ITEM_OPEN, "*")
+MAX_CHANGES = 1000
+ITEM_CHANGES = record(
+    "ItemChanges",
+    {
+        "changes": array(record(None, {"item_id": ID, **ITEM_OPEN}, tuple(ITEM_OPEN)), MAX_CHANGES),
+        "removed": array(ID, MAX_CHANGES),
+    },
+    "*",
+)
+CHANGED_ITEMS = record(
+    "ChangedItems",
+    {"items": array(ITEM), "refused": array(record(None, {"item_id": ID, "reason": text(4000)}))},
+)

@@ -14,24 +14,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection
-
 from backbone.directory import Directory, Region
+from backbone.errors import TooMany
 from backbone.hashing import Hasher
 from backbone.login import reply, xmlrpc
 from backbone.login.limits import LoginLimits
 from backbone.login.request import LoginRequest, Start
+from backbone.metrics import Metrics
+from backbone.names import name_key
 from backbone.presence import Presence
 from backbone.sims import SimRefused, Sims, SimUnreachable
-from backbone.storage import accounts, inventory, people
-from backbone.storage.database import Database
+from backbone.storage.interfaces import LoginFacts, Stores
 from ground import green
-from protocol.wellknown import AssetType
 
 log = logging.getLogger(__name__)
 DEFAULT_POSITION = (128.0, 128.0, 25.0)
 DEFAULT_LOOK_AT = (1.0, 0.0, 0.0)
-ACTIVE_GESTURE = 0x1  # bit of an inventory item's flags
 # Regions are asked until one says yes: dead ones refuse at once, hung ones cost a time-out each.
 MAX_TRIES = 24
 MAX_SECONDS = 15.0
@@ -58,17 +56,17 @@ class Destination:
 class Logins:
     def __init__(
         self,
-        db: Database,
+        stores: Stores,
         directory: Directory,
         presence: Presence,
         sims: Sims,
         hasher: Hasher,
-        metrics: Any,
+        limits: LoginLimits,
+        metrics: Metrics,
         grid_name: str,
     ) -> None:
-        self._db, self._directory, self._presence, self._sims = db, directory, presence, sims
-        self._hasher, self._metrics, self._grid_name = hasher, metrics, grid_name
-        self._limits = LoginLimits()
+        self._stores, self._directory, self._presence, self._sims = stores, directory, presence, sims
+        self._hasher, self._limits, self._metrics, self._grid_name = hasher, limits, metrics, grid_name
         self._turns: dict[str, tuple[green.Semaphore, int]] = {}  # one login of a person at a time
         self._waiting = 0
 
@@ -82,10 +80,12 @@ class Logins:
         try:
             answer = self._login(request, address)
             outcome = "success"
+            log.info("%s logged in from %s with %s", _shown(request), address, _safe(request.channel))
         except Refusal as refusal:
             struct = reply.failure(refusal.reason, refusal.message, request.extended_errors)
             answer = xmlrpc.format_answer(struct)
             outcome = refusal.reason
+            log.warning("login of %s from %s refused (%s): %s", _shown(request), address, outcome, refusal.message)
         finally:
             self._waiting -= 1
         self._metrics.logins.labels(outcome).inc()
@@ -101,22 +101,21 @@ class Logins:
 
     def _authenticate(self, request: LoginRequest, address: str) -> dict[str, Any]:
         """{agent_id, first, last} of the account whose password came. An unknown account costs the same work."""
-        key = accounts.name_key(request.first, request.last)[:64]
-        wait = self._limits.seconds_to_wait(address, key, time.monotonic())
-        if wait:
-            raise Refusal("general", f"Too many failed logins. Please try again in {wait} seconds.")
-        account = self._db.read(lambda conn: accounts.credentials(conn, request.first, request.last))
-        verifier = account["verifier"] if account else None
-        right = self._hasher.verify(verifier, request.digest)
-        if account is None or not right:
-            self._limits.failed(address, key, time.monotonic())
-            raise Refusal(
-                "key",
-                "Could not authenticate your avatar. Please check your username and password, "
-                "and check Caps Lock if the problem persists.",
-            )
-        self._limits.succeeded(address, key)
-        return account
+        try:
+            with self._limits.attempt(address, name_key(request.first, request.last)[:64]) as attempt:
+                account = self._stores.people.credentials(request.first, request.last)
+                right = self._hasher.verify(account["verifier"] if account else None, request.digest)
+                if account is not None and right:
+                    attempt.succeeded()
+                    return account
+                attempt.failed()
+        except TooMany as error:
+            raise Refusal("general", str(error)) from None
+        raise Refusal(
+            "key",
+            "Could not authenticate your avatar. Please check your username and password, "
+            "and check Caps Lock if the problem persists.",
+        )
 
     def _turn(self, agent_id: str) -> _Turn:
         return _Turn(self._turns, agent_id)
@@ -146,7 +145,7 @@ class Logins:
             region = self._directory.named(start.region_name)
             position = start.position or DEFAULT_POSITION
             return Destination(region, position, DEFAULT_LOOK_AT, "url") if region else None
-        place = self._db.read(lambda conn: accounts.place(conn, agent_id, start.kind))
+        place = self._stores.people.place(agent_id, start.kind)
         if place is None:  # never set: the first region is where everybody begins, and their home
             return Destination(live[0], DEFAULT_POSITION, DEFAULT_LOOK_AT, start.kind)
         region = self._directory.get_live(place["region_id"])
@@ -156,7 +155,7 @@ class Logins:
         self, place: dict[str, Any] | None, fallback: Region
     ) -> tuple[int, int, Sequence[float], Sequence[float]]:
         """Home as the reply tells it: grid square, position, look at. Never set: where everybody begins."""
-        region = self._directory.regions.get(place["region_id"]) if place else None
+        region = self._directory.get(place["region_id"]) if place else None
         if place is None or region is None:
             live = self._directory.live()
             region = live[0] if live else fallback
@@ -177,10 +176,12 @@ class Logins:
             "started": int(time.time()),
             "region_id": destinations[0].region.region_id,
         }
-        self._db.write(lambda conn: people.begin_session(conn, session))
+        self._stores.sessions.begin(session)
         name = f"{account['first']} {account['last']}"
         now = time.monotonic()
-        self._presence.begin(agent_id, session["session_id"], name, session["region_id"], now)
+        self._presence.begin(
+            agent_id, session["session_id"], name, session["region_id"], now, account["visibility"]
+        )
         placed = None
         try:
             placed = self._place(account, session, destinations)
@@ -189,9 +190,8 @@ class Logins:
                 self._undo(session)
         destination, answer = placed
 
-        def compose(conn: Connection) -> bytes:
+        def compose(facts: LoginFacts) -> bytes:
             """The reply's bytes: half a megabyte for a large inventory, so they are made on another thread."""
-            skeleton, library = inventory.skeleton(conn, agent_id), inventory.skeleton(conn, inventory.LIBRARY)
             struct = reply.success(
                 session=session,
                 first=account["first"],
@@ -199,18 +199,18 @@ class Logins:
                 region=destination.region,
                 seed_capability=answer["seed_capability"],
                 look_at=_vector(answer.get("look_at")) or destination.look_at,
-                home=self._home(accounts.place(conn, agent_id, "home"), destination.region),
+                home=self._home(facts.home, destination.region),
                 start_location=destination.start_location,
-                skeleton=skeleton,
-                library=library,
-                gestures=_active_gestures(conn, agent_id),
-                friends=people.friends_of(conn, agent_id),
+                skeleton=facts.skeleton,
+                library=facts.library,
+                gestures=[{"item_id": one["item_id"], "asset_id": one["asset_id"]} for one in facts.gestures],
+                friends=facts.friends,
                 now=int(time.time()),
                 message=f"Welcome to {self._grid_name}!",
             )
             return xmlrpc.format_answer(struct)
 
-        return self._db.read_large(compose)
+        return self._stores.people.at_login(agent_id, compose)
 
     def _place(
         self, account: dict[str, Any], session: dict[str, Any], destinations: list[Destination]
@@ -240,16 +240,14 @@ class Logins:
                 # It may have heard us and only its answer was lost.
                 green.spawn(self._close_quietly, region, session["agent_id"], session["session_id"], "")
                 continue
-            current = self._presence.sessions.get(session["agent_id"])
-            if current is not None and current.session_id == session["session_id"]:
-                current.login_region = region.region_id
+            self._presence.login_region(session["agent_id"], session["session_id"], region.region_id)
             return destination, answer
         raise Refusal("connect", "The regions of this grid do not answer at the moment. Please try again in a minute.")
 
     def _undo(self, session: dict[str, Any]) -> None:
         """No region took it: the session that nobody heard of ends."""
         self._presence.end(session["agent_id"], session["session_id"], time.monotonic())
-        self._db.write(lambda conn: people.end_session(conn, session["agent_id"], session["session_id"]))
+        self._stores.sessions.end([(session["agent_id"], session["session_id"])])
 
     def _end_old_session(self, agent_id: str, next_region: Region) -> None:
         """Put the person's earlier session out of its region. A region that is down has none to end.
@@ -257,7 +255,7 @@ class Logins:
         The region that shall take the new session must have let go of the old one first; for any other
         nobody waits: it may be hanging, and that must not keep the person out.
         """
-        old = self._presence.sessions.get(agent_id)
+        old = self._presence.session_of(agent_id)
         if old is None:
             return
         self._metrics.replaced_sessions.inc()
@@ -301,8 +299,11 @@ def _vector(value: Any) -> list[float] | None:
     return None
 
 
-def _active_gestures(conn: Connection, agent_id: str) -> list[dict[str, str]]:
-    found = inventory.items_of_type(conn, agent_id, int(AssetType.GESTURE))
-    return [
-        {"item_id": item["item_id"], "asset_id": item["asset_id"]} for item in found if item["flags"] & ACTIVE_GESTURE
-    ]
+def _shown(request: LoginRequest) -> str:
+    """Who says to be whom, for the log."""
+    return _safe(f"{request.first} {request.last}".strip())
+
+
+def _safe(text: str) -> str:
+    """A stranger's words for the log: on one line, in visible characters, not too many."""
+    return repr(text[:80])

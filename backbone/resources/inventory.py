@@ -1,19 +1,21 @@
-"""Inventory of an agent, or of the library under its owner's id."""
+"""Inventory of an agent, or of the library under its owner's id. The rules are in storage/inventory.py."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
-from backbone.http.kit import Call, Reply, Resource, conflict, forbidden, not_found, operation, resource
+from backbone.errors import Forbidden
+from backbone.http.kit import Call, Reply, Resource, operation, resource
 from backbone.http.schemas import (
     BOOLEAN,
+    CHANGED_ITEMS,
     FOLDER,
     FOLDER_CHANGE,
     ID,
     ITEM,
     ITEM_CHANGE,
+    ITEM_CHANGES,
     NEW_FOLDER,
     NEW_ITEM,
     SKELETON,
@@ -22,13 +24,16 @@ from backbone.http.schemas import (
     record,
     text,
 )
-from backbone.storage import inventory as store
+from backbone.storage.interfaces import InventoryStore
+from backbone.storage.inventory import Missing
 
 MAX_FOLDERS = MAX_ITEMS = 1000  # in one fetch
 FETCH_BYTES = 256 * 1024
+MANY_BYTES = 2 * 1024 * 1024
 MISSING = {404: "no such folder or item of this owner"}
-CHANGE_ERRORS = {403: "a system folder, or not permitted", **MISSING, 409: "the id is in use"}
-AGAIN = {200: "asked again: the one that is there already"}
+OLD_EPOCH = "the header Region names an epoch that is not the current one"
+CHANGE = {"errors": {403: "a system folder, or not permitted", **MISSING, 409: f"the id is in use, or {OLD_EPOCH}"}}
+MAKE = {**CHANGE, "status": 201, "other_statuses": {200: "asked again: the one that is there already"}}
 
 FETCH = record(
     "FetchFolders",
@@ -60,24 +65,9 @@ GIVE = record("GiveItem", {"to_agent_id": ID, "item_id": ID}, ("item_id",))
 
 
 class InventoryResource(Resource):
-    """What the inventory resources share: their work's errors as HTTP, reads on a thread."""
-
-    def change(self, work: Callable[[Any], Any]) -> Any:
-        return self._told(self.services.db.write, work)
-
-    def read(self, work: Callable[[Any], Any]) -> Any:
-        return self._told(self.services.db.read_large, work)
-
-    @staticmethod
-    def _told(run: Callable[[Any], Any], work: Callable[[Any], Any]) -> Any:
-        try:
-            return run(work)
-        except store.Missing as error:
-            raise not_found(str(error.args[0])) from None
-        except store.Refused as error:
-            raise forbidden(str(error)) from None
-        except store.Conflict as error:
-            raise conflict(str(error)) from None
+    def store(self, call: Call) -> InventoryStore:
+        """Inventories, as the caller may write them: a region by its claim."""
+        return self.services.stores.under(call.fence()).inventory
 
 
 def _made(outcome: tuple[dict[str, Any], bool]) -> Reply:
@@ -89,9 +79,9 @@ def _made(outcome: tuple[dict[str, Any], bool]) -> Reply:
 class Skeleton(InventoryResource):
     @operation("All folders, without their items; the root first", answer=SKELETON, errors=MISSING)
     def on_get(self, call: Call) -> Any:
-        found = self.read(lambda conn: store.skeleton(conn, call.id("agent_id")))
+        found = self.store(call).skeleton(call.id("agent_id"))
         if not found["folders"]:
-            raise not_found(f"no inventory of {call.id('agent_id')}")
+            raise Missing(f"no inventory of {call.id('agent_id')}")
         return found
 
 
@@ -99,7 +89,7 @@ class Skeleton(InventoryResource):
 class FetchFolders(InventoryResource):
     @operation("Contents of folders", body=FETCH, answer=FETCHED, max_body=FETCH_BYTES)
     def on_post(self, call: Call) -> Any:
-        return self.read(lambda conn: store.fetch_folders(conn, call.id("agent_id"), call.body["folders"]))
+        return self.store(call).fetch_folders(call.id("agent_id"), call.body["folders"])
 
 
 @resource("/agents/{agent_id}/inventory/fetch-items", "inventory")
@@ -111,84 +101,73 @@ class FetchItems(InventoryResource):
         max_body=FETCH_BYTES,
     )
     def on_post(self, call: Call) -> Any:
-        wanted = call.body["item_ids"]
-        return {"items": self.read(lambda conn: store.fetch_items(conn, call.id("agent_id"), wanted))}
+        return {"items": self.store(call).fetch_items(call.id("agent_id"), call.body["item_ids"])}
 
 
 @resource("/agents/{agent_id}/inventory/folders", "inventory")
 class Folders(InventoryResource):
-    @operation(
-        "Make a folder under an id the caller chose",
-        body=NEW_FOLDER,
-        answer=FOLDER,
-        status=201,
-        other_statuses=AGAIN,
-        errors=CHANGE_ERRORS,
-    )
+    @operation("Make a folder under an id the caller chose", body=NEW_FOLDER, answer=FOLDER, **MAKE)
     def on_post(self, call: Call) -> Any:
-        owner, new = call.id("agent_id"), call.body
-        kind = new.get("type", -1)
-        return _made(
-            self.change(
-                lambda conn: store.create_folder(conn, owner, new["folder_id"], new["parent_id"], new["name"], kind)
-            )
-        )
+        return _made(self.store(call).create_folder(call.id("agent_id"), call.body))
 
 
 @resource("/agents/{agent_id}/inventory/folders/{folder_id}", "inventory")
 class OneFolder(InventoryResource):
     @operation("One folder", answer=FOLDER, errors=MISSING)
     def on_get(self, call: Call) -> Any:
-        return self.read(lambda conn: store.folder(conn, call.id("agent_id"), call.id("folder_id")))
+        return self.store(call).folder(call.id("agent_id"), call.id("folder_id"))
 
-    @operation("Rename, move or retype a folder", body=FOLDER_CHANGE, answer=FOLDER, errors=CHANGE_ERRORS)
+    @operation("Rename, move or retype a folder", body=FOLDER_CHANGE, answer=FOLDER, **CHANGE)
     def on_patch(self, call: Call) -> Any:
-        owner, folder_id = call.id("agent_id"), call.id("folder_id")
-        return self.change(lambda conn: store.update_folder(conn, owner, folder_id, call.body))
+        return self.store(call).update_folder(call.id("agent_id"), call.id("folder_id"), call.body)
 
-    @operation("Delete a folder and all it holds", errors=CHANGE_ERRORS)
+    @operation("Delete a folder and all it holds", **CHANGE)
     def on_delete(self, call: Call) -> Any:
-        return self.change(lambda conn: store.delete_folder(conn, call.id("agent_id"), call.id("folder_id")))
+        self.store(call).delete_folder(call.id("agent_id"), call.id("folder_id"))
 
 
 @resource("/agents/{agent_id}/inventory/folders/{folder_id}/purge", "inventory")
 class PurgeFolder(InventoryResource):
-    @operation("Delete all a folder holds, not the folder", answer=FOLDER, errors=CHANGE_ERRORS)
+    @operation("Delete all a folder holds, not the folder", answer=FOLDER, **CHANGE)
     def on_post(self, call: Call) -> Any:
-        return self.change(lambda conn: store.purge_folder(conn, call.id("agent_id"), call.id("folder_id")))
+        return self.store(call).purge_folder(call.id("agent_id"), call.id("folder_id"))
 
 
 @resource("/agents/{agent_id}/inventory/items", "inventory")
 class Items(InventoryResource):
-    @operation(
-        "Add an item; what is left out gets its usual value",
-        body=NEW_ITEM,
-        answer=ITEM,
-        status=201,
-        other_statuses=AGAIN,
-        errors=CHANGE_ERRORS,
-    )
+    @operation("Add an item; what is left out gets its usual value", body=NEW_ITEM, answer=ITEM, **MAKE)
     def on_post(self, call: Call) -> Any:
         owner = call.id("agent_id")
         if call.body.get("owner_id", owner) != owner:
-            raise forbidden("the owner of an item is the agent in whose inventory it is")
-        return _made(self.change(lambda conn: store.create_item(conn, owner, call.body, int(time.time()))))
+            raise Forbidden("the owner of an item is the agent in whose inventory it is")
+        return _made(self.store(call).create_item(owner, call.body, int(time.time())))
+
+    @operation(
+        "Change, move and remove many items at once, in one transaction. What cannot be done is told and keeps nothing "
+        "else from being done; it may be repeated: what is so already, or gone already, stays",
+        body=ITEM_CHANGES,
+        answer=CHANGED_ITEMS,
+        errors={409: OLD_EPOCH},
+        max_body=MANY_BYTES,
+    )
+    def on_patch(self, call: Call) -> Any:
+        changes, removed = call.body.get("changes", []), call.body.get("removed", [])
+        return self.store(call).change_items(call.id("agent_id"), changes, removed)
 
 
 @resource("/agents/{agent_id}/inventory/items/{item_id}", "inventory")
 class OneItem(InventoryResource):
     @operation("One item", answer=ITEM, errors=MISSING)
     def on_get(self, call: Call) -> Any:
-        return self.read(lambda conn: store.item(conn, call.id("agent_id"), call.id("item_id")))
+        return self.store(call).item(call.id("agent_id"), call.id("item_id"))
 
-    @operation("Change an item; parent_id moves it", body=ITEM_CHANGE, answer=ITEM, errors=CHANGE_ERRORS)
+    @operation("Change an item; parent_id moves it", body=ITEM_CHANGE, answer=ITEM, **CHANGE)
     def on_patch(self, call: Call) -> Any:
-        owner, item_id = call.id("agent_id"), call.id("item_id")
-        return self.change(lambda conn: store.update_item(conn, owner, item_id, call.body))
+        return self.store(call).update_item(call.id("agent_id"), call.id("item_id"), call.body)
 
-    @operation("Delete an item", errors=MISSING)
+    @operation("Delete an item", **CHANGE)
     def on_delete(self, call: Call) -> Any:
-        return self.change(lambda conn: store.delete_item(conn, call.id("agent_id"), call.id("item_id")))
+        self.store(call).delete_item(call.id("agent_id"), call.id("item_id"))
 
 
 @resource("/agents/{agent_id}/inventory/items/{item_id}/copy", "inventory")
@@ -197,16 +176,12 @@ class CopyItem(InventoryResource):
         "Copy an item of the agent or the library into the agent's folder; no new_name keeps the name",
         body=COPY,
         answer=ITEM,
-        status=201,
-        other_statuses=AGAIN,
-        errors=CHANGE_ERRORS,
+        **MAKE,
     )
     def on_post(self, call: Call) -> Any:
         owner, item_id, body = call.id("agent_id"), call.id("item_id"), call.body
-        name, new_id, now = body.get("new_name", ""), body.get("item_id"), int(time.time())
-        return _made(
-            self.change(lambda conn: store.copy_item(conn, owner, item_id, body["new_folder_id"], name, new_id, now))
-        )
+        folder, name, new_id = body["new_folder_id"], body.get("new_name", ""), body.get("item_id")
+        return _made(self.store(call).copy_item(owner, item_id, folder, name, new_id, int(time.time())))
 
 
 @resource("/agents/{agent_id}/inventory/items/{item_id}/give", "inventory")
@@ -215,12 +190,11 @@ class GiveItem(InventoryResource):
         "Give an item to another agent's folder of its type: a copy, or the item itself if it may not be copied",
         body=GIVE,
         answer=record("Gift", {"item": ITEM, "moved": BOOLEAN}),
-        errors=CHANGE_ERRORS,
+        **CHANGE,
     )
     def on_post(self, call: Call) -> Any:
-        owner, item_id, body = call.id("agent_id"), call.id("item_id"), call.body
-        to_owner, new_id, now = body["to_agent_id"], body.get("item_id"), int(time.time())
-        item, moved = self.change(lambda conn: store.give(conn, owner, item_id, to_owner, new_id, now))
+        owner, item_id, to, new_id = call.id("agent_id"), call.id("item_id"), call.body["to_agent_id"], call.body.get("item_id")
+        item, moved = self.store(call).give(owner, item_id, to, new_id, int(time.time()))
         return {"item": item, "moved": moved}
 
 

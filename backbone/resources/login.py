@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backbone.http.kit import Call, Reply, Resource, operation, resource
 from backbone.login import request, xmlrpc
 from backbone.resources import public
+
+if TYPE_CHECKING:
+    from backbone.services import Services
 
 MAX_LOGIN = 128 * 1024  # the largest viewers send some 5 KB
 XML = ("text/xml",)
@@ -19,7 +22,7 @@ WORDS = {
 }
 
 
-def answer_login(services: Any, call: Call) -> Reply:
+def answer_login(services: Services, call: Call) -> Reply:
     """An XML-RPC call: login_to_simulator's struct, or a fault."""
     try:
         method, parameters = xmlrpc.parse_call(call.body)
@@ -32,7 +35,7 @@ def answer_login(services: Any, call: Call) -> Reply:
         status = 400 if fault.code == xmlrpc.BAD_XML else 200
         return Reply(xmlrpc.format_fault(fault.code, str(fault)), status, "text/xml")
     wanted = request.read(parameters[0])
-    return Reply(services.logins.login(wanted, call.request.remote_addr))
+    return Reply(services.logins.login(wanted, call.address()))
 
 
 @resource("/", "login")

@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from backbone.http.kit import Call, Resource, bad_request, not_found, operation, resource
+from backbone.http.kit import Call, Resource, operation, resource
 from backbone.http.schemas import ID, MESSAGE, MESSAGE_FATE, STORED_MESSAGE, array, record
-from backbone.resources.people import NO_ACCOUNT, known_agent
-from backbone.routing import FRIENDSHIP_OFFERED
-from backbone.storage import people
-from protocol.wellknown import NULL
+from backbone.resources.people import NO_ACCOUNT
 
 
 @resource("/messages", "messages")
 class Messages(Resource):
     @operation(
-        "Route an instant message. The same message_id again gets the same answer and no second delivery",
+        "Route an instant message. The same message_id again gets the same answer and no second delivery: "
+        "whoever got no answer may send it again",
         body=MESSAGE,
         answer=MESSAGE_FATE,
-        errors={404: "no such agent"},
+        errors={404: "no such agent", 409: "the header Region names an epoch that is not the current one"},
     )
     def on_post(self, call: Call) -> Any:
-        body = call.body
-        if self.services.names.get(body["to_agent_id"]) is None:
-            raise not_found(f"no account {body['to_agent_id']}")
-        if body["dialog"] == FRIENDSHIP_OFFERED:
-            if body["from_agent_id"] == body["to_agent_id"]:
-                raise bad_request("nobody offers friendship to itself")
-            if self.services.names.get(body["from_agent_id"]) is None:
-                raise bad_request(f"the offerer {body['from_agent_id']} is no account")
-        whole = {
-            "id": body["message_id"],
-            "binary_bucket": "",
-            "region_id": str(NULL),
-            "position": [0.0, 0.0, 0.0],
-            "timestamp": int(time.time()),
-            "from_group": False,
-            "parent_estate_id": 1,
-            **body,
-            "offline": 0,
-        }
-        return self.services.router.send(whole)
+        return self.services.messages.send(call.body, call.fence())
 
 
 @resource("/agents/{agent_id}/messages", "messages")
@@ -52,8 +30,7 @@ class WaitingMessages(Resource):
         errors=NO_ACCOUNT,
     )
     def on_get(self, call: Call) -> Any:
-        agent_id = known_agent(self.services, call.id("agent_id"))
-        return {"messages": self.services.db.read(lambda conn: people.waiting_messages(conn, agent_id))}
+        return {"messages": self.services.messages.waiting(call.id("agent_id"))}
 
     @operation(
         "The agent's viewer has these: they are never given again",
@@ -61,10 +38,7 @@ class WaitingMessages(Resource):
         errors=NO_ACCOUNT,
     )
     def on_delete(self, call: Call) -> Any:
-        agent_id = known_agent(self.services, call.id("agent_id"))
-        ids = call.body["message_ids"]
-        self.services.db.write(lambda conn: people.forget_messages(conn, agent_id, ids))
-        return None
+        self.services.messages.forget(call.id("agent_id"), call.body["message_ids"], call.fence())
 
 
 RESOURCES: list[type[Resource]] = [Messages, WaitingMessages]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import time
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape as xml_escape
 
 import prometheus_client
 
 from backbone.http.kit import Call, Reply, Resource, operation, resource
 from backbone.http.schemas import integer, record, text
+
+if TYPE_CHECKING:
+    from backbone.services import Services
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?")
 _NICK = re.compile(r"[^a-z0-9]+")
@@ -37,7 +40,7 @@ def base_url(call: Call) -> str:
     return f"http://{host}/"
 
 
-def page(services: Any, call: Call) -> str:
+def page(services: Services, call: Call) -> str:
     directory, presence = services.directory, services.presence
     live = directory.live()
     rows = "".join(
@@ -47,7 +50,7 @@ def page(services: Any, call: Call) -> str:
         name=escape(services.config.grid_name),
         online=presence.online(),
         live=len(live),
-        known=len(directory.regions),
+        known=len(directory),
         login=escape(base_url(call)),
         rows=rows,
     )
@@ -91,12 +94,12 @@ class Health(Resource):
         cache="no-cache",
     )
     def on_get(self, call: Call) -> Any:
-        self.services.names.known(["00000000-0000-0000-0000-000000000000"])
+        self.services.check_database()
         return {
             "status": "ok",
             "grid": self.services.config.grid_name,
             "uptime_seconds": int(time.time() - self.services.started),
-            "regions": len(self.services.directory.live()),
+            "regions": self.services.directory.count_live(),
             "online": self.services.presence.online(),
         }
 

@@ -2,84 +2,101 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from backbone.directory import OldEpoch
-from backbone.http.kit import Call, Resource, conflict, not_found, operation, resource
+from backbone.errors import BadRequest
+from backbone.http.kit import Call, Reply, Resource, operation, resource
 from backbone.http.schemas import (
     HEARTBEAT,
     HEARTBEAT_ANSWER,
     LEASE,
+    OWNER_ID,
     REGION,
     REGION_AGENTS,
     REGION_CLAIM,
-    array,
+    REGIONS,
     record,
 )
 from backbone.resources.presence import BRIEFLY
-from backbone.storage.regions import Held
+from backbone.storage.regions import Fence, OldEpoch
 from protocol.wellknown import NULL, WATER_HEIGHT
 
 HEARTBEAT_BYTES = 4 * 1024 * 1024  # 20,000 agents
-OLD = "another claim holds the region: this epoch is old"
+MOST_RADIUS = 1000
+OLD = {409: "the epoch is old"}
 
 
 @resource("/regions", "regions")
 class Regions(Resource):
     @operation(
-        "All regions of the grid; online says whether the lease still runs",
-        answer=record("Regions", {"regions": array(REGION)}),
+        "Regions of the grid: all, those near a square, those that changed since a version, or by name or square. "
+        "online says whether the lease still runs",
+        answer=REGIONS,
         public=True,
         cache=BRIEFLY,
+        query={
+            "near": "a grid square, x,y: those around it",
+            "radius": f"how many squares away at most, in either direction, with near: 0 to {MOST_RADIUS}; 1 unless given",
+            "since": "the version of an earlier answer: only what changed after it",
+            "name": "the region of that name; case does not matter",
+            "square": "the region on a grid square, x,y",
+            "search": "live regions with that in their names",
+        },
     )
     def on_get(self, call: Call) -> Any:
-        directory, presence = self.services.directory, self.services.presence
-        known = sorted(directory.regions.values(), key=lambda r: (r.grid_y, r.grid_x))
-        return {"regions": [directory.show(region, presence.count(region.region_id)) for region in known]}
+        regions = self.services.regions
+        name, text = call.query("name"), call.query("search")
+        if name is not None:
+            return regions.named(name)
+        if text is not None:
+            return regions.search(text[:100])
+        square, near = call.query_square("square"), call.query_square("near")
+        if square is not None:
+            return regions.at(*square)
+        since = call.query_int("since") if call.query("since") is not None else None
+        if near is not None:
+            radius = call.query_int("radius") if call.query("radius") is not None else 1
+            if radius > MOST_RADIUS:
+                raise BadRequest(f"radius is at most {MOST_RADIUS}")
+            return regions.near(*near, radius, since)
+        return regions.changed(since) if since is not None else Reply(regions.everything())
 
 
 @resource("/regions/{region_id}", "regions")
 class OneRegion(Resource):
     @operation("One region", answer=REGION, public=True, cache=BRIEFLY, errors={404: "no such region"})
     def on_get(self, call: Call) -> Any:
-        region = self.services.directory.regions.get(call.id("region_id"))
-        if region is None:
-            raise not_found(f"no region {call.id('region_id')}")
-        return self.services.directory.show(region, self.services.presence.count(region.region_id))
+        return self.services.regions.one(call.id("region_id"))
 
     @operation(
         "Claim a region: a lease under a new epoch, which makes any older epoch of it worthless",
         body=REGION_CLAIM,
         answer=LEASE,
-        errors={409: "another live region holds the square or the name"},
+        errors={409: "another process's lease on the region, the square or the name still runs"},
     )
     def on_put(self, call: Call) -> Any:
-        region_id = call.id("region_id")
-        wanted = {"access": "M", "water_height": WATER_HEIGHT, "map_image_id": str(NULL), **call.body}
-        try:
-            region = self.services.directory.claim({**wanted, "region_id": region_id})
-        except Held as error:
-            raise conflict(str(error)) from None
-        except OldEpoch:
-            raise conflict(OLD) from None
-        # Whoever ran it before has nobody in it any more; the new owner's heartbeats say who is there.
-        self.services.presence.clear_region(region_id, time.monotonic())
-        return {"epoch": region.epoch, "lease_seconds": self.services.directory.lease_seconds}
+        usual = {"access": "M", "water_height": WATER_HEIGHT, "map_image_id": str(NULL)}
+        wanted = {**usual, **call.body, "region_id": call.id("region_id")}
+        held_by = wanted.pop("owner")
+        return self.services.regions.claim(wanted, held_by)
 
     @operation(
-        "Give a region back; its agents go offline",
-        query={"epoch": "the epoch it is held by"},
-        errors={409: "the epoch is old"},
+        "Give a region back; its agents go offline", query={"epoch": "the epoch it is held by"}, errors=OLD
     )
     def on_delete(self, call: Call) -> Any:
-        region_id = call.id("region_id")
-        try:
-            self.services.directory.release(region_id, call.query_int("epoch"))
-        except OldEpoch:
-            raise conflict(OLD) from None
-        self.services.presence.clear_region(region_id, time.monotonic())
-        return None
+        self.services.regions.give_back(call.id("region_id"), call.query_int("epoch"))
+
+
+@resource("/regions/{region_id}/owner", "regions")
+class RegionOwner(Resource):
+    @operation(
+        "Whose land a region is; null: the grid's owner's",
+        body=record("RegionOwner", {"owner_id": OWNER_ID}),
+        answer=REGION,
+        errors={404: "no such region or account"},
+    )
+    def on_put(self, call: Call) -> Any:
+        return self.services.regions.give(call.id("region_id"), call.body["owner_id"])
 
 
 @resource("/regions/{region_id}/presence", "regions")
@@ -88,38 +105,32 @@ class RegionHeartbeat(Resource):
         "Heartbeat: renews the lease and lists all root agents; the answer lists those to close",
         body=HEARTBEAT,
         answer=HEARTBEAT_ANSWER,
-        errors={409: "the epoch is old"},
+        errors=OLD,
         max_body=HEARTBEAT_BYTES,
     )
     def on_put(self, call: Call) -> Any:
-        region_id, body = call.id("region_id"), call.body
-        try:
-            self.services.directory.renew(region_id, body["epoch"])
-        except OldEpoch:
-            raise conflict(OLD) from None
-        listed = [(agent["agent_id"], agent["session_id"]) for agent in body["agents"]]
-        gone = self.services.presence.heartbeat(region_id, listed, time.monotonic(), int(time.time()))
+        region_id, epoch, agents = call.id("region_id"), call.body["epoch"], call.body["agents"]
+        if call.fence() not in (None, Fence(region_id, epoch)):
+            raise OldEpoch
+        listed = [(agent["agent_id"], agent["session_id"]) for agent in agents]
+        answer = self.services.regions.heartbeat(region_id, epoch, listed)
         self.services.metrics.heartbeats.inc()
         self.services.metrics.heartbeat_agents.inc(len(listed))
-        return {"lease_seconds": self.services.directory.lease_seconds, "gone": gone}
+        return answer
 
 
 @resource("/regions/{region_id}/agents", "regions")
 class RegionAgents(Resource):
     @operation(
-        "Who is in a region (root agents)",
+        "Who is in a region (root agents). Without the grid secret: the number of all, and those who let everybody see it",
         answer=REGION_AGENTS,
         public=True,
+        varies=True,
         cache=BRIEFLY,
         errors={404: "no such region"},
     )
     def on_get(self, call: Call) -> Any:
-        region_id = call.id("region_id")
-        if region_id not in self.services.directory.regions:
-            raise not_found(f"no region {region_id}")
-        there = sorted(self.services.presence.agents_in(region_id), key=lambda s: (s.name.lower(), s.agent_id))
-        agents = [{"agent_id": s.agent_id, "name": s.name, "since": s.since} for s in there]
-        return {"region_id": region_id, "count": len(agents), "agents": agents}
+        return self.services.whereabouts.in_region(call.id("region_id"), call.trusted)
 
 
-RESOURCES: list[type[Resource]] = [Regions, OneRegion, RegionHeartbeat, RegionAgents]
+RESOURCES: list[type[Resource]] = [Regions, OneRegion, RegionOwner, RegionHeartbeat, RegionAgents]

@@ -1,4 +1,4 @@
-"""The storage interface: ``read(work)`` and ``write(work)``, where work takes a connection. Nothing else.
+"""Transactions on a SQL database: ``read(work)`` and ``write(work)``, where work takes a connection.
 
 Acknowledged means durable: ``write`` returns after the commit that holds the work has been fsynced
 (SQLite: WAL with synchronous=FULL). One native thread commits, and all writes that wait meanwhile share
@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -23,12 +23,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Float
 
-from backbone.storage.tables import migrate
+from backbone.storage import schema
+from backbone.storage.schema import FILE_NAME
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Work = Callable[[Connection], T]
-FILE_NAME = "backbone.sqlite3"
 LOCAL_READERS = 4  # threads and connections: SQLite reads are work for a core
 REMOTE_READERS = 20  # PostgreSQL reads are mostly waiting
 
@@ -50,12 +50,26 @@ def _postgresql_now(element: Any, compiler: Any, **kw: Any) -> str:
     return "cast(extract(epoch from clock_timestamp()) as double precision)"
 
 
+class Transactions(Protocol):
+    """What the stores (stores.py) stand on. Each work is one transaction; what it raises undoes it and is raised."""
+
+    def read(self, work: Work[T]) -> T:
+        """A short read, in one snapshot."""
+
+    def read_large(self, work: Work[T]) -> T:
+        """A read that may take milliseconds, in one snapshot."""
+
+    def write(self, work: Work[T]) -> T:
+        """Durable when it returns."""
+
+
 def sqlite_url(data_dir: Path) -> str:
     return f"sqlite:///{data_dir / FILE_NAME}"
 
 
 def open_engine(url: str) -> Engine:
-    """An engine with every pragma set, for this process's own use; the schema is brought up to date."""
+    """An engine with every pragma set, for this process's own use; the tables are brought up to date."""
+    file = None
     if not url.startswith("sqlite"):
         engine = create_engine(url, pool_size=REMOTE_READERS, pool_pre_ping=True, isolation_level="REPEATABLE READ")
     else:
@@ -64,8 +78,8 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(url, pool_size=LOCAL_READERS, connect_args=options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    with engine.connect().execution_options(write=True) as conn, conn.begin():
-        migrate(conn)
+        file = Path(engine.url.database or "")
+    schema.bring_up_to_date(engine, file)
     return engine
 
 
@@ -122,6 +136,23 @@ class Commits:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
             return error
+
+
+class Direct:
+    """Transactions one after the other in the caller's thread: for the operator's door, and for tests."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def read(self, work: Work[T]) -> T:
+        with self.engine.connect() as conn, conn.begin():
+            return work(conn)
+
+    read_large = read
+
+    def write(self, work: Work[T]) -> T:
+        with self.engine.connect().execution_options(write=True) as conn, conn.begin():
+            return work(conn)
 
 
 class Database:

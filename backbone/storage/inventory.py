@@ -8,12 +8,14 @@ into another person's tree, except `give`, which is what it is for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from backbone.errors import Conflict, Forbidden, NotFound
 from backbone.storage.tables import folders, items
 from protocol.wellknown import (
     DEFAULT_WEARABLES,
@@ -36,15 +38,15 @@ BODY_PARTS = {Wearable.SHAPE, Wearable.SKIN, Wearable.HAIR, Wearable.EYES}
 MAX_DEPTH = 256  # folders inside folders; also what ends a walk through a broken tree
 
 
-class Missing(LookupError):
+class Missing(NotFound):
     """No such folder or item of this owner."""
 
 
-class Refused(Exception):
+class Refused(Forbidden):
     """The change is not allowed: a system folder, a permission."""
 
 
-class Conflict(Exception):
+class Tied(Conflict):
     """The id is in use, or the tree would no longer be one."""
 
 
@@ -257,13 +259,13 @@ def create_folder(
     if present is not None:
         if (present.owner_id, present.parent_id, present.name) == (owner, parent_id, name):
             return folder(conn, owner, folder_id), False
-        raise Conflict(f"folder id {folder_id} is in use")
+        raise Tied(f"folder id {folder_id} is in use")
     folder(conn, owner, parent_id)
     _check_depth(conn, owner, parent_id)
     if kind in SYSTEM_TYPES:
         query = select(folders.c.folder_id).where(folders.c.owner_id == owner, folders.c.type == kind)
         if conn.execute(query).first():
-            raise Conflict(f"there is one folder of type {kind} already")
+            raise Tied(f"there is one folder of type {kind} already")
     row = {"folder_id": folder_id, "parent_id": parent_id, "name": name, "type": kind, "version": 1}
     conn.execute(insert(folders).values(owner_id=owner, **row))
     _touch(conn, parent_id)
@@ -283,19 +285,19 @@ def update_folder(conn: Connection, owner: str, folder_id: str, changes: dict[st
     if "parent_id" in wanted:
         folder(conn, owner, wanted["parent_id"])
         if folder_id in _check_depth(conn, owner, wanted["parent_id"]):
-            raise Conflict("a folder cannot move into itself")
+            raise Tied("a folder cannot move into itself")
     conn.execute(update(folders).where(folders.c.folder_id == folder_id).values(**wanted))
     _touch(conn, before["parent_id"], wanted.get("parent_id", before["parent_id"]))
     return folder(conn, owner, folder_id)
 
 
 def _check_depth(conn: Connection, owner: str, folder_id: str) -> list[str]:
-    """The folder and all above it. Conflict if that is more than MAX_DEPTH."""
+    """The folder and all above it. Tied if that is more than MAX_DEPTH."""
     path: list[str] = []
     here = folder_id
     while here != NO_ID:
         if len(path) >= MAX_DEPTH:
-            raise Conflict(f"folders inside folders: at most {MAX_DEPTH}")
+            raise Tied(f"folders inside folders: at most {MAX_DEPTH}")
         path.append(here)
         here = folder(conn, owner, here)["parent_id"]
     return path
@@ -357,7 +359,7 @@ def create_item(conn: Connection, owner: str, given: dict[str, Any], now: int) -
         if present is not None:
             if present.owner_id == owner and all(present._mapping[key] == value for key, value in given.items()):
                 return dict(present._mapping), False
-            raise Conflict(f"item id {item_id} is in use")
+            raise Tied(f"item id {item_id} is in use")
     folder(conn, owner, given["parent_id"])
     row = new_item(owner, **{"created_at": now, **given})
     conn.execute(insert(items).values(**row))
@@ -375,6 +377,42 @@ def update_item(conn: Connection, owner: str, item_id: str, changes: dict[str, A
     conn.execute(update(items).where(items.c.item_id == item_id).values(**wanted))
     _touch(conn, before["parent_id"], wanted.get("parent_id", before["parent_id"]))
     return {**before, **wanted}
+
+
+def change_items(conn: Connection, owner: str, changes: list[dict[str, Any]], removed: list[str]) -> dict[str, Any]:
+    """Many changes in one transaction, in their order, then removals: {items, refused}.
+
+    Each change is {item_id, ...what update_item takes}; one that cannot be made is told by {item_id, reason} and keeps
+    no other from being made. Repeated, everything is as it was: changes to what is already so, and removals of what is
+    gone, do nothing.
+    """
+    ids = list(dict.fromkeys([change["item_id"] for change in changes] + removed))
+    known = {row["item_id"]: row for row in fetch_items(conn, owner, ids)}
+    parents = list({change["parent_id"] for change in changes if "parent_id" in change})
+    query = select(folders.c.folder_id).where(folders.c.folder_id.in_(parents), folders.c.owner_id == owner)
+    own = {row.folder_id for row in conn.execute(query)}
+    refused: list[dict[str, str]] = []
+    steps: Counter[str] = Counter()  # folder -> how many versions on
+    for change in changes:
+        item_id = change["item_id"]
+        before = known.get(item_id)
+        if before is None:
+            refused.append({"item_id": item_id, "reason": f"no item {item_id}"})
+        elif change.get("parent_id", before["parent_id"]) not in own | {before["parent_id"]}:
+            refused.append({"item_id": item_id, "reason": f"no folder {change['parent_id']}"})
+        elif wanted := {key: value for key, value in change.items() if value != before[key]}:
+            conn.execute(update(items).where(items.c.item_id == item_id).values(**wanted))
+            known[item_id] = {**before, **wanted}
+            steps.update({before["parent_id"], known[item_id]["parent_id"]})
+    gone = [item_id for item_id in dict.fromkeys(removed) if item_id in known]
+    for item_id in gone:
+        steps[known.pop(item_id)["parent_id"]] += 1
+    for at in range(0, len(gone), 500):
+        conn.execute(delete(items).where(items.c.item_id.in_(gone[at : at + 500])))
+    for folder_id, versions in steps.items():
+        grow = update(folders).where(folders.c.folder_id == folder_id)
+        conn.execute(grow.values(version=folders.c.version + versions))
+    return {"items": [known[one] for one in ids if one in known], "refused": refused}
 
 
 def delete_item(conn: Connection, owner: str, item_id: str) -> None:
@@ -451,12 +489,12 @@ def give(
 
 
 def _already(conn: Connection, owner: str, item_id: str | None) -> dict[str, Any] | None:
-    """The owner's item of that id, if a repeated request made it before. Conflict if it is another's."""
+    """The owner's item of that id, if a repeated request made it before. Tied if it is another's."""
     if item_id is None:
         return None
     present = conn.execute(select(items).where(items.c.item_id == item_id)).first()
     if present is None:
         return None
     if present.owner_id != owner:
-        raise Conflict(f"item id {item_id} is in use")
+        raise Tied(f"item id {item_id} is in use")
     return dict(present._mapping)

@@ -12,7 +12,8 @@ from backbone.storage.upsert import insert_if_absent, upsert
 
 SEE_ONLINE = 1  # rights bits: 2 is see on map, 4 modify objects
 MAX_OFFERS = 200  # that wait for one person's answer
-MAX_WAITING = 100  # messages that wait for one person
+MAX_WAITING = 200  # messages that wait for one person
+MAX_WAITING_OF_ONE = 25  # of these from one sender: nobody fills another's mailbox alone
 
 
 # sessions --------------------------------------------------------------------------------------------
@@ -38,7 +39,7 @@ def arrive(conn: Connection, agent_id: str, session_id: str, region_id: str, sin
 
 def each_session(conn: Connection, take: Callable[[dict[str, Any]], None]) -> None:
     """Hand over every session with its person's name, one by one: there may be a hundred thousand."""
-    query = select(sessions, (accounts.c.first + " " + accounts.c.last).label("name"))
+    query = select(sessions, (accounts.c.first + " " + accounts.c.last).label("name"), accounts.c.visibility)
     joined = query.join(accounts, accounts.c.agent_id == sessions.c.agent_id)
     for row in conn.execute(joined, execution_options={"yield_per": 1000}):
         take(dict(row._mapping))
@@ -133,17 +134,20 @@ def who_may_see(conn: Connection, agent_ids: list[str]) -> dict[str, list[str]]:
 
 
 def keep_message(conn: Connection, message: dict[str, Any], now: int) -> str:
-    """Store for later: "stored" (also when it was before), "delivered" if that id was fetched, "full"."""
-    seen = conn.execute(select(messages.c.delivered).where(messages.c.message_id == message["message_id"])).first()
+    """Store for later: "stored" (also when it was before), "delivered" if that id was fetched, "full" when too many
+    wait for the person, "full of yours" when too many of this sender do."""
+    seen = fate_of(conn, message["message_id"])
     if seen is not None:
-        return "delivered" if seen.delivered else "stored"
-    to_agent = message["to_agent_id"]
+        return seen
+    to_agent, from_agent = message["to_agent_id"], message["from_agent_id"]
     waiting = select(func.count()).select_from(messages)
     waiting = waiting.where(messages.c.to_agent_id == to_agent, messages.c.delivered.is_(False))
+    if (conn.execute(waiting.where(messages.c.from_agent_id == from_agent)).scalar() or 0) >= MAX_WAITING_OF_ONE:
+        return "full of yours"
     if (conn.execute(waiting).scalar() or 0) >= MAX_WAITING:
         return "full"
-    row = {"message_id": message["message_id"], "to_agent_id": to_agent, "created": now}
-    conn.execute(insert(messages).values(**row, delivered=False, message=message))
+    ids = {"message_id": message["message_id"], "to_agent_id": to_agent, "from_agent_id": from_agent}
+    conn.execute(insert(messages).values(**ids, created=now, delivered=False, message=message))
     return "stored"
 
 

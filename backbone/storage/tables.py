@@ -1,19 +1,16 @@
-"""All tables of Backbone, and the steps by which an older database becomes this one.
+"""All tables of Backbone as they are today. How an older database becomes this one: migrations/, run by schema.py.
 
 Ids are lower-case uuid text: readable in any SQL shell, and the same on SQLite and PostgreSQL.
-Times are unix seconds.
+Times are unix seconds. A column that came later has a server default, which its older rows got.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Connection,
     Float,
     Index,
     Integer,
@@ -22,10 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    delete,
-    insert,
-    inspect,
-    select,
+    false,
 )
 
 metadata = MetaData()
@@ -34,7 +28,13 @@ Uuid = String(36)
 # SQLite gives a rowid only to a column declared INTEGER, PostgreSQL wants 64 bits said.
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
-schema = Table("schema", metadata, Column("version", Integer, nullable=False))
+# What is true of the grid as a whole: "grid_id", by which a database and the grid's folder know each other.
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
 
 accounts = Table(
     "accounts",
@@ -42,9 +42,13 @@ accounts = Table(
     Column("agent_id", Uuid, primary_key=True),
     Column("first", String(31), nullable=False),
     Column("last", String(31), nullable=False),
-    Column("name_key", String(63), nullable=False, unique=True),  # "first last" in lower case
+    Column("name_key", String(63), nullable=False, unique=True),  # names.name_key
+    Column("search_key", String(255), nullable=False, server_default="", index=True),  # names.search_key
     Column("verifier", Text, nullable=False),  # passwords.py
     Column("created", BigInteger, nullable=False),
+    Column("guest", Boolean, nullable=False, server_default=false(), index=True),
+    Column("seen", BigInteger, nullable=False, server_default="0"),  # the last login or logout; 0: never
+    Column("visibility", String(16), nullable=False, server_default="everybody"),  # presence.VISIBILITIES
 )
 
 places = Table(  # where people were last, and their homes
@@ -92,6 +96,8 @@ regions = Table(
     Column("map_image_id", Uuid, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("lease_until", Float(53), nullable=False),  # by the database's clock
+    Column("held_by", Uuid),  # the process that has the lease; null: unknown, one of before this column
+    Column("owner_id", Uuid),  # the account whose land it is; null: the grid's owner
     UniqueConstraint("grid_x", "grid_y"),
 )
 
@@ -127,10 +133,12 @@ messages = Table(
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("message_id", Uuid, nullable=False, unique=True),
     Column("to_agent_id", Uuid, nullable=False),
+    Column("from_agent_id", Uuid, nullable=False, server_default="00000000-0000-0000-0000-000000000000"),
     Column("created", BigInteger, nullable=False),
     Column("delivered", Boolean, nullable=False),
     Column("message", JSON, nullable=False),
     Index("messages_of", "to_agent_id", "delivered", "seq"),
+    Index("messages_between", "to_agent_id", "from_agent_id", "delivered"),
     Index("messages_age", "delivered", "created"),
 )
 
@@ -171,31 +179,3 @@ items = Table(
     Column("sale_type", Integer, nullable=False),
 )
 
-
-def _first_tables(conn: Connection) -> None:
-    metadata.create_all(conn)
-    conn.execute(insert(counters).values(name="epoch", value=0))
-
-
-# Step n takes a database of version n to n + 1. Add at the end, never change one that was released.
-STEPS: list[Callable[[Connection], None]] = [_first_tables]
-
-
-class NewerDatabase(RuntimeError):
-    """The database was written by a newer Mainland than this one."""
-
-
-def migrate(conn: Connection) -> int:
-    """Bring the schema up to date inside the caller's transaction; the version it has then."""
-    version = 0
-    if inspect(conn).has_table("schema"):
-        version = conn.execute(select(schema.c.version)).scalar() or 0
-    if version > len(STEPS):
-        raise NewerDatabase(f"database has schema version {version}, this Mainland knows {len(STEPS)}")
-    if version == len(STEPS):
-        return version
-    for step in STEPS[version:]:
-        step(conn)
-    conn.execute(delete(schema))
-    conn.execute(insert(schema).values(version=len(STEPS)))
-    return len(STEPS)

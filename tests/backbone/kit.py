@@ -29,18 +29,18 @@ WAIT_SECONDS = 15.0
 PASSWORD = "correct horse battery staple"  # longer than the 16 characters that some clients hash
 
 
-def database_arguments() -> tuple[str, ...]:
-    """`--database` of a new database, when BACKBONE_TEST_POSTGRES names a PostgreSQL server; else nothing.
+def new_database() -> str | None:
+    """URL of a new database, when BACKBONE_TEST_POSTGRES names a PostgreSQL server; else None: SQLite.
 
     BACKBONE_TEST_POSTGRES=postgresql+psycopg://user@host:port runs these tests on PostgreSQL instead of SQLite.
     """
     address = os.environ.get("BACKBONE_TEST_POSTGRES")
     if not address:
-        return ()
+        return None
     name = f"backbone_{os.urandom(6).hex()}"
     with create_engine(address + "/postgres", isolation_level="AUTOCOMMIT").connect() as conn:
         conn.execute(text(f"CREATE DATABASE {name}"))
-    return ("--database", f"{address}/{name}")
+    return f"{address}/{name}"
 
 
 class Server:
@@ -49,9 +49,8 @@ class Server:
     def __init__(self, data: Path, *, grid_name: str = "Testgrid", more: tuple[str, ...] = ()) -> None:
         self.data = data
         self.port = 0
-        database = database_arguments()
-        self.database = database[1] if database else None
-        self._more = ("--grid-name", grid_name, *database, *more)
+        self.database = new_database()
+        self._more = ("--grid-name", grid_name, *more)
         self._secret_file = data / "secret"
         data.mkdir(parents=True, exist_ok=True)
         self._secret_file.write_text(SECRET + "\n")
@@ -65,7 +64,8 @@ class Server:
         command = [sys.executable, "-m", "backbone", "--data", str(self.data), "--bind", "127.0.0.1"]
         command += ["--port", str(self.port), "--secret-file", str(self._secret_file), *self._more]
         log = open(self.data / "log.txt", "a")  # noqa: SIM115
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        environment = {**os.environ, **({"MAINLAND_DATABASE": self.database} if self.database else {})}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         log.close()
         assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS)

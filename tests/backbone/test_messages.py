@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from backbone.client import BackboneClient, BackboneError
-from backbone.storage.people import MAX_WAITING
+from backbone.storage.people import MAX_WAITING, MAX_WAITING_OF_ONE
 from tests.backbone.kit import Server, fake_sim, message, unique, until
 from tests.backbone.test_people import come_in, make
 
@@ -61,10 +61,17 @@ async def test_what_is_kept_for_the_absent(backbone: BackboneClient, dialog: int
 
 
 async def test_the_mailbox_has_an_end(backbone: BackboneClient) -> None:
-    ann, bob = await make(backbone), await make(backbone)
-    fates = [await backbone.send_message(message(bob["agent_id"], ann["agent_id"])) for _ in range(MAX_WAITING + 2)]
-    assert [fate["result"] for fate in fates] == ["stored"] * MAX_WAITING + ["dropped"] * 2
-    assert "full" in fates[-1]["reason"]
+    bob = await make(backbone)
+    senders = [str(uuid4()) for _ in range(MAX_WAITING // MAX_WAITING_OF_ONE)]
+    for sender in senders:  # nobody fills it alone
+        fates = [await backbone.send_message(message(bob["agent_id"], sender)) for _ in range(MAX_WAITING_OF_ONE + 1)]
+        assert [fate["result"] for fate in fates] == ["stored"] * MAX_WAITING_OF_ONE + ["dropped"]
+        assert "your messages" in fates[-1]["reason"]
+    assert (await backbone.send_message(message(bob["agent_id"], str(uuid4()))))["reason"] == "the mailbox is full"
+    waiting = await backbone.get_messages(bob["agent_id"])
+    assert len(waiting) == MAX_WAITING
+    await backbone.delete_messages(bob["agent_id"], [waiting[0]["message_id"]])
+    assert (await backbone.send_message(message(bob["agent_id"], senders[0])))["result"] == "stored"
 
 
 async def test_a_message_to_someone_on_the_move_arrives(server: Server, backbone: BackboneClient) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from backbone import passwords
+from backbone.errors import TooMany
 from backbone.login import reply, request
 from backbone.login import xmlrpc as ours
-from backbone.login.limits import FailureBuckets, LoginLimits
+from backbone.login.limits import OF_ACCOUNT, OF_ADDRESS, FailureBuckets, LoginLimits
 from backbone.presence import ABSENT_SECONDS, IDLE_SECONDS, NotCurrent, Presence
 
 AGENTS = st.sampled_from(["ann", "bob", "cat"])
@@ -124,17 +125,55 @@ def test_failures_run_out_and_come_back() -> None:
     assert buckets.seconds_to_wait("other", 0.0) == 0
 
 
+class Limits(LoginLimits):
+    """On a clock that stands still, where nobody may have to wait for others."""
+
+    def __init__(self) -> None:
+        super().__init__(self.waited, lambda: 0.0)
+        self.waits = 0
+
+    def waited(self, seconds: float) -> None:
+        self.waits += 1
+        raise AssertionError("an attempt waits")
+
+    def guess(self, address: str, account: str, right: bool = False) -> bool:
+        """One attempt; whether it was let in."""
+        try:
+            with self.attempt(address, account) as attempt:
+                (attempt.succeeded if right else attempt.failed)()
+        except TooMany:
+            return False
+        return True
+
+
 def test_a_stranger_cannot_lock_an_owner_out() -> None:
-    limits = LoginLimits()
-    limits.succeeded("home", "ann")
-    for _ in range(500):
-        limits.failed("stranger", "ann", 0.0)
-    assert limits.seconds_to_wait("stranger", "ann", 0.0) > 0
-    assert limits.seconds_to_wait("elsewhere", "ann", 0.0) > 0
-    assert limits.seconds_to_wait("home", "ann", 0.0) == 0
-    for _ in range(500):
-        limits.failed("home", "ann", 0.0)
-    assert limits.seconds_to_wait("home", "ann", 0.0) > 0  # being known is no licence to guess
+    limits = Limits()
+    assert sum(limits.guess("stranger", "ann") for _ in range(500)) == OF_ACCOUNT[0]
+    assert limits.guess("home", "ann", right=True)
+    assert limits.guess("a new place", "ann", right=True)
+    # Being known is no licence to guess.
+    assert sum(limits.guess("home", "ann") for _ in range(500)) == OF_ACCOUNT[0]
+
+
+def test_an_address_has_an_end_of_guesses_but_who_was_right_there_before_gets_in() -> None:
+    limits = Limits()
+    assert limits.guess("school", "ben", right=True)
+    assert sum(limits.guess("school", f"pupil {number}") for number in range(500)) == OF_ADDRESS[0]
+    assert not limits.guess("school", "new pupil", right=True)
+    assert limits.guess("school", "ben", right=True)
+
+
+def test_guesses_in_one_moment_are_counted_one_by_one() -> None:
+    limits = Limits()
+    under_way = [limits.attempt("stranger", "ann") for _ in range(OF_ACCOUNT[0])]
+    for attempt in under_way:
+        attempt.__enter__()
+    with pytest.raises(AssertionError, match="waits"):  # for these to end: all of them may be wrong
+        limits.guess("stranger", "ann")
+    for attempt in under_way:
+        attempt.failed()
+        attempt.__exit__(None, None, None)
+    assert not limits.guess("stranger", "ann", right=True)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
