@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ from sim.handlers import ROOT, Rate, handles
 from sim.handlers.replies import alert, send
 from sim.handlers.selecting import properties_messages
 from sim.world.agent import Agent, Vector
+from sim.world.linkset import copy_prim
 from sim.world.objects import MAX_HEIGHT, MAX_SCALE, MIN_SCALE, Prim
 from sim.world.shapes import clean_shape
 
@@ -184,13 +184,8 @@ def duplicate(sim: Simulator, agent: Agent, root: Prim, offset: Vector) -> Prim 
     copies = []
     for prim in root.linkset():
         (px, py, pz), rotation = objects.world_place(prim)
-        twin = copy.copy(prim)
-        twin.full_id, twin.row, twin.root, twin.children = uuid4(), -1, None, []
+        twin = copy_prim(prim, uuid4(), int(sim.clock.unix() * 1e6))
         twin.owner_id, twin.last_owner_id = agent.agent_id, prim.owner_id
-        twin.lineage = ()
-        twin.created = int(sim.clock.unix() * 1e6)
-        twin.shape, twin.extra_params = dict(prim.shape), dict(prim.extra_params)
-        twin.permissions, twin.features = copy.copy(prim.permissions), copy.copy(prim.features)
         scale = tuple(objects.row(prim)["scale"].tolist())
         place = (px + shift[0], py + shift[1], pz + shift[2])
         copies.append(objects.add(twin, sim.world.new_local_id(), place, rotation, scale))  # type: ignore[arg-type]

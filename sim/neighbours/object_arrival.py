@@ -9,6 +9,7 @@ all along may turn out later (`handovers.py`).
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from protocol.errors import ProtocolError
 from sim.handlers.building import CAPACITY, make_temporary
 from sim.neighbours.handovers import HandOvers
 from sim.neighbours.object_crossing import ObjectCrossing
-from sim.neighbours.object_state import Linkset, parse_linkset, turn
-from sim.neighbours.state import longer, parse_state, vector
+from sim.neighbours.state import longer, parse_state, turn, vector
 from sim.scripts.language.errors import CompileError
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.script import Script
+from sim.world import form
+from sim.world.linkset import Linkset
 from sim.world.objects import MAX_HEIGHT, MAX_LINKS, Prim
 from sim.world.seats import Seat
 
@@ -62,7 +64,7 @@ class ObjectArrival:
             return _no(410, VOID)
         task = self._answers.get(transaction)
         if task is None:
-            linkset = parse_linkset(body.get("object"))
+            linkset = parse_object(body.get("object"))
             riders = _parse_riders(body.get("riders"), len(linkset.parts))
             task = self.sim.spawn(self._arrive(transaction, linkset, riders), "object arrival")
             self._answers[transaction] = task
@@ -97,7 +99,7 @@ class ObjectArrival:
             for part in linkset.parts:
                 for each in part.scripts:
                     program = programs[each.source]
-                    restored.append((part.prim, scripts.restore(part.prim, program, each.source, each.item_id, each.state)))
+                    restored.append((part.prim, scripts.restore(part.prim, program, each.source, str(each.item_id), each.state)))
         except BadState as error:
             for prim, _ in restored:
                 scripts.remove(prim)
@@ -147,7 +149,6 @@ class ObjectArrival:
             objects.join(root.prim, [part.prim for part in linkset.parts[1:]])
         row = objects.row(root.prim)
         row["velocity"], row["angular_velocity"] = linkset.velocity, linkset.angular_velocity
-        root.prim.linkset_data = linkset.data
         if root.prim.temporary:
             make_temporary(sim, root.prim, True, linkset.expires_in)
         for part in linkset.parts:
@@ -166,6 +167,15 @@ class ObjectArrival:
             "position": list(position),
             "look_at": list(agent.arrival_look_at),
         }
+
+
+def parse_object(value: Any) -> Linkset:
+    """The linkset of a hand-over: its form (`world/form.py`) in base64."""
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (TypeError, ValueError):
+        raise ProtocolError("an object is base64") from None
+    return form.decode(data)
 
 
 def transaction_of(value: Any) -> UUID:

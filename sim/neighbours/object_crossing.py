@@ -20,20 +20,23 @@ be deleted; then it goes over there too.
 
 from __future__ import annotations
 
+import base64
 import logging
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from protocol.errors import ProtocolError
 from sim.neighbours.children import Children
 from sim.neighbours.crossing import Crossing
 from sim.neighbours.handovers import lineage_of
-from sim.neighbours.object_state import linkset_state
 from sim.neighbours.peers import Region
 from sim.neighbours.state import agent_state
+from sim.world import form
 from sim.world.agent import Agent, Vector
 from sim.world.changes import What
+from sim.world.linkset import gather
 from sim.world.objects import MAX_HEIGHT, Prim
 
 if TYPE_CHECKING:
@@ -120,7 +123,14 @@ class ObjectCrossing:
         lineages = [*map(lineage_of, root.linkset()), *map(lineage_of, riders)]
         journey = self.under_way[root] = Journey(self._neighbours.handovers.begin(region, lineages), root, region, riders)
         there = (x + (facts.grid_x - region["grid_x"]) * 256.0, y + (facts.grid_y - region["grid_y"]) * 256.0, z)
-        bundle = self._bundle(journey, there)
+        try:
+            bundle = self._bundle(journey, there)
+        except ProtocolError as error:
+            log.error("object %s cannot be handed over: %s", root.full_id, error)
+            self.sim.metrics.count("object_crossings", label="too large")
+            del self.under_way[root]
+            self._refused[root] = now + REFUSED_PAUSE
+            return False
         self._freeze(journey)
         self.sim.spawn(self._hand_over(journey, bundle), "object crossing")
         return True
@@ -137,6 +147,8 @@ class ObjectCrossing:
         sim = self.sim
         x, y, z = sim.world.objects.world_place(journey.root)[0]
         shift = (there[0] - x, there[1] - y, there[2] - z)
+        (linkset,) = gather(sim.world.objects, [journey.root], sim.clock.now(), sim.scripts.states)
+        linkset.parts[0].position = there
         links = list(journey.root.linkset())
         riders = []
         for rider in journey.riders:
@@ -149,7 +161,7 @@ class ObjectCrossing:
             riders.append({"agent": state, "seat": place})
         return {
             "transaction": str(journey.transaction),
-            "object": linkset_state(sim, journey.root, there),
+            "object": base64.b64encode(form.encode(linkset)).decode(),
             "riders": riders,
         }
 

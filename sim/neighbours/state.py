@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol.errors import ProtocolError
+from sim.world.objects import Quaternion
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -89,11 +90,7 @@ def parse_state(body: Any) -> dict[str, Any]:
     state["look_at"] = vector(state.get("look_at", [1.0, 0.0, 0.0]), 3, 2.0)
     state["velocity"] = vector(state.get("velocity", [0.0, 0.0, 0.0]), 3, SPEED_LIMIT)
     if state.get("rotation") is not None:
-        rotation = vector(state["rotation"], 4, 1.01)
-        length = math.sqrt(sum(part * part for part in rotation))
-        if length < 0.5:
-            raise ProtocolError("rotation is not a unit quaternion")
-        state["rotation"] = tuple(part / length for part in rotation)
+        state["rotation"] = turn(state["rotation"])
     controls = state.get("controls", 0)
     if not isinstance(controls, int) or not 0 <= controls < 1 << 32:
         raise ProtocolError("controls must be a U32")
@@ -125,6 +122,15 @@ def vector(value: Any, length: int, limit: float) -> tuple[float, ...]:
     if not all(math.isfinite(part) and abs(part) <= limit for part in parts):
         raise ProtocolError(f"numbers must be finite and at most {limit}")
     return parts
+
+
+def turn(value: Any) -> Quaternion:
+    """A rotation, made a unit one."""
+    x, y, z, w = vector(value, 4, 1.01)
+    length = math.sqrt(x * x + y * y + z * z + w * w)
+    if length < 0.5:
+        raise ProtocolError("rotation is not a unit quaternion")
+    return x / length, y / length, z / length, w / length
 
 
 def lineage(value: Any) -> Lineage:

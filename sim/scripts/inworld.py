@@ -22,9 +22,10 @@ from sim.scripts.language.program import Program, compile_script
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
-from sim.scripts.machine.saved import restore
+from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.script import Script
 from sim.world.changes import What
+from sim.world.linkset import ScriptState
 from sim.world.objects import Prim
 from sim.world.world import Chat
 
@@ -125,6 +126,11 @@ class Scripts:
         self._of_prim.setdefault(prim, []).append(script)
         self._prim_of[script] = prim
         return script
+
+    def states(self, prim: Prim) -> list[ScriptState]:
+        """The prim's scripts in the middle of what they do, to go on somewhere else."""
+        now = self.sim.world.time
+        return [ScriptState(each.name, UUID(each.item_id), each.source, save(each, now)) for each in self.of(prim)]
 
     def remove(self, prim: Prim) -> None:
         """The prim goes, its scripts with it."""

@@ -11,9 +11,8 @@ on `full_id`. Whoever changes a prim notes it (`changes.py`); a row's `dirty` sa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy as np
 from protocol.objects import BOX, PRIM
 from protocol.wellknown import NULL, Permission
 from sim.world.changes import Log, What
+from sim.world.linkset_data import LinksetStore
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
@@ -111,7 +111,7 @@ class Prim:
     state: int = 0  # species of trees and grass
     material: int = 3
     click_action: int = 0
-    shape: dict[str, int] = field(default_factory=lambda: dict(BOX))  # path and profile fields as on the wire
+    shape: Mapping[str, int] = field(default_factory=lambda: BOX)  # path and profile fields as on the wire; never changed in place
     texture_entry: bytes = b""
     texture_anim: bytes = b""
     extra_params: dict[int, bytes] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class Prim:
     sit_target: tuple[Vector, Quaternion] | None = None  # offset and turn, in the prim's axes (llSitTarget)
     features: Material = field(default_factory=Material)
     inventory_serial: int = 0
-    linkset_data: Any = None  # of a root, once a script uses it: the scripts' own store of names and values
+    linkset_data: LinksetStore | None = None  # of a root, once a script uses it
     root: Prim | None = None  # None when it is a root itself
     children: list[Prim] = field(default_factory=list)  # in link order
     leaving: bool = False  # of a root: it is just being handed to another region, and nobody changes it

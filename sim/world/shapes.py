@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 # Names of the fields, as in ObjectAdd, ObjectShape and ObjectUpdate.
 SHAPE_FIELDS = (
     "PathCurve", "ProfileCurve", "PathBegin", "PathEnd", "PathScaleX", "PathScaleY", "PathShearX", "PathShearY",
@@ -34,3 +36,18 @@ def clean_shape(block: dict[str, Any]) -> dict[str, int]:
     for name in ("PathScaleX", "PathScaleY"):
         shape[name] = min(shape[name], 200)
     return shape
+
+
+def is_clean(shapes: np.ndarray) -> np.ndarray:
+    """Of which shapes, a column a field, `clean_shape` would leave everything as it is."""
+    good = np.isin(shapes["PathCurve"], PATHS)
+    good &= (shapes["ProfileCurve"] & 0x0F <= 5) & (shapes["ProfileCurve"] >> 4 <= 3)
+    for begin, end in (("PathBegin", "PathEnd"), ("ProfileBegin", "ProfileEnd")):
+        first, last = shapes[begin].astype(np.int32), shapes[end].astype(np.int32)
+        good &= (first <= FULL - LEAST_CUT) & (last <= FULL - LEAST_CUT - first)
+    good &= shapes["ProfileHollow"] <= MOST_HOLLOW
+    for name in ("PathTwist", "PathTwistBegin", "PathRadiusOffset", "PathTaperX", "PathTaperY", "PathSkew"):
+        good &= np.abs(shapes[name].astype(np.int32)) <= 100
+    for name, most in (("PathRevolutions", 200), ("PathScaleX", 200), ("PathScaleY", 200)):
+        good &= shapes[name] <= most
+    return good

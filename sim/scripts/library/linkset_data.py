@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sim.scripts.language.values import Item
 from sim.scripts.library.common import fits, spend
 from sim.scripts.library.declare import ll
-from sim.scripts.library.world import LinksetStore
+from sim.world.linkset_data import MOST_BYTES, LinksetStore, size_of
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
-MOST_BYTES = 131072
-PROTECTION = 32  # bytes
 LONGEST_PATTERN = 800
 NO_BACK = "regular expressions with references back to a group (\\1) find nothing"
 PATTERN_MEMORY = 1 << 20
@@ -28,14 +26,10 @@ OK, NO_MEMORY, NO_KEY, PROTECTED, NOT_FOUND, NO_UPDATE = range(6)  # results
 LONGEST_EVENT = 16384  # characters of names that one event tells
 
 
-def _size(name: str, value: str, phrase: str) -> int:
-    return len(name.encode("utf-8", "replace")) + len(value.encode("utf-8", "replace")) + (PROTECTION if phrase else 0)
-
-
 def _put(store: LinksetStore, name: str, value: str, phrase: str) -> bool:
     """Writes a pair; False when there is no room."""
     old = store.pairs.get(name)
-    used = store.used + _size(name, value, phrase) - (_size(name, *old) if old is not None else 0)
+    used = store.used + size_of(name, value, phrase) - (size_of(name, *old) if old is not None else 0)
     if used > MOST_BYTES:
         return False
     store.used = used
@@ -44,7 +38,7 @@ def _put(store: LinksetStore, name: str, value: str, phrase: str) -> bool:
 
 
 def _take(store: LinksetStore, name: str) -> None:
-    store.used -= _size(name, *store.pairs.pop(name))
+    store.used -= size_of(name, *store.pairs.pop(name))
 
 
 def _write(script: Script, name: str, value: str, phrase: str) -> int:

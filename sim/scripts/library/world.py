@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from sim.scripts.language.values import NULL_KEY, ZERO_ROTATION, ZERO_VECTOR, Item, Key, Rotation, Value, Vector
+from sim.world.linkset_data import LinksetStore
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
@@ -53,15 +54,6 @@ class Detected:
     rotation: Rotation = ZERO_ROTATION
     grab: Vector = ZERO_VECTOR
     touch: dict[str, Value] = field(default_factory=dict)  # face, position, normal, binormal, uv, st
-
-
-@dataclass(slots=True)
-class LinksetStore:
-    """What llLinksetData* keeps with a linkset. Whoever fills it from storage sets both."""
-
-    # name -> (value, pass phrase, empty if unprotected)
-    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
-    used: int = 0  # bytes, by the rules of linkset_data.py
 
 
 class WorldInterface(Protocol):

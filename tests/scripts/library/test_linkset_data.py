@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.scripts.library.linkset_data import _size
+from sim.world.linkset_data import size_of
 from tests.scripts.bench import evaluate, occurrences, said
 from tests.scripts.library.stand_in import StandIn, call
 
@@ -149,7 +149,7 @@ def test_the_room_used_is_that_of_the_pairs(steps):
         held = before.get(name)
         assert result in (0, 2, 3, 4, 5) and (script.store.pairs != before) == (result == 0)
         assert (result == 3) == (held is not None and held[1] not in ("", phrase))
-    assert script.store.used == sum(_size(name, *pair) for name, pair in script.store.pairs.items())
+    assert script.store.used == sum(size_of(name, *pair) for name, pair in script.store.pairs.items())
 
 
 def test_values_survive_a_reset_of_the_script():
