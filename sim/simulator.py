@@ -23,6 +23,7 @@ from sim.circuits.circuits import Circuits
 from sim.circuits.datagrams import DatagramSocket
 from sim.clock import Clock
 from sim.frame import Frame
+from sim.handlers.xfer import Xfers
 from sim.interest.interest import Interest
 from sim.metrics import Metrics
 from sim.names import Names
@@ -61,6 +62,7 @@ class Simulator:
         self.seating = Seating(self)
         self.sessions = Sessions(self)
         self.names = Names(self)
+        self.xfers = Xfers(self.region)
         self.interest = Interest(self)
         self.neighbours = Neighbours(self)
         self.cap_server = CapServer(self)
