@@ -31,7 +31,7 @@ def collect(layout: Layout) -> dict[str, Any]:
 
     {running, data, others, state, name, login_uri, since,
      processes: [{name, role, pid, port, state, health, restarts, pss_bytes, cpu_percent}],
-     regions: [{name, port, state, health, agents, fps, dilation, prims, scripts}]}
+     regions: [{name, port, state, health, agents, fps, made_up, dilation, prims, scripts}]}
 
     cpu_percent is of one core; pss_bytes counts memory shared between processes in equal parts, so the sum is what the
     grid costs. Figures that can't be had are null.
@@ -118,7 +118,7 @@ async def _ask_regions(regions: list[dict[str, Any]], host: str, secret: str) ->
             said = await web.get_json(f"http://{host}:{region['port']}/services/status", bearer=secret, timeout=3.0)
         except web.NoAnswer:
             said = {}
-        return {key: said.get(key) for key in ("agents", "fps", "dilation", "prims", "scripts")}
+        return {key: said.get(key) for key in ("agents", "fps", "made_up", "dilation", "prims", "scripts")}
 
     return list(await asyncio.gather(*(ask(region) for region in regions)))
 
@@ -142,10 +142,16 @@ def show(facts: dict[str, Any], console: Console) -> None:
         agents = region["agents"]
         table.add_row(
             region["name"], "-" if agents is None else str(len(agents) if isinstance(agents, list) else agents),
-            _figure(region["fps"], 1, ""), "-" if region["dilation"] is None else f"{region['dilation']:.2f}",
+            _frames(region), "-" if region["dilation"] is None else f"{region['dilation']:.2f}",
             *("-" if region[key] is None else str(region[key]) for key in ("prims", "scripts")),
         )  # fmt: skip
     console.print(table)
+
+
+def _frames(region: dict[str, Any]) -> str:
+    """Frames a second that were on time, and beside them those that were made up for."""
+    made_up = region["made_up"] or 0.0
+    return _figure(region["fps"], 1, "") + (f" + {made_up:.1f} late" if made_up >= 0.5 else "")
 
 
 def _figure(value: float | None, unit: float, name: str) -> str:

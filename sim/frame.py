@@ -24,7 +24,7 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sim.clock import FRAMES_PER_SECOND, STEP, Metronome
 from sim.physics.avatars import note_motions
@@ -43,6 +43,15 @@ SLOW_FRAME = 0.05
 COLLECT, COLLECT_ALL_QUIET, COLLECT_ALL = 10.0, 60.0, 3600.0
 
 
+class Rates(NamedTuple):
+    """A second of frames. What viewers are told is the first: a frame that is made up for when the next one is due already
+    was not there when it was needed."""
+
+    on_time: float  # frames run before the next was due
+    made_up: float  # frames run later than that
+    steps: float  # world steps
+
+
 class Frame:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
@@ -57,7 +66,8 @@ class Frame:
         self.stages: dict[str, float] = {}  # seconds each stage of the last frame took
         self._debt = 0.0  # world time owed, seconds
         self._credit = STEP  # real time the world may still use: earned by time passing, spent by steps
-        self._history: deque[tuple[float, int, int]] = deque()  # (real time, frames, steps) once a frame, last seconds
+        self._history: deque[tuple[float, int, int, int]] = deque()  # (real time, frames, steps, made up) once a frame, last second
+        self._made_up = 0  # frames that were run when their time was over
         self._steps = 0
         self._last = 0.0
         self._tell_at = 0.0  # real time from which another slow frame is logged
@@ -99,6 +109,9 @@ class Frame:
         late = max(start - self._due + (self._behind - 1) * STEP, 0.0)
         if late > 0.001:
             self.sim.metrics.plain["frames_late"] += 1
+        if self._behind > 1:
+            self.sim.metrics.plain["frames_made_up"] += 1
+            self._made_up += 1
         self.once(start)
         self.timings.append((start, late, self.clock.now() - start))
         self._behind -= 1
@@ -187,7 +200,7 @@ class Frame:
         self._debt = max(self._debt, 0.0)
         self._steps += steps
         self.sim.metrics.plain["steps"] += steps
-        self._history.append((now, self.number, self._steps))
+        self._history.append((now, self.number, self._steps, self._made_up))
         while now - self._history[0][0] > 1.0 and len(self._history) > 2:
             self._history.popleft()
         first = self._history[0]
@@ -206,7 +219,7 @@ class Frame:
         self._steps += frames
         self._due += frames * STEP
         if self._history:
-            self._history.append((self._history[-1][0] + frames * STEP, self.number - 1, self._steps))
+            self._history.append((self._history[-1][0] + frames * STEP, self.number - 1, self._steps, self._made_up))
 
     def step(self) -> None:
         """Move the world on by 1/45 s of its own time. Nobody is told of anything, and nobody leaves the region, in a step."""
@@ -229,11 +242,12 @@ class Frame:
         timings = [timing for timing in self.timings if timing[0] >= since]
         return sorted(late for _, late, _ in timings), sorted(took for _, _, took in timings)
 
-    def rates(self) -> tuple[float, float]:
-        """Frames and world steps a second over the last second, as measured."""
+    def rates(self) -> Rates:
+        """What was run over the last second, as measured."""
         if len(self._history) < 2:
-            return 0.0, 0.0
-        (t0, f0, s0), (t1, f1, s1) = self._history[0], self._history[-1]
+            return Rates(0.0, 0.0, 0.0)
+        (t0, f0, s0, m0), (t1, f1, s1, m1) = self._history[0], self._history[-1]
         if t1 <= t0:
-            return 0.0, 0.0
-        return (f1 - f0) / (t1 - t0), (s1 - s0) / (t1 - t0)
+            return Rates(0.0, 0.0, 0.0)
+        span, made_up = t1 - t0, m1 - m0
+        return Rates((f1 - f0 - made_up) / span, made_up / span, (s1 - s0) / span)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def measure(sim: Simulator) -> dict[str, float]:
     """Bring `sim.metrics.gauges` up to date, and return them."""
     world, gauges = sim.world, sim.metrics.gauges
-    gauges["frames_per_second"], gauges["steps_per_second"] = sim.frame.rates()
+    rates = sim.frame.rates()
+    gauges["frames_per_second"], gauges["steps_per_second"] = rates.on_time, rates.steps
     gauges["dilation"] = world.dilation
     gauges["root_agents"] = sum(1 for _ in world.roots())
     gauges["child_agents"] = sum(1 for _ in world.children())

@@ -34,6 +34,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "frames": ("frames: those run, and those rested", None),
     "frames_rested": ("frames in which nothing could happen, that were counted instead of run", None),
     "steps": ("world steps, those of rested frames too", None),
+    "frames_made_up": ("frames that were run when the next one was due already", None),
     "frames_late": ("frames that began more than a millisecond late", None),
     "slow_frames": ("frames over 50 ms, by the stage that took most of it", "stage"),
     "script_events": ("script events begun", None),
@@ -52,7 +53,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
 
 GAUGES: dict[str, str] = {
     "dilation": "world time passed over real time passed, last second",
-    "frames_per_second": "outer frames a second, measured over the last seconds",
+    "frames_per_second": "outer frames a second that were on time, measured over the last second",
     "steps_per_second": "world steps a second, measured over the last seconds",
     "root_agents": "avatars in the region",
     "child_agents": "agents looking in from neighbours",

@@ -175,7 +175,7 @@ class Services:
 
     async def status(self, request: web.Request) -> web.Response:
         sim = self.sim
-        fps, steps = sim.frame.rates()
+        rates = sim.frame.rates()
         try:  # of the last so many seconds, a minute at most
             last = min(float(request.query.get("last", "60")), 60.0)
         except ValueError:
@@ -191,8 +191,9 @@ class Services:
                 "region_id": str(sim.world.facts.region_id),
                 "agents": sum(1 for _ in sim.world.roots()),
                 "children": sum(1 for _ in sim.world.children()),
-                "fps": round(fps, 2),
-                "steps": round(steps, 2),
+                "fps": round(rates.on_time, 2),
+                "made_up": round(rates.made_up, 2),
+                "steps": round(rates.steps, 2),
                 "dilation": round(sim.world.dilation, 4),
                 "prims": len(sim.world.objects),
                 "scripts": sim.scripts.counts()[0],
