@@ -28,7 +28,8 @@ ENGINES = ("numba", "bullet")
 @dataclass
 class Region:
     """One 256 m x 256 m square. `port` serves UDP and HTTP; 0 until one is chosen. `scene` is what stands there when it
-    opens: "none", "welcome" or the path of a file."""
+    opens: "none", "welcome" or the path of a file. `age`: by which growth of the grid it came, 0 with its first regions; its ground
+    was made for the grid of that time, and stays."""
 
     region_id: str
     name: str
@@ -37,6 +38,7 @@ class Region:
     port: int = 0
     scene: str = "none"
     physics: str = "numba"
+    age: int = 0
 
 
 @dataclass
@@ -141,6 +143,7 @@ def _region(entry: dict[str, Any]) -> Region:
         int(entry["port"]),
         str(entry.get("scene", "none")),  # a grid saved before scenes has none
         str(entry.get("physics", "numba")),
+        int(entry.get("age", 0)),
     )
 
 
@@ -213,7 +216,8 @@ def lay_out(existing: list[Region], width: int, height: int) -> list[Region]:
         )
     held = {(region.grid_x, region.grid_y) for region in existing}
     fresh = names.fresh([region.name for region in existing])
-    return existing + [Region(str(uuid.uuid4()), next(fresh), x, y) for x, y in squares if (x, y) not in held]
+    age = max((region.age + 1 for region in existing), default=0)
+    return existing + [Region(str(uuid.uuid4()), next(fresh), x, y, age=age) for x, y in squares if (x, y) not in held]
 
 
 def choose_ports(grid: Grid, settings: Settings, claims: ports.Ports) -> list[str]:

@@ -84,7 +84,7 @@ def sims_config(grid: Grid, layout: Layout) -> dict[str, object]:
         "grid_name": grid.name,
         "regions": [
             {"region_id": r.region_id, "name": r.name, "grid_x": r.grid_x, "grid_y": r.grid_y, "port": r.port,
-             "scene": r.scene, "physics": r.physics}
+             "scene": r.scene, "physics": r.physics, "age": r.age}
             for r in grid.regions
         ],
     }  # fmt: skip

@@ -63,7 +63,7 @@ def read_config(path: Path) -> tuple[list[Settings], Path]:
         config = json.loads(path.read_text())
         secret = Path(config["secret_file"]).read_text().strip()
         regions = config["regions"]
-        land = frozenset((int(region["grid_x"]), int(region["grid_y"])) for region in regions)
+        ages = {(int(region["grid_x"]), int(region["grid_y"])): int(region.get("age", 0)) for region in regions}
         settings = [
             Settings(
                 region_id=UUID(region["region_id"]),
@@ -80,7 +80,7 @@ def read_config(path: Path) -> tuple[list[Settings], Path]:
                 terrain_seed=int(config.get("terrain_seed", 1)),
                 physics=check_engine(str(region.get("physics", "numba"))),
                 scene=str(region.get("scene", NO_SCENE)),
-                land=land,
+                ages=ages,
             )
             for region in regions
         ]

@@ -10,8 +10,8 @@ import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +40,8 @@ class Settings:
     terrain_seed: int = 1
     physics: str = "numba"  # or "bullet"
     scene: str = "none"  # what stands there when it opens: "none", a name of ours, or a file (see docs/scenes.md)
-    land: frozenset[tuple[int, int]] = frozenset()  # grid squares that hold a region: the ground slopes to the sea at others
+    # Grid squares that hold a region, each with the growth of the grid that brought it: what the ground was made for.
+    ages: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
 class Tasks:

@@ -36,6 +36,7 @@ from sim.scripts.inworld import Scripts
 from sim.seating import Seating
 from sim.sessions import Sessions
 from sim.world.agent import Agent
+from sim.world.founding import found
 from sim.world.terrain import Terrain
 from sim.world.world import Parcel, RegionFacts, World
 
@@ -45,8 +46,7 @@ log = logging.getLogger(__name__)
 class Simulator:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         facts = RegionFacts(settings.region_id, settings.name, settings.grid_x, settings.grid_y, cache_id=uuid4())
-        land = settings.land or None
-        terrain = Terrain.natural(settings.grid_x, settings.grid_y, settings.terrain_seed, land)
+        terrain = Terrain(found(settings.grid_x, settings.grid_y, settings.terrain_seed, settings.ages))
         self.region = Region(settings, clock, World(facts, terrain))
         self.world.add_parcel(
             Parcel(1, uuid4(), settings.name, facts.owner_id, int(clock.unix()), np.ones((64, 64), bool))

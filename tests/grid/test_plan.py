@@ -54,6 +54,7 @@ def test_the_largest_grid_has_unique_names():
 def test_growing_keeps_what_is_there():
     before = plan.lay_out([], 2, 2)
     after = plan.lay_out(list(before), 3, 2)
+    assert [region.age for region in after] == [0, 0, 0, 0, 1, 1]
     assert after[:4] == before and len(after) == 6
     assert {(r.grid_x, r.grid_y) for r in after[4:]} == {(1002, 1000), (1002, 1001)}
 

@@ -11,10 +11,31 @@ from hypothesis import strategies as st
 
 from protocol.wellknown import WATER_HEIGHT
 from sim.world import terrain
+from sim.world.founding import found
 from sim.world.terrain import EDGE, Terrain, generate, height_at, heights_at, normal_at, normals_at, surface_at
 
 FIRST_FOUR = {(1000 + x, 1000 + y) for x in range(2) for y in range(2)}
 L_SHAPE = {(1000, 1000), (1001, 1000), (1000, 1001), (1003, 1001)}
+
+
+def test_what_stands_does_not_move_when_the_grid_grows_and_the_new_meets_it() -> None:
+    """From 1x1 to 2x2 to 3x3, and a square that only touches a corner."""
+    ages = {(1000, 1000): 0}
+    stages: list[dict[tuple[int, int], np.ndarray]] = []
+    for age, squares in enumerate((FIRST_FOUR, {(1000 + x, 1000 + y) for x in range(3) for y in range(3)}, {(1003, 1003)}), 1):
+        ages |= {square: age for square in squares if square not in ages}
+        stages.append({(x, y): found(x, y, 7, ages) for x, y in ages})
+    assert np.array_equal(stages[0][1000, 1000], generate(1000, 1000, 7, {(1000, 1000)}))
+    for before, after in zip(stages, stages[1:], strict=False):
+        assert all(np.array_equal(after[square], ground) for square, ground in before.items())
+    last = stages[-1]
+    for (x, y), ground in last.items():
+        assert np.isfinite(ground).all() and steepest(ground) < 41
+        if (x + 1, y) in last:
+            assert np.allclose(ground[:, 256], last[x + 1, y][:, 0], atol=1e-3)
+        if (x, y + 1) in last:
+            assert np.allclose(ground[256], last[x, y + 1][0], atol=1e-3)
+    assert last[1003, 1003][0, 0] == pytest.approx(last[1002, 1002][256, 256], abs=1e-3)
 
 
 def steepest(heights: np.ndarray) -> float:
