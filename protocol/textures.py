@@ -218,6 +218,14 @@ def encode_texture_entry(entry: TextureEntry) -> bytes:
     return b"".join(parts)
 
 
+PLAIN = encode_texture_entry(TextureEntry())  # of what nobody has textured: viewers show no texture at an empty field
+
+
+def canonical_texture_entry(data: bytes) -> bytes:
+    """The same look in the bytes that we write, which every client can read. Raises ProtocolError as `decode_texture_entry`."""
+    return encode_texture_entry(decode_texture_entry(data)) if data else PLAIN
+
+
 # ---- TextureAnim
 # ------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "packets_dropped": ("datagrams dropped before they became a message", "reason"),
     "messages_dropped": ("viewer messages not heeded", "reason"),
     "messages_put_off": ("viewer messages that waited, having come too fast", "rate"),
+    "edits_refused": ("wishes of people about objects and land that were refused", "reason"),
+    "objects_not_encodable": ("objects that cannot be told to viewers as they are, and are shown as a box", None),
     "messages_unhandled": ("viewer messages acknowledged and forgotten, having no handler", "message"),
     "resends": ("reliable packets sent again", None),
     "send_failures": ("datagrams the kernel would not take", None),

@@ -47,6 +47,7 @@ class Seating:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self._leaving = np.zeros(32, np.int64)
+        sim.world.changes.prims.at_once(What.GONE, lambda prim, _: self.stand_all(sim.world.seats.on(prim)))
 
     # --- which place
 

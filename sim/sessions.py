@@ -73,6 +73,7 @@ class Sessions:
                 state["first"],
                 state["last"],
                 created_at=sim.clock.now(),
+                spectator=bool(state.get("spectator", False)),
             )
             agent.events = EventQueue()
             sim.cap_server.grant(agent)

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from backbone.errors import Conflict, Forbidden, NotFound
 from backbone.storage.tables import folders, items
+from protocol import permissions
+from protocol.permissions import Masks
 from protocol.wellknown import (
     DEFAULT_WEARABLES,
     FOLDER_NAMES,
@@ -30,6 +32,8 @@ from protocol.wellknown import (
     Wearable,
     mainland_id,
 )
+
+MASKS = ("base_mask", "owner_mask", "group_mask", "everyone_mask", "next_owner_mask")
 
 NO_ID = str(NULL)
 LIBRARY = str(LIBRARY_OWNER)
@@ -454,7 +458,7 @@ def give(
 ) -> tuple[dict[str, Any], bool]:
     """Give an item away: (the receiver's item, whether it was moved). One transaction: never lost, never doubled.
 
-    The next owner gets what next_owner_mask leaves. Without copy permission the giver's own item moves;
+    The next owner gets what next_owner_mask leaves (`protocol/permissions.py`). Without copy permission the giver's own item moves;
     then its id stays, unless a new one was asked for. Repeating a gift with ``new_item_id`` changes nothing.
     """
     repeated = _already(conn, to_owner, new_item_id)
@@ -468,17 +472,14 @@ def give(
         raise Refused("the item may not be transferred")
     moved = not source["owner_mask"] & Permission.COPY
     to_folder = folder_of_type(conn, to_owner, source["type"])
-    kept = source["base_mask"] & source["next_owner_mask"]
+    masks = permissions.given(Masks(*(source[column] for column in MASKS)))
     gift = {
         **source,
         "item_id": new_item_id or (item_id if moved else str(uuid4())),
         "parent_id": to_folder,
         "owner_id": to_owner,
         "last_owner_id": owner,
-        "base_mask": kept,
-        "owner_mask": kept,
-        "group_mask": 0,
-        "everyone_mask": source["everyone_mask"] & kept,
+        **dict(zip(MASKS, masks, strict=True)),
         "created_at": now,
     }
     if moved:

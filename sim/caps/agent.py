@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from protocol import permissions
 from protocol.wellknown import Permission
 from sim.caps import CapRequest, Refused, capability
 from sim.handlers.region import set_home
@@ -54,7 +55,8 @@ async def agent_preferences(sim: Simulator, agent: Agent, request: CapRequest) -
     masks = body.get("default_object_perm_masks")
     if isinstance(masks, dict):
         chosen = {name: masks[name] for name in ("Everyone", "Group", "NextOwner") if isinstance(masks.get(name), int)}
-        known["default_object_perm_masks"] = {**known["default_object_perm_masks"], **chosen}
+        whole = known["default_object_perm_masks"] = {**known["default_object_perm_masks"], **chosen}
+        agent.new_masks = permissions.new(whole["Group"], whole["Everyone"], whole["NextOwner"])
     _take_rating(known, body)
     return known
 

@@ -319,6 +319,9 @@ class Circuits:
         if row.state is handlers.State.ROOT and agent.child:
             self.metrics.count("messages_dropped", label="not root")
             return
+        if row.state is handlers.State.NEAR and agent.spectator:
+            self.metrics.count("messages_dropped", label="spectator")
+            return
         claims = message.get("AgentData")
         if isinstance(claims, dict) and (
             claims.get("AgentID", agent.agent_id) != agent.agent_id
@@ -326,6 +329,9 @@ class Circuits:
         ):
             self.metrics.count("messages_dropped", label="wrong session")
             return
+        more = handlers.cost(message) - 1  # one was counted before it was read
+        if more and row.rate.name in circuit.buckets:
+            circuit.buckets[row.rate.name][0] -= more
         try:
             row.function(self.sim, agent, message)
         except handlers.Later:

@@ -40,17 +40,18 @@ class State(IntEnum):
     """How far a circuit must have come for a message to be heeded."""
 
     OPEN = 0  # child or root
-    ROOT = 1  # the avatar is here
+    NEAR = 1  # the avatar is here or looks over a border; not a spectator, who stands nowhere
+    ROOT = 2  # the avatar is here
 
 
-OPEN, ROOT = State.OPEN, State.ROOT
+OPEN, NEAR, ROOT = State.OPEN, State.NEAR, State.ROOT
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A token bucket an agent and class: `burst` messages at once, `per_second` in the long run.
+    """A token bucket an agent and class: `burst` at once, `per_second` in the long run. Excess is dropped and counted.
 
-    Excess is dropped and counted.
+    What counts is what a message asks for: one without a list of `ObjectData` is one, with one as many as are in it.
     """
 
     name: str
@@ -63,6 +64,12 @@ OPENING = Rate("opening", 0.5, 10.0)  # UseCircuitCode again: everything in view
 CHAT = Rate("chat", 10.0, 40.0)  # what other people see
 QUERY = Rate("query", 50.0, 300.0)  # questions a viewer asks in bursts at login
 COSTLY = Rate("costly", 4.0, 20.0)  # what makes services or neighbours work
+
+
+def cost(message: Message) -> int:
+    """How much of its rate a message uses up."""
+    listed = message.get("ObjectData")
+    return max(len(listed), 1) if isinstance(listed, list) else 1
 
 
 @dataclass(frozen=True, slots=True)

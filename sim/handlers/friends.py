@@ -128,6 +128,25 @@ async def _place(sim: Simulator, prey: UUID) -> tuple[float, float] | None:
 # --- to viewers here
 
 
+async def learn_rights(sim: Simulator, agent: Agent) -> None:
+    """Whose objects the agent may edit: those of friends who let it. Of changes Backbone tells (`deliver_notification`)
+    while the avatar is here."""
+    friends = await ask(sim, sim.backbone.get_friends(agent.agent_id))
+    agent.edits_of_sure = not isinstance(friends, BackboneError)
+    if isinstance(friends, BackboneError):
+        agent.edits_of = agent.edits_of or frozenset()
+        return
+    _may_edit(sim, agent, frozenset(UUID(f["agent_id"]) for f in friends if f["rights_has"] & MODIFY_OBJECTS))
+
+
+def _may_edit(sim: Simulator, agent: Agent, owners: frozenset[UUID]) -> None:
+    """The agent's viewer shows handles on what it may edit: it is told anew of objects for which that has changed."""
+    changed = owners ^ (agent.edits_of or frozenset())
+    agent.edits_of = owners
+    if changed:
+        sim.interest.objects.show(agent, [prim for prim in sim.world.objects.by_id.values() if prim.owner_id in changed])
+
+
 async def tell_online_friends(sim: Simulator, agent: Agent) -> None:
     """After login: which friends are online already."""
     friends = await ask(sim, sim.backbone.get_friends(agent.agent_id))
@@ -159,7 +178,12 @@ def deliver_notification(sim: Simulator, fields: dict[str, Any]) -> int:
     told = 0
     for target in targets:
         agent = sim.world.agents.get(target)
-        if agent is None or agent.child or agent.circuit is None:
+        if agent is None or agent.circuit is None:
+            continue
+        if kind in ("rights", "friendship-ended") and agent.edits_of is not None:
+            may = kind == "rights" and rights & MODIFY_OBJECTS
+            _may_edit(sim, agent, agent.edits_of | {who} if may else agent.edits_of - {who})
+        if agent.child:
             continue
         told += 1
         if kind == "online":

@@ -18,6 +18,7 @@ import numpy as np
 from protocol.events import event
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL, REGION_SIZE, grid_of_handle, region_handle
+from sim.actions.may import most_prims
 from sim.handlers import COSTLY, OPEN, QUERY, ROOT, handles
 from sim.handlers.replies import alert, send
 from sim.world.world import Parcel, World
@@ -32,7 +33,6 @@ CELL = 4.0  # metres
 CELLS = 64
 
 SINGLE, MULTIPLE = 0, 1  # ParcelProperties.RequestResult
-PRIMS_PER_REGION = 15000
 NAME_LIMIT, TEXT_LIMIT, URL_LIMIT = 63, 255, 255  # bytes
 
 
@@ -77,7 +77,6 @@ def parcel_properties_event(
     rows, columns = np.nonzero(parcel.cells)
     low = (float(columns.min() * CELL), float(rows.min() * CELL), 0.0)
     high = (float((columns.max() + 1) * CELL), float((rows.max() + 1) * CELL), 4096.0)
-    prims = parcel.area * PRIMS_PER_REGION // (REGION_SIZE * REGION_SIZE)
     data = {
         "RequestResult": result,
         "SequenceID": sequence,
@@ -89,8 +88,8 @@ def parcel_properties_event(
         "AABBMax": high,
         "Bitmap": np.packbits(parcel.cells.ravel(), bitorder="little").tobytes(),
         "Area": parcel.area,
-        "SimWideMaxPrims": PRIMS_PER_REGION,
-        "MaxPrims": prims,
+        "SimWideMaxPrims": sim.world.facts.max_prims,
+        "MaxPrims": most_prims(sim.region, parcel),
         "ParcelPrimBonus": 1.0,
         "ParcelFlags": parcel.flags,
         "Name": parcel.name,

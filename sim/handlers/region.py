@@ -10,7 +10,6 @@ from backbone.client import BackboneError
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL
 from sim.handlers import COSTLY, OPEN, QUERY, ROOT, handles
-from sim.handlers.parcels import PRIMS_PER_REGION
 from sim.handlers.replies import alert, ask, send, start
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ HOME = 1  # SetStartLocationRequest.LocationID
 def request_region_info(sim: Simulator, agent: Agent, message: Message) -> None:
     """node-metaverse does not finish its handshake without the answer, and reads RegionInfo2."""
     facts = sim.world.facts
-    limits = {"MaxAgents32": facts.max_agents, "HardMaxAgents": facts.max_agents, "HardMaxObjects": PRIMS_PER_REGION}
+    limits = {"MaxAgents32": facts.max_agents, "HardMaxAgents": facts.max_agents, "HardMaxObjects": facts.max_prims}
     send(
         agent,
         Message(
@@ -57,7 +56,7 @@ def request_region_info(sim: Simulator, agent: Agent, message: Message) -> None:
 def economy_data_request(sim: Simulator, agent: Agent, message: Message) -> None:
     """Everything is free."""
     info = {
-        "ObjectCapacity": PRIMS_PER_REGION,
+        "ObjectCapacity": sim.world.facts.max_prims,
         "PriceParcelClaimFactor": 1.0,
         "TeleportPriceExponent": 2.0,
         "EnergyEfficiency": 1.0,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.events import event
 from protocol.message import Message, clip
-from sim.handlers import OPEN, QUERY, ROOT, Rate, handles
+from sim.handlers import NEAR, OPEN, QUERY, Rate, handles
+from sim.handlers.editors import ask_for_rights, named
 from sim.handlers.replies import packets, send
 from sim.world.agent import Agent
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Prim
@@ -15,40 +16,36 @@ from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Prim
 if TYPE_CHECKING:
     from sim.simulator import Simulator
 
-SELECT = Rate("select", 60.0, 1000.0)
+SELECT = Rate("select", 500.0, 8000.0)  # objects: each is answered with some 300 bytes
 MISSES = Rate("misses", 100.0, 2000.0)  # a cache that holds nothing asks for 30,000 prims in a few hundred messages
 PROPERTIES_BYTES = 250  # of an ObjectProperties block without its texts
 SELECTED_LIMIT = 4096  # objects one agent may have selected
 
 
-@handles("ObjectSelect", state=ROOT, rate=SELECT)
+@handles("ObjectSelect", state=NEAR, rate=SELECT)
 def object_select(sim: Simulator, agent: Agent, message: Message) -> None:
     """Every select is answered for every object, changed or not: clients force a refresh that way."""
-    prims = _named(sim, message)
+    prims = named(sim, agent, dict.fromkeys(block["ObjectLocalID"] for block in message["ObjectData"]))
+    ask_for_rights(sim, agent, prims)  # an edit is next, most likely
     selected = sim.interest.objects.selected_by(agent)
     for prim in prims:
         if len(selected) < SELECTED_LIMIT:
             selected.add(prim.local_id)
-    for reply in properties_messages(sim, prims):
+    for reply in properties_messages(prims):
         send(agent, reply)
     if agent.events is not None:
         for batch in packets(prims, lambda _: 1, 100):
             agent.events.post(event(physics_message(batch)), droppable=True)
 
 
-@handles("ObjectDeselect", state=ROOT, rate=SELECT)
+@handles("ObjectDeselect", state=NEAR, rate=SELECT)
 def object_deselect(sim: Simulator, agent: Agent, message: Message) -> None:
     selected = sim.interest.objects.selected_by(agent)
     for block in message["ObjectData"]:
         selected.discard(block["ObjectLocalID"])
 
 
-def _named(sim: Simulator, message: Message) -> list[Prim]:
-    known = sim.world.objects.by_local_id
-    return [known[block["ObjectLocalID"]] for block in message["ObjectData"] if block["ObjectLocalID"] in known]
-
-
-def properties_messages(sim: Simulator, prims: Iterable[Prim]) -> Iterable[Message]:
+def properties_messages(prims: Iterable[Prim]) -> Iterable[Message]:
     """ObjectProperties of these prims, in as many packets as it takes."""
     blocks = [properties(prim) for prim in prims]
     for batch in packets(blocks, lambda block: PROPERTIES_BYTES + len(block["Name"]) + len(block["Description"])):

@@ -1,20 +1,29 @@
 """An object as viewers are told of it: its block of an ObjectUpdate, and its flags.
 
-Both differ for its owner and for everybody else. A block is encoded once for each, and kept until the object changes:
-its checksum says when.
+Both differ for its owner, for friends who may edit the owner's objects, and for everybody else. A block is encoded once for
+each, and kept until the object changes: its checksum says when. An object that cannot be encoded is shown as a plain box,
+counted and named in the log, so that what is wrong with it costs nobody else.
 """
 
 from __future__ import annotations
 
-from uuid import UUID
+import logging
+from enum import IntEnum
 
 import numpy as np
 
 from protocol import objects as wire
+from protocol.errors import ProtocolError
 from protocol.message import Message, encode
 from protocol.packet import zero_encode
+from protocol.permissions import LOCK
+from protocol.textures import PLAIN
 from protocol.wellknown import Permission
+from sim.metrics import Metrics
+from sim.world.agent import Agent
 from sim.world.objects import Objects, Prim
+
+log = logging.getLogger(__name__)
 
 HEADER = 12  # message number, region handle, dilation, count: what precedes the blocks of an ObjectUpdate
 CACHED_DTYPE = np.dtype([("id", "<u4"), ("crc", "<u4"), ("flags", "<u4")])  # a block of ObjectUpdateCached
@@ -26,10 +35,26 @@ SCRIPTED, TOUCH, MOVE, PHANTOM, INVENTORY_EMPTY = 0x40, 0x80, 0x100, 0x400, 0x80
 TRANSFER, OWNER_MODIFY, TEMPORARY = 0x20000, 0x10000000, 0x20000000
 
 
+class Relation(IntEnum):
+    """What somebody is to an object's owner."""
+
+    NOBODY = 0
+    OWNER = 1
+    FRIEND = 2  # who may edit the owner's objects
+
+
+def relation(prim: Prim, agent: Agent) -> Relation:
+    if prim.owner_id == agent.agent_id:
+        return Relation.OWNER
+    return Relation.FRIEND if agent.edits_of and prim.owner_id in agent.edits_of else Relation.NOBODY
+
+
 class Blocks:
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, metrics: Metrics) -> None:
         self._objects = objects
-        self._kept: dict[tuple[int, bool], tuple[int, Block]] = {}  # (local id, owner's?) -> (crc, block)
+        self._metrics = metrics
+        self._kept: dict[tuple[int, Relation], tuple[int, Block]] = {}  # (local id, whose block) -> (crc, block)
+        self._refused: dict[int, int] = {}  # local id of what cannot be encoded -> the crc it had when that was logged
         self._flags = np.zeros(256, CACHED_DTYPE)  # by row: as told to everybody but its owner, and when that was true
 
     def __len__(self) -> int:
@@ -37,24 +62,49 @@ class Blocks:
         return len(self._kept)
 
     def forget(self, local_id: int) -> None:
-        self._kept.pop((local_id, True), None)
-        self._kept.pop((local_id, False), None)
+        self._refused.pop(local_id, None)
+        for viewer in Relation:
+            self._kept.pop((local_id, viewer), None)
 
-    def kept(self, prim: Prim, viewer: UUID) -> Block | None:
+    def kept(self, prim: Prim, viewer: Agent) -> Block | None:
         """The block for this agent's viewer where it is encoded already and true."""
-        crc, block = self._kept.get((prim.local_id, prim.owner_id == viewer), (0, None))
+        crc, block = self._kept.get((prim.local_id, relation(prim, viewer)), (0, None))
         row = self._objects.row(prim)
         return block if crc == row["crc"] and not row["moving"] else None
 
-    def encoded(self, prim: Prim, viewer: UUID, created: bool) -> Block:
+    def encoded(self, prim: Prim, viewer: Agent, created: bool) -> Block:
         """The block for this agent's viewer, encoded now; `created`: and it made the prim, and has not been told so."""
-        owner = prim.owner_id == viewer
-        data = self._encode(prim, update_flags(prim, owner) | CREATE_SELECTED * created)
+        whose = relation(prim, viewer)
+        flags = update_flags(prim, whose) | CREATE_SELECTED * created
+        try:
+            data = self._encode(prim, flags)
+        except (ProtocolError, ValueError, TypeError, OverflowError) as error:
+            self._refuse(prim, error)
+            data = self._plain(prim, flags)
         block = data, len(zero_encode(data))
         row = self._objects.row(prim)
         if not row["moving"] and not created:
-            self._kept[prim.local_id, owner] = int(row["crc"]), block
+            self._kept[prim.local_id, whose] = int(row["crc"]), block
         return block
+
+    def _refuse(self, prim: Prim, error: Exception) -> None:
+        crc = int(self._objects.row(prim)["crc"])
+        if self._refused.get(prim.local_id) != crc:
+            self._refused[prim.local_id] = crc
+            self._metrics.count("objects_not_encodable")
+            log.error("object %s of %s cannot be told to viewers as it is: %s", prim.full_id, prim.owner_id, error)
+
+    def _plain(self, prim: Prim, flags: int) -> bytes:
+        """A box in its place that can be seen, selected and deleted."""
+        row = self._objects.row(prim)
+        place = np.nan_to_num(row["position"]).clip(-8192, 8192).tolist()
+        size = np.nan_to_num(row["scale"]).clip(0.01, 64).tolist()
+        parent = prim.root.local_id if prim.root is not None else 0
+        block = wire.full_block(
+            prim.local_id, prim.full_id, wire.Motion(position=(place[0], place[1], place[2])),
+            scale=(size[0], size[1], size[2]), parent_id=parent, update_flags=flags, crc=int(row["crc"]), texture_entry=PLAIN,
+        )  # fmt: skip
+        return encode(Message("ObjectUpdate", RegionData={}, ObjectData=[block]))[HEADER:]
 
     def _encode(self, prim: Prim, flags: int) -> bytes:
         row = self._objects.row(prim)
@@ -95,7 +145,7 @@ class Blocks:
         )
         return encode(Message("ObjectUpdate", RegionData={}, ObjectData=[block]))[HEADER:]
 
-    def flags(self, rows: np.ndarray, viewer: UUID) -> np.ndarray:
+    def flags(self, rows: np.ndarray, viewer: Agent) -> np.ndarray:
         """UpdateFlags of these rows for this agent's viewer; those for everybody are kept with their checksum."""
         objects = self._objects
         if len(self._flags) < len(objects.rows):
@@ -106,25 +156,28 @@ class Blocks:
         stale = (self._flags["id"][rows] != ids) | (self._flags["crc"][rows] != crcs)
         for row in rows[stale].tolist():
             prim = objects.of_row[row]
-            self._flags[row] = prim.local_id, objects.rows["crc"][row], update_flags(prim, False)
+            self._flags[row] = prim.local_id, objects.rows["crc"][row], update_flags(prim, Relation.NOBODY)
         flags = self._flags["flags"][rows]
         for n, row in enumerate(rows.tolist()):
             prim = objects.of_row[row]
-            if prim.owner_id == viewer:
-                flags[n] = update_flags(prim, True)
+            if prim.owner_id == viewer.agent_id or viewer.edits_of:
+                flags[n] = update_flags(prim, relation(prim, viewer))
         return flags
 
 
-def update_flags(prim: Prim, owner: bool) -> int:
+def update_flags(prim: Prim, whose: Relation) -> int:
     """What a viewer may do with the prim, and what the prim is."""
     root = prim.linkset_root
     flags = ANY_OWNER | (INVENTORY_EMPTY if prim.inventory_serial == 0 else 0)
     flags |= PHYSICS * root.physical | PHANTOM * root.phantom | TEMPORARY * root.temporary
     flags |= SCRIPTED * prim.scripted | TOUCH * prim.touchable
     masks = prim.permissions
-    if owner:
+    granted = masks.everyone
+    if whose is Relation.OWNER:
         flags |= YOU_OWNER | OWNER_MODIFY
-    granted = masks.owner if owner else masks.everyone
+        granted = masks.owner
+    elif whose is Relation.FRIEND:
+        granted |= masks.owner & LOCK
     for permission, bit in (
         (Permission.MODIFY, MODIFY),
         (Permission.COPY, COPY),

@@ -66,7 +66,7 @@ class ObjectInterest:
         self._busy: dict[Agent, None] = {}  # viewers with waiting rows, in the order of their turns
         self._selected: dict[Agent, set[int]] = {}
         self._at_creation: set[tuple[Agent, int]] = set()
-        self._blocks = Blocks(sim.world.objects)
+        self._blocks = Blocks(sim.world.objects, sim.metrics)
         self._orders: dict[Agent, tuple[int, deque[int]]] = {}  # rows that wait, as put in order at a frame
         self._offers: dict[Agent, np.ndarray] = {}  # rows whose checksums a viewer with a cache is still to be told
         self._records = np.zeros((256, wire.RECORD_SIZE), np.uint8)
@@ -355,11 +355,11 @@ class ObjectInterest:
         self.sim.metrics.count("object_updates", len(blocks), "full")
 
     def _kept(self, agent: Agent, prim: Prim) -> Block | None:
-        return None if (agent, prim.local_id) in self._at_creation else self._blocks.kept(prim, agent.agent_id)
+        return None if (agent, prim.local_id) in self._at_creation else self._blocks.kept(prim, agent)
 
     def _block(self, agent: Agent, prim: Prim) -> Block:
         created = (agent, prim.local_id) in self._at_creation
-        return self._kept(agent, prim) or self._blocks.encoded(prim, agent.agent_id, created)
+        return self._kept(agent, prim) or self._blocks.encoded(prim, agent, created)
 
     def _offer_cached(self, agent: Agent, circuit: Circuit, slot: int, most: int) -> int:
         """Ids and checksums of what is there: the viewer takes it from its cache, or asks (RequestMultipleObjects). How
@@ -376,7 +376,7 @@ class ObjectInterest:
         # What moves has no place that a cache could hold; what came since, or was asked for, is told in full.
         now = now[(rows["active"][now] == 1) & (rows["moving"][now] == 0) & (self.known[slot, now] == 0)]
         blocks = np.zeros(len(now), CACHED_DTYPE)
-        blocks["id"], blocks["crc"], blocks["flags"] = rows["local_id"][now], rows["crc"][now], self._blocks.flags(now, agent.agent_id)
+        blocks["id"], blocks["crc"], blocks["flags"] = rows["local_id"][now], rows["crc"][now], self._blocks.flags(now, agent)
         self.known[slot, now] = TOLD
         region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": 65535}
         head = encode(Message("ObjectUpdateCached", RegionData=region, ObjectData=[]))

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
 from protocol.errors import ProtocolError
-from sim.handlers.building import remove
+from sim.actions.remove import remove
 from sim.neighbours.peers import PeerError, Region
 from sim.neighbours.state import Lineage, longer, vector
 from sim.world.agent import Agent
@@ -242,11 +242,11 @@ class HandOvers:
             root.leaving = False
             among = [prim for prim in root.linkset() if prim in ghosts]
             if len(among) == 1 + len(root.children):
-                remove(self.sim, root)
+                remove(self.sim.region, root)
                 continue
             for one in self.sim.world.objects.unlink(among):
                 if one in among:
-                    remove(self.sim, one)
+                    remove(self.sim.region, one)
 
 
 def _expected(agent: Agent) -> Lineage:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol.errors import ProtocolError
-from sim.handlers.building import CAPACITY, make_temporary
+from sim.actions.make import make_temporary
 from sim.neighbours.handovers import HandOvers
 from sim.neighbours.object_crossing import ObjectCrossing
 from sim.neighbours.state import longer, parse_state, turn, vector
@@ -123,7 +123,7 @@ class ObjectArrival:
             return _no(410, VOID)
         if any(part.prim.full_id in world.objects.by_id for part in linkset.parts):
             return _no(409, "the object is in this region already")
-        if len(world.objects) + len(linkset.parts) > CAPACITY:
+        if len(world.objects) + len(linkset.parts) > world.facts.max_prims:
             return _no(503, f"{world.facts.name} holds no more objects")
         for rider in riders:
             known = world.agents.get(rider.state["agent_id"])
@@ -150,7 +150,7 @@ class ObjectArrival:
         row = objects.row(root.prim)
         row["velocity"], row["angular_velocity"] = linkset.velocity, linkset.angular_velocity
         if root.prim.temporary:
-            make_temporary(sim, root.prim, True, linkset.expires_in)
+            make_temporary(sim.region, root.prim, True, linkset.expires_in)
         for part in linkset.parts:
             sim.scripts.flags(part.prim)
 

@@ -14,7 +14,7 @@ A refusal puts the object back inside the edge, at rest. No answer is no refusal
 destination, which remembers ids, does it once. When it stays silent the object is taken back, and whatever may have come of
 the hand-over goes wherever it is by then (`handovers.py`). Somebody who sits on it is never anywhere else than it is.
 
-Nobody changes what is frozen: whoever tries is told so, and sees it as it is (`handlers/building.py`, decision 0015). It may
+Nobody changes what is frozen: whoever tries is told so, and sees it as it is (`actions/may.py`, decision 0015). It may
 be deleted; then it goes over there too.
 """
 
@@ -63,7 +63,6 @@ class Journey:
     region: Region
     riders: list[Agent]
     stopped: list[Script] = field(default_factory=list)
-    told: set[Agent] = field(default_factory=set)  # who tried to change it meanwhile
     done: bool = False
 
 
@@ -77,18 +76,6 @@ class ObjectCrossing:
         self.under_way: dict[Prim, Journey] = {}
         self._refused: dict[Prim, float] = {}  # until when, real time
         self._arrived: dict[Prim, float] = {}
-        self._left: dict[int, tuple[float, set[Agent]]] = {}  # local id -> until when viewers may think it here, who was told
-
-    # --- who would change what goes
-
-    def told(self, local_id: int) -> set[Agent] | None:
-        """Who has been told that this prim is just going over, or has just gone; None when it is not."""
-        prim = self.sim.world.objects.by_local_id.get(local_id)
-        if prim is not None:
-            journey = self.under_way.get(prim.linkset_root)
-            return journey.told if journey is not None else None
-        until, told = self._left.get(local_id, (0.0, set()))
-        return told if self.sim.clock.now() < until else None
 
     # --- out
 
@@ -222,9 +209,9 @@ class ObjectCrossing:
         if root.row < 0:
             return
         now = self.sim.clock.now()
-        self._left = {local_id: left for local_id, left in self._left.items() if left[0] > now}
-        for prim in root.linkset():
-            self._left[prim.local_id] = (now + LEFT, journey.told)
+        objects = self.sim.world.objects
+        objects.left = {local_id: until for local_id, until in objects.left.items() if until > now}
+        objects.left.update((prim.local_id, now + LEFT) for prim in root.linkset())
         self.sim.interest.objects.crossed(list(root.linkset()), journey.riders, LATE_KILL, RIDERS_KILL)
         self.sim.world.objects.remove(root)
 

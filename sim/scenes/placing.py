@@ -11,10 +11,11 @@ from uuid import uuid4
 
 import numpy as np
 
+from protocol import permissions
 from protocol.wellknown import LIBRARY_OWNER
-from sim.handlers.building import make_temporary
+from sim.actions.make import make_temporary
 from sim.scenes.reading import Part, Scene, Thing
-from sim.world.objects import MAX_HEIGHT, Material, Permissions, Prim, Quaternion, Vector, multiply, rotate
+from sim.world.objects import MAX_HEIGHT, Material, Prim, Quaternion, Vector, multiply, rotate
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -49,7 +50,7 @@ def place(sim: Simulator, scene: Scene) -> int:
         sim.world.objects.add_all([prim for prim, *_ in singles], local_ids, *columns)
     for root in roots:
         if root.temporary:
-            make_temporary(sim, root, True)
+            make_temporary(sim.region, root, True)
     for prim, part in parts:
         if part.script is not None:
             sim.scripts.start(prim, part.script.program, part.script.source, part.script.name)
@@ -63,7 +64,7 @@ def _prim(thing: Thing, part: Part, now: int) -> Prim:
         description=part.description, material=part.material, shape=dict(part.shape), texture_entry=part.texture_entry,
         text=part.text, text_color=part.text_color,
         features=Material(f.density, f.friction, f.restitution, f.gravity, f.shape_type),
-        permissions=Permissions(everyone=thing.everyone),
+        permissions=permissions.new(everyone=thing.everyone),
     )  # fmt: skip
     prim.physical, prim.phantom, prim.temporary = thing.physical, thing.phantom, thing.temporary
     return prim

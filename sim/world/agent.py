@@ -6,15 +6,18 @@ capabilities and hears about land and people, but has no row among the avatars.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 
+from protocol.permissions import Masks
 from protocol.wellknown import NULL
 
 if TYPE_CHECKING:
+    from protocol.message import Message
     from sim.caps.event_queue import EventQueue
     from sim.circuits.circuit import Circuit
 
@@ -74,6 +77,14 @@ class Agent:
     animations: dict[UUID, int] = field(default_factory=dict)  # playing: animation -> sequence id
     animation_sequence: int = 0
     group_title: str = ""
+    groups: frozenset[UUID] = frozenset()  # that the person is in
+    edits_of: frozenset[UUID] | None = None  # friends who let this one edit their objects; None until Backbone has told
+    edits_of_asked: float = -math.inf  # real time
+    edits_of_sure: bool = False  # Backbone has answered
+    waiting_edits: list[Message] = field(default_factory=list)  # until it has
+    told_until: dict[str, float] = field(default_factory=dict)  # words -> real time until which they are not said again
+    new_masks: Masks = Masks()  # what objects allow that this person makes
+    spectator: bool = False  # looks in without an account, and may not act
     ready: bool = False  # RegionHandshakeReply came: updates may flow
     handshake_flags: int = 0
     updates_seen: int = 0  # AgentUpdates received; land and people wait for the first, for a short while

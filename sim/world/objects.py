@@ -11,6 +11,7 @@ on `full_id`. Whoever changes a prim notes it (`changes.py`); a row's `dirty` sa
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -18,9 +19,15 @@ from uuid import UUID
 import numpy as np
 
 from protocol.objects import BOX, PRIM
-from protocol.wellknown import NULL, Permission
+from protocol.permissions import Masks
+from protocol.textures import PLAIN
+from protocol.wellknown import NULL
 from sim.world.changes import Log, What
+from sim.world.encodable import DESCRIPTION_BYTES, NAME_BYTES, TEXT_BYTES, URL_BYTES, make_encodable
 from sim.world.linkset_data import LinksetStore
+
+Permissions = Masks
+__all__ = ["DESCRIPTION_BYTES", "NAME_BYTES", "TEXT_BYTES", "URL_BYTES", "Permissions"]
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
@@ -28,7 +35,9 @@ Quaternion = tuple[float, float, float, float]
 MIN_SCALE, MAX_SCALE = 0.01, 64.0  # metres
 MAX_HEIGHT = 4096.0
 MAX_LINKS = 256  # prims of a linkset, the root included
-NAME_BYTES, DESCRIPTION_BYTES, TEXT_BYTES = 63, 127, 254
+# Metres from a root to a child of it: the middles of two of the largest prims that touch at a corner. Second Life links
+# across 54 m at most; without a bound, children are where neither physics nor viewers can count any more.
+MAX_APART = 111.0
 
 # What viewers are shown of a prim by a full update. Its place alone takes a terse one, its names are told to who asks.
 SHOWN = (
@@ -68,17 +77,6 @@ OBJECT_DTYPE = np.dtype(
 
 
 @dataclass(slots=True)
-class Permissions:
-    """Who may do what, as bits of `protocol.wellknown.Permission`."""
-
-    base: int = Permission.ALL
-    owner: int = Permission.ALL
-    group: int = 0
-    everyone: int = 0
-    next_owner: int = Permission.MOVE | Permission.TRANSFER
-
-
-@dataclass(slots=True)
 class Material:
     """The viewer's Features tab. Density in kg/m3; the friction and restitution of Second Life's materials."""
 
@@ -103,7 +101,7 @@ class Prim:
     touch_name: str = ""
     sit_name: str = ""
     created: int = 0  # unix microseconds
-    permissions: Permissions = field(default_factory=Permissions)
+    permissions: Masks = Masks()
     sale_type: int = 0
     sale_price: int = 0
     category: int = 0
@@ -112,7 +110,7 @@ class Prim:
     material: int = 3
     click_action: int = 0
     shape: Mapping[str, int] = field(default_factory=lambda: BOX)  # path and profile fields as on the wire; never changed in place
-    texture_entry: bytes = b""
+    texture_entry: bytes = PLAIN
     texture_anim: bytes = b""
     extra_params: dict[int, bytes] = field(default_factory=dict)
     text: str = ""
@@ -177,6 +175,17 @@ def conjugate(q: Sequence[float]) -> Quaternion:
     return -q[0], -q[1], -q[2], q[3]
 
 
+def hold_offset(offset: Sequence[float]) -> Vector:
+    """The place for a child, relative to its root, that is nearest to a wish and within MAX_APART."""
+    x, y, z = (part if math.isfinite(part) else 0.0 for part in offset)
+    away = math.hypot(x, y, z)
+    if away <= MAX_APART:
+        return x, y, z
+    if math.isinf(away):
+        return 0.0, 0.0, 0.0
+    return x / away * MAX_APART, y / away * MAX_APART, z / away * MAX_APART
+
+
 class Objects:
     """All prims of a region. `rows` may be replaced by a larger array on `add`: fetch it anew each frame."""
 
@@ -188,6 +197,8 @@ class Objects:
         self.by_local_id: dict[int, Prim] = {}
         self.by_id: dict[UUID, Prim] = {}
         self.of_row: dict[int, Prim] = {}
+        self.left: dict[int, float] = {}  # local id -> real time until which viewers may think it here: it has gone over a border
+        self.owned: Counter[UUID] = Counter()  # prims by owner
         self.removed: list[tuple[int, int]] = []  # (local id, row) of those that went: their rows may be others' by now
         self._free: list[int] = list(range(capacity - 1, -1, -1))
 
@@ -199,10 +210,13 @@ class Objects:
 
     # --- coming and going
 
-    def add(self, prim: Prim, local_id: int, position: Vector, rotation: Quaternion, scale: Vector) -> Prim:
+    def add(
+        self, prim: Prim, local_id: int, position: Vector, rotation: Quaternion, scale: Vector, by: UUID | None = None
+    ) -> Prim:
         """Put a prim into the region, as the root of a linkset of its own. ValueError when its id is here already."""
         if prim.full_id in self.by_id:
             raise ValueError(f"object {prim.full_id} is in the region already")
+        make_encodable(prim)
         if not self._free:
             self._grow()
         index = self._free.pop()
@@ -223,8 +237,9 @@ class Objects:
         self.by_local_id[local_id] = prim
         self.by_id[prim.full_id] = prim
         self.of_row[index] = prim
+        self.owned[prim.owner_id] += 1
         self.placed(prim)
-        self.changes.note(prim, What.MADE)
+        self.changes.note(prim, What.MADE, by)
         return prim
 
     def add_all(
@@ -241,6 +256,8 @@ class Objects:
             self.by_local_id[local_id] = prim
             self.by_id[prim.full_id] = prim
             self.of_row[index] = prim
+            self.owned[prim.owner_id] += 1
+            make_encodable(prim)
         fresh = np.zeros(len(prims), OBJECT_DTYPE)
         fresh["active"] = fresh["root"] = 1
         fresh["local_id"] = local_ids
@@ -267,6 +284,7 @@ class Objects:
             del self.by_local_id[one.local_id]
             del self.by_id[one.full_id]
             del self.of_row[one.row]
+            self._disown(one)
             self.rows[one.row] = np.zeros((), OBJECT_DTYPE)
             self._free.append(one.row)
             one.row = -1
@@ -274,6 +292,17 @@ class Objects:
         while self.count and not self.rows[self.count - 1]["active"]:
             self.count -= 1
         return gone
+
+    def set_owner(self, prim: Prim, owner_id: UUID) -> None:
+        """The prim belongs to somebody else from now on."""
+        self._disown(prim)
+        prim.owner_id = owner_id
+        self.owned[owner_id] += 1
+
+    def _disown(self, prim: Prim) -> None:
+        self.owned[prim.owner_id] -= 1
+        if not self.owned[prim.owner_id]:
+            del self.owned[prim.owner_id]
 
     # --- places
 
@@ -321,7 +350,7 @@ class Objects:
     def link(self, root: Prim, others: Sequence[Prim]) -> None:
         """Make one linkset with `root` as its root; whole linksets may join. All keep their places in the region.
 
-        ValueError when it would have more than MAX_LINKS prims.
+        ValueError when it would have more than MAX_LINKS prims, or reach further than MAX_APART from its root.
         """
         root = root.linkset_root
         joining: list[Prim] = []
@@ -334,6 +363,7 @@ class Objects:
         base, turn = self.world_place(root)
         back = conjugate(turn)
         places = [(one, *self.world_place(one)) for one in joining]
+        _check_span(base, [position for _, position, _ in places])
         for one, position, rotation in places:
             one.children.clear()
             one.root = root
@@ -353,6 +383,7 @@ class Objects:
         for child in children:
             child.root = root
             row = self.rows[child.row]
+            row["position"] = hold_offset(row["position"].tolist())
             row["root"] = 0
             row["parent"] = root.row
         root.children = list(children)
@@ -361,11 +392,17 @@ class Objects:
 
     def unlink(self, leaving: Sequence[Prim]) -> list[Prim]:
         """Take prims out of their linksets; each becomes a root where it is. When a root leaves, its first remaining
-        child becomes the root of the rest. Returns every root whose linkset changed."""
+        child becomes the root of the rest. Returns every root whose linkset changed. ValueError, and nothing has changed,
+        when what remains would reach further than MAX_APART from its new root."""
         changed: list[Prim] = []
+        going = set(leaving)
+        for root in {prim.linkset_root for prim in leaving}:
+            rest = [one for one in root.linkset() if one not in going]
+            if rest and root in going:
+                _check_span(self.world_place(rest[0])[0], [self.world_place(one)[0] for one in rest[1:]])
         for root in {prim.linkset_root: None for prim in leaving}:
-            here = [prim for prim in leaving if prim.linkset_root is root]
-            staying = [one for one in root.linkset() if one not in here]
+            here = [one for one in root.linkset() if one in going]
+            staying = [one for one in root.linkset() if one not in going]
             places = {one: self.world_place(one) for one in root.linkset()}
             for one in places:
                 one.root = None
@@ -381,3 +418,9 @@ class Objects:
                 self.placed(one)
                 self.changes.note(one, What.LINK)
         return changed
+
+
+def _check_span(root: Vector, others: Sequence[Vector]) -> None:
+    """ValueError when one of these places is too far from a root's."""
+    if any(math.dist(root, other) > MAX_APART for other in others):
+        raise ValueError(f"parts of it would be more than {MAX_APART:g} m from its root")

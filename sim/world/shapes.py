@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ MOST_HOLLOW = 49500  # 99 %: a shell must be left
 LEAST_CUT = 500  # 1 %: so must a slice
 
 
-def clean_shape(block: dict[str, Any]) -> dict[str, int]:
+def clean_shape(block: Mapping[str, Any]) -> dict[str, int]:
     """The shape fields of a message, every one within what a prim can have; echoed to viewers from then on."""
-    shape = {name: int(block[name]) for name in SHAPE_FIELDS}
+    shape = {name: int(block.get(name, 0)) for name in SHAPE_FIELDS}
     if shape["PathCurve"] not in PATHS:
         shape["PathCurve"] = 0x10
     if shape["ProfileCurve"] & 0x0F > 5 or shape["ProfileCurve"] >> 4 > 3:

@@ -37,6 +37,7 @@ class RegionFacts:
     flags: int = 0
     water_height: float = WATER_HEIGHT
     max_agents: int = 1000
+    max_prims: int = 30_000  # what the region holds, and what viewers are told it holds
     cache_id: UUID = NULL  # changes with the terrain and objects' generation; viewers key their object cache by it
     map_image_id: UUID = NULL
 

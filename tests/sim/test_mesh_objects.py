@@ -12,7 +12,7 @@ import pytest
 
 from protocol.message import Message
 from protocol.shapes import SPHERE, to_wire
-from sim.handlers.building import remove
+from sim.actions.remove import remove
 from sim.physics.avatars import AT_POS
 from sim.physics.solids_worker import Work, Workshop, work
 from sim.world.objects import Prim
@@ -258,7 +258,7 @@ async def test_nobody_asks_for_what_nobody_wants_any_more(sim: TestSimulator, an
         frame(sim, 2)
         await settle(sim)
     assert outcomes(sim) == {"missing": 4} and len(solids._waiting) == len(solids._tries) == 1
-    remove(sim, prim)
+    remove(sim.region, prim)
     sim.clock.advance(60 * 8)
     frame(sim, 1)
     assert outcomes(sim) == {"missing": 4} and not solids._waiting and not solids._tries and not solids._queue

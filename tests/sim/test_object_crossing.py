@@ -6,13 +6,14 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 
 from protocol.errors import ProtocolError
 from protocol.message import Message, text
+from protocol.textures import PLAIN
 from sim.world import form
 from sim.world.changes import What
 from sim.world.linkset import Linkset, ScriptState, gather
@@ -475,11 +476,11 @@ def changes(box: Prim) -> list[Message]:
         Message("ObjectRotation", ObjectData=[{**here, "Rotation": (0.0, 0.0, 0.6, 0.8)}]),
         Message("ObjectScale", ObjectData=[{**here, "Scale": (2.0, 2.0, 2.0)}]),
         Message("ObjectShape", ObjectData=[{**here, "PathCurve": 32, "ProfileHollow": 9}]),
-        Message("ObjectImage", ObjectData=[{**here, "MediaURL": b"x\0", "TextureEntry": b"y"}]),
-        Message("ObjectExtraParams", ObjectData=[{**here, "ParamType": 0x20, "ParamInUse": True, "ParamData": b"light"}]),
+        Message("ObjectImage", ObjectData=[{**here, "MediaURL": b"x\0", "TextureEntry": PLAIN}]),
+        Message("ObjectExtraParams", ObjectData=[{**here, "ParamType": 0x20, "ParamInUse": True, "ParamData": bytes(16)}]),
         Message("ObjectMaterial", ObjectData=[{**here, "Material": 1}]),
         Message("ObjectClickAction", ObjectData=[{**here, "ClickAction": 1}]),
-        Message("ObjectGroup", AgentData={"GroupID": uuid4()}, ObjectData=[here]),
+        Message("ObjectGroup", AgentData={"GroupID": UUID(int=0)}, ObjectData=[here]),
         Message("ObjectFlagUpdate", AgentData=flags),
         Message("ObjectPermissions", ObjectData=[{**here, "Field": 8, "Set": 1, "Mask": 0x80000}]),
         Message("ObjectName", ObjectData=[{**there, "Name": b"changed\0"}]),
@@ -507,7 +508,7 @@ async def test_what_is_on_its_way_is_not_changed_and_who_tries_is_told(
     assert box in west.neighbours.objects.under_way
     before = as_form(west, box)
     for change in changes(box):
-        west.neighbours.objects.under_way[box].told.clear()
+        anna.agent.told_until.clear()
         anna.forget()
         anna.sends(change)
         assert len(alerts(anna)) == 1 and "going over" in alerts(anna)[0], change
@@ -534,12 +535,12 @@ async def test_who_would_change_what_has_just_gone_is_told(regions: Regions, ann
     assert where(regions, box) is east
     box.local_id = old_id
     for change in changes(box):
-        west.neighbours.objects._left[old_id][1].clear()
+        anna.agent.told_until.clear()
         anna.forget()
         anna.sends(change)
         assert len(alerts(anna)) == 1, change
     anna.forget()
-    west.neighbours.objects._left[old_id][1].clear()
+    anna.agent.told_until.clear()
     anna.sends(Message("DeRezObject", AgentBlock={"Destination": 6}, ObjectData=[{"ObjectLocalID": old_id}]))
     (done,) = anna.heard("DeRezAck")
     assert not done["TransactionData"]["Success"] and len(alerts(anna)) == 1

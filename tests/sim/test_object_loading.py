@@ -11,7 +11,7 @@ from protocol.message import Message, encode
 from protocol.packet import zero_encode
 from sim.circuits.circuit import Circuit
 from sim.circuits.datagrams import MTU
-from sim.interest.object_blocks import update_flags
+from sim.interest.object_blocks import Relation, update_flags
 from sim.interest.objects import CACHED_PER_PACKET, ENCODES, OFFERS
 from sim.scenes import place
 from sim.scenes.reading import parse
@@ -108,7 +108,7 @@ async def test_who_comes_again_is_told_checksums_in_few_packets(full):
     for local_id, block in rows.items():
         prim = full.world.objects.by_local_id[local_id]
         assert block["CRC"] == full.world.objects.row(prim)["crc"]
-        assert block["UpdateFlags"] == update_flags(prim, False)
+        assert block["UpdateFlags"] == update_flags(prim, Relation.NOBODY)
 
 
 async def test_misses_are_described_and_owners_are_told_so(full):
@@ -120,7 +120,7 @@ async def test_misses_are_described_and_owners_are_told_so(full):
     await settle(full)
     frames(full, 60)
     flags = {block["ID"]: block["UpdateFlags"] for block in offered(anna)}
-    assert flags[mine.local_id] == update_flags(mine, True) != update_flags(mine, False)
+    assert flags[mine.local_id] == update_flags(mine, Relation.OWNER) != update_flags(mine, Relation.NOBODY)
     anna.forget()
     wanted = [mine.local_id, other.local_id, 999_999]
     anna.sends(Message("RequestMultipleObjects", ObjectData=[{"CacheMissType": 0, "ID": n} for n in wanted]))
@@ -154,7 +154,7 @@ async def test_flags_kept_for_a_row_do_not_outlive_its_prim(full):
     ben = await come(full, CACHED)
     frames(full, 30)
     flags = next(block["UpdateFlags"] for block in offered(ben) if block["ID"] == fresh.local_id)
-    assert flags == update_flags(fresh, False)
+    assert flags == update_flags(fresh, Relation.NOBODY)
 
 
 async def test_news_are_told_before_the_rest_of_a_long_load(full):

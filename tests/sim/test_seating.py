@@ -12,7 +12,7 @@ import pytest
 from protocol.message import Message, text
 from protocol.objects import decode_object_data
 from protocol.wellknown import Animation
-from sim.handlers.building import remove
+from sim.actions.remove import remove
 from sim.world.changes import What
 from sim.world.objects import Prim
 from sim.world.seats import ON_OBJECT
@@ -252,7 +252,7 @@ async def test_riding_down_a_slope(sim: TestSimulator, anna: Viewer) -> None:
         if rider:
             seat = sim.world.seats.of[anna.agent]
             assert math.dist(place(anna), (x, y, z)) == pytest.approx(math.hypot(*seat.offset), abs=1e-3)
-        remove(sim, sled)
+        remove(sim.region, sled)
     assert ends[0][0] > 115.0
     assert ends[1] == pytest.approx(ends[0], abs=1e-3)
 
@@ -295,7 +295,7 @@ async def test_when_the_seat_goes_its_rider_stands(sim: TestSimulator, anna: Vie
     sit(anna, chair)
     frame(sim, 0.1)
     ben.forget()
-    remove(sim, chair)
+    remove(sim.region, chair)
     frame(sim, 0.5)
     assert not sim.world.seats.count
     assert updates(ben)[anna.agent.local_id]["ParentID"] == 0

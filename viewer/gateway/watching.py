@@ -108,7 +108,7 @@ class Spectator:
         (x, y, z), session = self.eye, self.circuits.session
         state = {
             "reason": "child", "agent_id": str(session.agent_id), "session_id": str(session.session_id),
-            "secure_session_id": str(session.secure_session_id), "circuit_code": session.circuit_code,
+            "secure_session_id": str(session.secure_session_id), "circuit_code": session.circuit_code, "spectator": True,
             "first": FIRST, "last": LAST, "look_at": [1.0, 0.0, 0.0],
             "position": [x + (home["grid_x"] - view["grid_x"]) * 256.0, y + (home["grid_y"] - view["grid_y"]) * 256.0, z],
         }  # fmt: skip

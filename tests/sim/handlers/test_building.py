@@ -11,7 +11,7 @@ from protocol.message import Message, text
 from protocol.objects import BOX, Edit, decode_object_data, encode_edit
 from protocol.wellknown import Permission
 from sim.world.objects import Prim
-from tests.kit.world import TestSimulator, Viewer, add_root
+from tests.kit.world import TestSimulator, Viewer, add_root, settle
 
 
 def frame(sim: TestSimulator, seconds: float = 0.0) -> None:
@@ -130,6 +130,7 @@ async def test_another_may_not_edit_and_is_shown_the_truth(sim: TestSimulator, a
         Message("ObjectDuplicate", SharedData={"Offset": (1.0, 0.0, 0.0)}, ObjectData=[{"ObjectLocalID": prim.local_id}]),
     ):
         ben.sends(message)
+    await settle(sim)  # whether a friend lets them is asked for
     assert sim.world.objects.world_place(prim)[0] == pytest.approx((130, 128, 30.25))
     assert prim.name == "Primitive" and prim.material == 3 and prim.permissions.everyone == 0
     assert len(sim.world.objects) == 1
@@ -141,6 +142,7 @@ async def test_everyone_may_move_when_the_owner_says_so(sim: TestSimulator, anna
     prim = rez(anna)
     anna.sends(Message("ObjectPermissions", ObjectData=[{"ObjectLocalID": prim.local_id, "Field": 8, "Set": 1, "Mask": Permission.MOVE}]))
     edit(ben, prim, position=(50.0, 50.0, 50.0))
+    await settle(sim)
     assert sim.world.objects.world_place(prim)[0] == pytest.approx((50, 50, 50))
     edit(ben, prim, scale=(5.0, 5.0, 5.0))
     assert sim.world.objects.row(prim)["scale"].tolist() == [0.5, 0.5, 0.5]
