@@ -7,6 +7,7 @@ from uuid import uuid4
 from protocol import permissions
 from protocol.wellknown import NULL
 from sim.actions import may
+from sim.actions.contents import handed_over, may_copy_contents
 from sim.actions.make import make_temporary
 from sim.actions.may import Actor
 from sim.actions.outcome import Refused
@@ -22,12 +23,13 @@ NO_COPY = "This object cannot be copied by you."
 def duplicate(region: Region, actor: Actor, prim: Prim, offset: Vector) -> Prim | Refused:
     """A copy of a prim's whole linkset, beside it by `offset` metres, the actor's own; its root.
 
-    Somebody who copies another's object gets what its owner leaves to a next owner. Scripts and contents are not copied.
+    Somebody who copies another's object gets what its owner leaves to a next owner, of what is in it, too. What runs in it is
+    copied by the scripts' own room.
     """
     root = prim.linkset_root
     if root.leaving:
         return Refused(may.LEAVING, "object is crossing")
-    if not may.may_copy(actor, root):
+    if not may.may_copy(actor, root) or not all(may_copy_contents(actor, one) for one in root.linkset()):
         return Refused(NO_COPY, "no copy")
     objects = region.world.objects
     (x, y, z), _ = objects.world_place(root)
@@ -55,5 +57,5 @@ def _twin(region: Region, actor: Actor, prim: Prim) -> Prim:
     twin.permissions = permissions.copied(prim.permissions, prim.owner_id == actor.agent_id)
     if prim.owner_id != actor.agent_id:
         twin.group_id, twin.sale_type, twin.sale_price = NULL, 0, 0
-    twin.inventory_serial = 0
+        twin.contents = [handed_over(item, prim, actor.agent_id) for item in twin.contents]
     return twin

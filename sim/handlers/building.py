@@ -65,7 +65,9 @@ def object_duplicate(sim: Simulator, agent: Agent, message: Message) -> None:
         made = duplicate(sim.region, actor_of(agent), root, shared["Offset"])
         if isinstance(made, Refused):
             tell(sim, agent, made, root)
-        elif shared["DuplicateFlags"] & CREATE_SELECTED:
+            continue
+        sim.scripts.copy(root, made)
+        if shared["DuplicateFlags"] & CREATE_SELECTED:
             sim.interest.objects.select_at_creation(agent, made)
 
 

@@ -21,6 +21,8 @@ from assets.client import AssetError
 from backbone.client import BackboneError
 from protocol.message import Message
 from protocol.wellknown import LIBRARY_OWNER, NULL, AssetType, Permission
+from sim.actions import contents
+from sim.actions.may import actor_of
 from sim.handlers import COSTLY, OPEN, handles
 from sim.handlers.replies import ask, send, start
 
@@ -57,6 +59,10 @@ async def _transfer(sim: Simulator, agent: Agent, asked: dict[str, Any]) -> None
         rights, status = 0, NO_PERMISSION if kind in PRIVATE else OK
     elif asked["SourceType"] == FROM_ITEM and len(params) >= 100:
         status, asset_id, rights = await _asset_of_item(sim, agent, params)
+        source = _source_in_object(sim, params) if status == OK and asset_id == NULL else None
+        if source is not None:
+            _send(agent, asked["TransferID"], OK, source, params)
+            return
         params = params[:80] + asset_id.bytes + params[96:100]
     else:
         status, asset_id, rights = NOT_FOUND, NULL, 0
@@ -73,8 +79,10 @@ async def _transfer(sim: Simulator, agent: Agent, asked: dict[str, Any]) -> None
 async def _asset_of_item(sim: Simulator, agent: Agent, params: bytes) -> tuple[int, UUID, int]:
     """Status, asset and owner's permissions of an inventory item. A link stands for the agent's own item that it names."""
     who, _, owner, thing, item_id = (UUID(bytes=params[at : at + 16]) for at in range(0, 80, 16))
-    if who != agent.agent_id or thing != NULL:
-        return (NO_PERMISSION if thing == NULL else NOT_FOUND), NULL, 0
+    if who != agent.agent_id:
+        return NO_PERMISSION, NULL, 0
+    if thing != NULL:
+        return _asset_in_object(sim, agent, thing, item_id)
     whose = LIBRARY_OWNER if owner == LIBRARY_OWNER else agent.agent_id
     for _ in range(2):
         items = await ask(sim, sim.backbone.fetch_items(whose, [item_id]))
@@ -86,6 +94,24 @@ async def _asset_of_item(sim: Simulator, agent: Agent, params: bytes) -> tuple[i
             return (OK if may_read(items[0]) else NO_PERMISSION), UUID(items[0]["asset_id"]), items[0]["owner_mask"]
         item_id = UUID(items[0]["asset_id"])
     return NOT_FOUND, NULL, 0  # a link to a link
+
+
+def _asset_in_object(sim: Simulator, agent: Agent, object_id: UUID, item_id: UUID) -> tuple[int, UUID, int]:
+    """The same of an item in an object's contents."""
+    prim = sim.world.objects.by_id.get(object_id)
+    item = contents.find(prim, item_id) if prim is not None else None
+    if prim is None or item is None:
+        return NOT_FOUND, NULL, 0
+    if not contents.may_read(actor_of(agent), prim, item):
+        return NO_PERMISSION, NULL, 0
+    return OK, item.asset_id, item.permissions.owner
+
+
+def _source_in_object(sim: Simulator, params: bytes) -> bytes | None:
+    """The text of a script that a scene brought, which is no asset."""
+    prim = sim.world.objects.by_id.get(UUID(bytes=params[48:64]))
+    script = sim.scripts.find(prim, UUID(bytes=params[64:80])) if prim is not None else None
+    return script.source.encode() if script is not None else None
 
 
 def may_read(item: dict[str, Any]) -> bool:

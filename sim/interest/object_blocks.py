@@ -168,7 +168,7 @@ class Blocks:
 def update_flags(prim: Prim, whose: Relation) -> int:
     """What a viewer may do with the prim, and what the prim is."""
     root = prim.linkset_root
-    flags = ANY_OWNER | (INVENTORY_EMPTY if prim.inventory_serial == 0 else 0)
+    flags = ANY_OWNER | (INVENTORY_EMPTY if not prim.contents else 0)
     flags |= PHYSICS * root.physical | PHANTOM * root.phantom | TEMPORARY * root.temporary
     flags |= SCRIPTED * prim.scripted | TOUCH * prim.touchable
     masks = prim.permissions

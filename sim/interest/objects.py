@@ -102,6 +102,10 @@ class ObjectInterest:
         """Local ids the agent has selected; mutable."""
         return self._selected.setdefault(agent, set())
 
+    def selectors(self, prim: Prim) -> list[Agent]:
+        """Who has the prim selected."""
+        return [agent for agent, selected in self._selected.items() if prim.local_id in selected]
+
     def select_at_creation(self, agent: Agent, prim: Prim) -> None:
         """The creator's first update of the prim says so: clients that build wait for it."""
         self._at_creation.add((agent, prim.local_id))

@@ -12,7 +12,8 @@ from uuid import uuid4
 import numpy as np
 
 from protocol import permissions
-from protocol.wellknown import LIBRARY_OWNER
+from protocol.inventory import Item
+from protocol.wellknown import LIBRARY_OWNER, AssetType, InventoryType
 from sim.actions.make import make_temporary
 from sim.scenes.reading import Part, Scene, Thing
 from sim.world.objects import MAX_HEIGHT, Material, Prim, Quaternion, Vector, multiply, rotate
@@ -53,7 +54,8 @@ def place(sim: Simulator, scene: Scene) -> int:
             make_temporary(sim.region, root, True)
     for prim, part in parts:
         if part.script is not None:
-            sim.scripts.start(prim, part.script.program, part.script.source, part.script.name)
+            item = _script_item(prim, part.script.name, now)
+            sim.scripts.start(prim, part.script.program, part.script.source, item.name, item.item_id)
     return scene.prims
 
 
@@ -68,6 +70,18 @@ def _prim(thing: Thing, part: Part, now: int) -> Prim:
     )  # fmt: skip
     prim.physical, prim.phantom, prim.temporary = thing.physical, thing.phantom, thing.temporary
     return prim
+
+
+def _script_item(prim: Prim, name: str, now: int) -> Item:
+    """The item of a scene's script in its prim. It has no asset: its text is the scene's."""
+    owner = prim.owner_id
+    item = Item(
+        uuid4(), name=name, creator_id=owner, owner_id=owner, last_owner_id=owner, asset_type=int(AssetType.LSL_TEXT),
+        inventory_type=int(InventoryType.LSL), created=now // 1_000_000,
+    )  # fmt: skip
+    prim.contents.append(item)
+    prim.inventory_serial += 1
+    return item
 
 
 def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Quaternion, now: int) -> list[Prim]:

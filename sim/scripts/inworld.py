@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from protocol.inventory import Item
 from protocol.message import Message, clip
 from protocol.wellknown import NULL
 from sim.scripts.language.errors import CompileError
@@ -95,10 +96,10 @@ class Scripts:
             raise CompileError([])
         return self.start(prim, program, source, name)
 
-    def start(self, prim: Prim, program: Program, source: str, name: str = "New Script") -> Script:
-        """Run a compiled source in the prim."""
+    def start(self, prim: Prim, program: Program, source: str, name: str = "New Script", item_id: UUID | None = None) -> Script:
+        """Run a compiled source in the prim, as the script of an item of its contents where one is named."""
         script = Script(
-            self.engine, program, self, name=name, item_id=Key(str(uuid4())), owner=Key(str(prim.owner_id)),
+            self.engine, program, self, name=name, item_id=Key(str(item_id or uuid4())), owner=Key(str(prim.owner_id)),
             object_id=Key(str(prim.full_id)), source=source, now=self.sim.world.time,
         )  # fmt: skip
         self._of_prim.setdefault(prim, []).append(script)
@@ -132,14 +133,68 @@ class Scripts:
         now = self.sim.world.time
         return [ScriptState(each.name, UUID(each.item_id), each.source, save(each, now)) for each in self.of(prim)]
 
+    def copy(self, root: Prim, twin: Prim) -> None:
+        """The scripts of a linkset go on in a copy of it, in the middle of what they do; there they hear that it is new."""
+        for prim, other in zip(root.linkset(), twin.linkset(), strict=True):
+            for script, state in zip(list(self.of(prim)), self.states(prim), strict=True):
+                self.restore(other, script.program, state.source, str(state.item_id), state.state)
+            for script in self.of(other):
+                script.now = self.sim.world.time
+                script.post("on_rez", 0)
+            self.flags(other)
+
+    # --- scripts that are items of a prim's contents
+
+    async def run_item(self, prim: Prim, item: Item, source: str, running: bool) -> list[str]:
+        """Compile the source of an item and put it in the place of what ran for it. What is wrong with the source, as viewers
+        read it, and then what ran goes on; nothing when it compiles."""
+        try:
+            program = await self.compiled(source)
+        except CompileError as error:
+            return [finding.for_viewers() for finding in error.findings]
+        if prim.row < 0 or item.item_id not in {one.item_id for one in prim.contents}:
+            return []
+        self.remove_item(prim, item.item_id)
+        script = self.start(prim, program, source, item.name, item.item_id)
+        if not running:
+            script.set_running(False)
+        return []
+
+    async def errors_in(self, source: str) -> list[str]:
+        """What is wrong with a source, as viewers read it."""
+        try:
+            await self.compiled(source)
+        except CompileError as error:
+            return [finding.for_viewers() for finding in error.findings]
+        return []
+
+    def find(self, prim: Prim, item_id: UUID) -> Script | None:
+        """What runs for an item of the prim's contents."""
+        wanted = str(item_id)
+        return next((script for script in self.of(prim) if str(script.item_id) == wanted), None)
+
+    def remove_item(self, prim: Prim, item_id: UUID) -> None:
+        """An item goes, its script with it."""
+        script = self.find(prim, item_id)
+        if script is None:
+            return
+        self._of_prim[prim].remove(script)
+        if not self._of_prim[prim]:
+            del self._of_prim[prim]
+        self._end(script)
+        self.flags(prim)
+
     def remove(self, prim: Prim) -> None:
         """The prim goes, its scripts with it."""
         for script in self._of_prim.pop(prim, []):
-            script.remove()
-            for listens in self._listens.values():
-                for key in [key for key in listens if key[0] is script]:
-                    del listens[key]
-            del self._prim_of[script]
+            self._end(script)
+
+    def _end(self, script: Script) -> None:
+        script.remove()
+        for listens in self._listens.values():
+            for key in [key for key in listens if key[0] is script]:
+                del listens[key]
+        del self._prim_of[script]
 
     def of(self, prim: Prim) -> list[Script]:
         return self._of_prim.get(prim, [])

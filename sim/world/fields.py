@@ -174,6 +174,7 @@ FIELDS = (
     Field("linkset_data", Packed(13), What.DATA, Copied.DEEP),
     Field("root", None, What.LINK, Copied.DROPPED, Goes.IN_ORDER),
     Field("children", None, What.LINK, Copied.DROPPED, Goes.IN_ORDER),
+    Field("contents", Packed(19), What.CONTENTS, Copied.DEEP),
     Field("leaving", None, What(0), Copied.DROPPED, Goes.NOWHERE),
     Field("expires", Packed(14), What.BODY, Copied.DROPPED),  # as seconds left: clocks differ
     Field("lineage", Packed(15), What(0), Copied.DROPPED),

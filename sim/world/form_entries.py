@@ -21,8 +21,9 @@ from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from protocol.errors import ProtocolError
+from protocol.inventory import Item
 from sim.world.fields import FASTEST, Text
-from sim.world.linkset import STILL, Item, Linkset, Part, ScriptState
+from sim.world.linkset import STILL, Linkset, Part, ScriptState
 from sim.world.linkset_data import MOST_BYTES as MOST_DATA
 from sim.world.linkset_data import LinksetStore, size_of
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Permissions
@@ -75,10 +76,10 @@ def of_part(part: Part, sources: Sources) -> list[Entry]:
         if len(part.scripts) > MOST_SCRIPTS:
             raise ProtocolError(f"object {prim.full_id} has more than {MOST_SCRIPTS} scripts")
         found.append((SCRIPTS, b"".join(_pack_script(script, sources) for script in part.scripts)))
-    if part.items:
-        if len(part.items) > MOST_ITEMS:
+    if prim.contents:
+        if len(prim.contents) > MOST_ITEMS:
             raise ProtocolError(f"object {prim.full_id} holds more than {MOST_ITEMS} items")
-        found.append((ITEMS, b"".join(map(_pack_item, part.items))))
+        found.append((ITEMS, b"".join(map(_pack_item, prim.contents))))
     return found
 
 
@@ -195,7 +196,7 @@ def _read_part(part: Part, found: Mapping[int, bytes], sources: list[str]) -> No
         elif tag == SCRIPTS:
             part.scripts = _read_scripts(data, sources)
         elif tag == ITEMS:
-            part.items = _read_items(data)
+            prim.contents = _read_items(data)
         elif tag not in OF_ROOTS:
             raise ProtocolError(f"a prim has no entry {tag}")
 

@@ -19,30 +19,9 @@ import numpy as np
 
 from protocol.wellknown import NULL
 from sim.world.fields import FIELDS, Copied
-from sim.world.objects import Objects, Permissions, Prim, Quaternion, Vector
+from sim.world.objects import Objects, Prim, Quaternion, Vector
 
 STILL: Vector = (0.0, 0.0, 0.0)
-
-
-@dataclass(slots=True)
-class Item:
-    """A thing in a prim's contents."""
-
-    item_id: UUID
-    asset_id: UUID = NULL
-    name: str = ""
-    description: str = ""
-    creator_id: UUID = NULL
-    owner_id: UUID = NULL
-    last_owner_id: UUID = NULL
-    group_id: UUID = NULL
-    asset_type: int = 0
-    inventory_type: int = 0
-    flags: int = 0
-    permissions: Permissions = field(default_factory=Permissions)
-    sale_type: int = 0
-    sale_price: int = 0
-    created: int = 0  # unix seconds
 
 
 @dataclass(slots=True)
@@ -57,14 +36,13 @@ class ScriptState:
 
 @dataclass(slots=True)
 class Part:
-    """One prim. Metres; the position of a child is relative to its root."""
+    """One prim, with its contents. Metres; the position of a child is relative to its root."""
 
     prim: Prim
     position: Vector
     rotation: Quaternion
     scale: Vector
     scripts: list[ScriptState] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import numpy as np
 
+from protocol.inventory import Item
 from protocol.objects import BOX, PRIM
 from protocol.permissions import Masks
 from protocol.textures import PLAIN
@@ -129,10 +130,11 @@ class Prim:
     touchable: bool = False
     sit_target: tuple[Vector, Quaternion] | None = None  # offset and turn, in the prim's axes (llSitTarget)
     features: Material = field(default_factory=Material)
-    inventory_serial: int = 0
+    inventory_serial: int = 0  # of the contents: rises with every change of them
     linkset_data: LinksetStore | None = None  # of a root, once a script uses it
     root: Prim | None = None  # None when it is a root itself
     children: list[Prim] = field(default_factory=list)  # in link order
+    contents: list[Item] = field(default_factory=list)  # items are replaced, never changed in place
     leaving: bool = False  # of a root: it is just being handed to another region, and nobody changes it
     expires: float = math.inf  # real time at which a temporary object goes
     lineage: tuple[UUID, ...] = ()  # the hand-overs by which it came here (neighbours/handovers.py)

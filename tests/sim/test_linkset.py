@@ -15,12 +15,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
+from protocol.inventory import Item
 from protocol.message import Message, encode
 from protocol.objects import Motion, encode_extra_params, full_block
 from protocol.wellknown import NULL
 from sim.world import fields, form
 from sim.world.fields import FIELDS, PLACES, Blob, Copied, Field, Goes, Id, Packed, Real, Record, Text, Whole
-from sim.world.linkset import Item, Linkset, Part, ScriptState, copy_prim, gather
+from sim.world.linkset import Linkset, Part, ScriptState, copy_prim, gather
 from sim.world.linkset_data import LinksetStore, size_of
 from sim.world.objects import OBJECT_DTYPE, Material, Objects, Permissions, Prim
 from sim.world.shapes import clean_shape
@@ -32,6 +33,7 @@ PACKED: dict[str, Any] = {
     "sit_target": ((1.0, 0.0, 0.5), (0.0, 0.0, 0.6, 0.8)),
     "linkset_data": LinksetStore({"name": ("value", ""), "é": ("secret", "phrase")}, size_of("name", "value", "") + size_of("é", "secret", "phrase")),
     "expires": 60.0,
+    "contents": [Item(UUID(int=8), UUID(int=9), "Note", asset_type=7, inventory_type=7)],
     "lineage": (UUID(int=5), UUID(int=6)),
 }  # fmt: skip
 RECORDS: dict[str, Any] = {"permissions": Permissions, "features": Material}
@@ -117,7 +119,7 @@ def filled() -> Linkset:
     (linkset,) = gather(objects, [root], 10.0)
     linkset.parts[0].scripts = [ScriptState(f"script {number}", uuid4(), "default {}" * (number % 2), b"state") for number in range(4)]
     linkset.parts[2].scripts = [ScriptState("é", uuid4(), "default {}", b"")]
-    linkset.parts[1].items = [
+    linkset.parts[1].prim.contents = [
         Item(uuid4(), uuid4(), "é", "a thing", uuid4(), uuid4(), uuid4(), uuid4(), 10, -1, 1 << 31, Permissions(1, 2, 3, 4, 5), 2, -1, 1 << 40),
         Item(uuid4()),
     ]  # fmt: skip
@@ -138,7 +140,7 @@ def test_everything_about_a_linkset_comes_back_out_of_its_form() -> None:
     assert back.expires_in == 50.0 and back.parts[0].prim.linkset_data == PACKED["linkset_data"]
     for before, after in zip(linkset.parts, back.parts, strict=True):
         comes_back(before.prim, after.prim)
-        assert all(getattr(after, name) == getattr(before, name) for name in ("position", "scale", "scripts", "items"))
+        assert all(getattr(after, name) == getattr(before, name) for name in ("position", "scale", "scripts"))
         assert after.rotation == pytest.approx(before.rotation, abs=1e-6)
     assert form.encode(back) == data
 
