@@ -131,7 +131,7 @@ class Seating:
 
     def stand(self, agent: Agent) -> None:
         """Up from the seat and beside it; what is not seated stays as it is, and who is being handed over with it, too."""
-        if "crossing" in agent.extras:
+        if agent.journey.crossing:
             return
         seat = self.release(agent)
         if seat is None:

@@ -11,18 +11,18 @@ Every transition is idempotent, since each rests on a datagram that may come twi
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from protocol.appearance import DEFAULT_VISUAL_PARAMS, default_texture_entry
 from protocol.message import Message
 from sim.caps.event_queue import EventQueue
-from sim.neighbours.state import longer
-from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Vector
+from sim.neighbours.state import HandOff, Reason
+from sim.world.agent import Agent, Vector
+from sim.world.journey import Gone, Step
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
@@ -52,26 +52,26 @@ class Sessions:
 
     # --- announced
 
-    def announce(self, state: dict[str, Any]) -> Agent:
+    def announce(self, state: HandOff) -> Agent:
         """Expect an agent, as root or child. `state` is validated by the caller (`neighbours/state.py`)."""
         sim = self.sim
-        agent_id: UUID = state["agent_id"]
+        agent_id = state.agent_id
         agent = sim.world.agents.get(agent_id)
-        if agent is not None and agent.session_id != state["session_id"]:
+        if agent is not None and agent.session_id != state.session_id:
             self.kick(agent, "You have logged in from another place.")
             agent = None
-        if agent is not None and agent.root and state["reason"] in ("teleport", "crossing"):
+        if agent is not None and agent.root and state.reason in (Reason.TELEPORT, Reason.CROSSING):
             # Whoever hands it over has the avatar, and what stands here is what it left behind: the word of its
             # departure is still on the way.
-            self.demote(agent)
+            self.demote(agent, Step.YIELD)
         if agent is None:
             agent = Agent(
                 agent_id,
-                state["session_id"],
-                state["secure_session_id"],
-                state["circuit_code"],
-                state["first"],
-                state["last"],
+                state.session_id,
+                state.secure_session_id,
+                state.circuit_code,
+                state.first,
+                state.last,
                 created_at=sim.clock.now(),
                 spectator=bool(state.get("spectator", False)),
             )
@@ -81,14 +81,14 @@ class Sessions:
             sim.after(ANNOUNCED_LIMIT, lambda: self._forget_if_unseen(agent))
         elif agent.events is None or agent.events.closed:
             agent.events = EventQueue()
-        if state["reason"] != "child" and agent.child:
-            agent.arrival = state
-            agent.arrival_position = sim.neighbours.safe_position(state["position"], agent.appearance.size[2])
-            agent.arrival_look_at = state["look_at"]
-            limit = TELEPORT_LIMIT if state["reason"] == "teleport" else ARRIVAL_LIMIT
+        if state.reason is not Reason.CHILD and agent.child:
+            agent.journey.step(Step.EXPECT, state.transaction, arrival=state)
+            agent.arrival_position = sim.neighbours.safe_position(state.position, agent.appearance.size[2])
+            agent.arrival_look_at = state.look_at
+            limit = TELEPORT_LIMIT if state.reason is Reason.TELEPORT else ARRIVAL_LIMIT
             sim.after(limit, lambda: self._arrival_expires(agent, state))
         elif agent.child and agent.arrival is None:
-            agent.camera.center = state["position"]
+            agent.camera.center = state.position
         self._take_appearance(agent, state)
         if not agent.appearance.texture_entry:
             # Many clients never say how they look: others would see a cloud.
@@ -96,34 +96,25 @@ class Sessions:
             agent.appearance.visual_params = DEFAULT_VISUAL_PARAMS
         return agent
 
-    def _take_appearance(self, agent: Agent, state: dict[str, Any]) -> None:
-        look = state.get("appearance")
-        if not isinstance(look, dict):
-            return
-        try:
-            texture_entry = base64.b64decode(look.get("texture_entry", ""), validate=True)
-            visual_params = base64.b64decode(look.get("visual_params", ""), validate=True)
-            agent.appearance.texture_entry = texture_entry if len(texture_entry) <= TEXTURE_ENTRY_LIMIT else b""
-            agent.appearance.visual_params = visual_params[:255]
-        except (binascii.Error, TypeError):
-            log.warning("unreadable appearance handed over for %s", agent.name)
-        size = look.get("size")
-        if size is not None:
-            agent.appearance.size = tuple(size)
-        agent.appearance.serial = int(look.get("serial", 0))
-        agent.wearables = list(state.get("wearables", []))
+    @staticmethod
+    def _take_appearance(agent: Agent, state: HandOff) -> None:
+        """What is told replaces what is known; a login tells nothing of it."""
+        if state.appearance is not None:
+            agent.appearance = replace(state.appearance)
+            agent.wearables = list(state.wearables)
+            agent.group_title = state.title
 
     def _forget_if_unseen(self, agent: Agent) -> None:
         """A view that was never taken up. Who has been announced as arriving since has a time limit of its own."""
         if agent.circuit is None and agent.arrival is None and self.sim.world.agents.get(agent.agent_id) is agent:
             self.lost(agent, "never came")
 
-    def _arrival_expires(self, agent: Agent, state: dict[str, Any]) -> None:
+    def _arrival_expires(self, agent: Agent, state: HandOff) -> None:
         """Announced as arriving, but it never moved in: after a crossing nobody else has it, so its session ends."""
         if agent.arrival is not state or self.sim.world.agents.get(agent.agent_id) is not agent:
             return
-        if state["reason"] == "teleport" and agent.circuit is not None:
-            agent.arrival = None  # it may look in; its avatar is still where it came from
+        if state.reason is Reason.TELEPORT and agent.circuit is not None:
+            agent.journey.step(Step.GIVE_UP)  # it may look in; its avatar is still where it came from
         else:
             self.lost(agent, "never arrived")
 
@@ -200,7 +191,7 @@ class Sessions:
                 sim.neighbours.crossing.came_late(agent)
                 return
             self._embody(agent, agent.arrival)
-        agent.extras["stands here"] = True  # as far as its viewer knows
+        agent.journey.viewer_came = True
         position = sim.world.position(agent)
         agent.circuit.send(
             Message(
@@ -223,26 +214,24 @@ class Sessions:
         if agent.child and agent.arrival is not None and agent.circuit is not None and agent.ready:
             self._embody(agent, agent.arrival)
 
-    def _embody(self, agent: Agent, arrival: dict[str, Any]) -> None:
+    def _embody(self, agent: Agent, arrival: HandOff) -> None:
         sim = self.sim
-        agent.arrival = None
-        agent.extras.pop("gone to", None)
-        agent.extras["lineage"] = longer(arrival.get("lineage", ()), arrival.get("transaction"))
+        agent.journey.step(Step.ARRIVE, arrival.transaction)
+        agent.journey.lineage = arrival.lineage_here
         agent.arrived_at = sim.clock.now()
         sim.world.embody(agent, agent.arrival_position)
         row = sim.world.row(agent)
-        row["velocity"] = arrival.get("velocity", (0.0, 0.0, 0.0))
-        row["rotation"] = arrival.get("rotation") or look_rotation(agent.arrival_look_at)
-        row["controls"] = arrival.get("controls", 0)
-        row["flying"] = bool(arrival.get("flying", False))
-        row["running"] = bool(arrival.get("running", False))
-        seat = arrival.get("seat")
+        row["velocity"] = arrival.velocity
+        row["rotation"] = arrival.rotation or look_rotation(agent.arrival_look_at)
+        row["controls"] = arrival.controls
+        row["flying"], row["running"] = arrival.flying, arrival.running
+        seat = arrival.seat
         if seat is not None and seat.prim.row >= 0:
             sim.seating.sit(agent, seat)
-        for animation in arrival.get("animations", []):
+        for animation in arrival.animations:
             agent.animation_sequence += 1
             agent.animations[animation] = agent.animation_sequence
-        log.info("%s arrived (%s)", agent.name, arrival["reason"])
+        log.info("%s arrived (%s)", agent.name, arrival.reason)
         sim.neighbours.arrived(agent, arrival)
 
     # --- gone
@@ -253,7 +242,7 @@ class Sessions:
         It may say so before its avatar appeared, or where its avatar was until a moment ago: a client that has not
         read of the crossing, or cannot cross, still speaks to the region behind it.
         """
-        if agent.child and agent.arrival is None and "gone to" not in agent.extras:
+        if agent.child and agent.arrival is None and agent.journey.gone is None:
             self.sim.metrics.count("messages_dropped", label="not root")
             return
         if agent.circuit is not None:
@@ -266,7 +255,7 @@ class Sessions:
     def lost(self, agent: Agent, reason: str) -> None:
         """The client vanished: for a root agent that ends the session, for a child only its view from here."""
         log.info("%s lost: %s", agent.name, reason)
-        if agent.root or (agent.arrival is not None and agent.arrival["reason"] != "teleport"):
+        if agent.root or (agent.arrival is not None and agent.arrival.reason is not Reason.TELEPORT):
             self._leave_grid(agent, reason)
         else:
             self.remove(agent, reason)
@@ -286,10 +275,10 @@ class Sessions:
         self.sim.neighbours.logged_out(agent)
         self.remove(agent, reason)
 
-    def demote(self, agent: Agent) -> None:
-        """The avatar went to another region; the agent goes on looking in from there."""
-        for name in ("teleport", "crossing", "children", "stands here", "out of sight"):
-            agent.extras.pop(name, None)
+    def demote(self, agent: Agent, step: Step, gone: Gone | None = None) -> None:
+        """The avatar went to another region, or turns out to be there; the agent goes on looking in from there."""
+        agent.journey.step(step, gone=gone)
+        agent.views.seeds.clear()
         self.sim.seating.release(agent)
         self.sim.world.disembody(agent)
         agent.animations.clear()

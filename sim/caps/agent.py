@@ -23,7 +23,9 @@ RATINGS = ("PG", "M", "A")
 
 def preferences(agent: Agent) -> dict[str, Any]:
     """The agent's preferences as its viewers read them; they last as long as the session in this region."""
-    defaults = {
+    if agent.preferences is not None:
+        return agent.preferences
+    agent.preferences = {
         "hover_height": agent.appearance.hover,
         "access_prefs": {"max": "A"},
         "default_object_perm_masks": {"Everyone": 0, "Group": 0, "NextOwner": Permission.MOVE | Permission.TRANSFER},
@@ -31,8 +33,7 @@ def preferences(agent: Agent) -> dict[str, Any]:
         "language": "en",
         "language_is_public": True,
     }
-    known: dict[str, Any] = agent.extras.setdefault("preferences", defaults)
-    return known
+    return agent.preferences
 
 
 @capability("AgentPreferences", "POST", "GET", per_second=5, burst=30)
@@ -92,8 +93,8 @@ async def interest_list(sim: Simulator, agent: Agent, request: CapRequest) -> An
         mode = request.llsd(dict).get("mode", "default")
         if mode not in ("default", "360"):
             raise Refused(400, "mode must be default or 360")
-        agent.extras["interest mode"] = mode
-    return {"mode": agent.extras.get("interest mode", mode)}
+        agent.interest_mode = mode
+    return {"mode": agent.interest_mode or mode}
 
 
 @capability("AgentState", "POST", "GET", per_second=2, burst=20)

@@ -61,11 +61,10 @@ def playing_animations(sim: Simulator, agent: Agent) -> list[tuple[UUID, int]]:
     A viewer restarts an animation when its number is new, so the default one keeps its number while the motion lasts.
     """
     motion = int(sim.world.row(agent)["motion"])
-    last, sequence = agent.extras.get("motion", (None, 0))
-    if motion != last:
+    if agent.motion_told is None or agent.motion_told[0] != motion:
         agent.animation_sequence += 1
-        sequence = agent.animation_sequence
-        agent.extras["motion"] = (motion, sequence)
+        agent.motion_told = (motion, agent.animation_sequence)
+    sequence = agent.motion_told[1]
     default = motion_animation(motion)
     started = [(animation, number) for animation, number in agent.animations.items() if animation != default]
     return [(default, sequence), *started]

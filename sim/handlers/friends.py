@@ -119,10 +119,10 @@ async def _place(sim: Simulator, prey: UUID) -> tuple[float, float] | None:
     presence = await ask(sim, sim.backbone.get_presence(prey))
     if isinstance(presence, BackboneError) or not presence["region_id"]:
         return None
-    for region in sim.neighbours.regions.values():
-        if region["region_id"] == presence["region_id"]:
-            return (region["grid_x"] + 0.5) * REGION_SIZE, (region["grid_y"] + 0.5) * REGION_SIZE
-    return None
+    region = sim.neighbours.directory.of_id(UUID(presence["region_id"]))
+    if region is None:
+        return None
+    return (region.grid_x + 0.5) * REGION_SIZE, (region.grid_y + 0.5) * REGION_SIZE
 
 
 # --- to viewers here

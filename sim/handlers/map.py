@@ -14,11 +14,12 @@ from uuid import UUID
 
 from backbone.client import BackboneError
 from protocol.message import Message, clip, text
-from protocol.wellknown import NULL, REGION_SIZE, grid_of_handle, region_handle
+from protocol.wellknown import NULL, REGION_SIZE, grid_of_handle
 from sim.handlers import OPEN, QUERY, handles
 from sim.handlers.replies import ask, packets, send, start
 
 if TYPE_CHECKING:
+    from sim.neighbours.records import RegionRecord
     from sim.simulator import Simulator
     from sim.world.agent import Agent
 
@@ -28,7 +29,6 @@ AREA_LIMIT = 1024  # blocks an area request is answered with, the nearest first
 NAME_LIMIT = 100  # matches of a name
 AGENTS = 6  # ItemType
 SPOT = 8.0  # metres: avatars this close are one dot on the map
-ACCESS = {"PG": 13, "G": 13, "M": 21, "A": 42}
 
 Grid = tuple[int, int]
 
@@ -50,18 +50,16 @@ def region_blocks(sim: Simulator) -> dict[Grid, dict[str, Any]]:
     return blocks
 
 
-def _block(region: dict[str, Any]) -> dict[str, Any]:
-    access = region["access"]
-    image = region.get("map_image_id")
+def _block(region: RegionRecord) -> dict[str, Any]:
     return {
-        "X": region["grid_x"],
-        "Y": region["grid_y"],
-        "Name": clip(region["name"], 64),
-        "Access": ACCESS.get(access, 13) if isinstance(access, str) else int(access),
+        "X": region.grid_x,
+        "Y": region.grid_y,
+        "Name": clip(region.name, 64),
+        "Access": region.access,
         "RegionFlags": 0,
-        "WaterHeight": int(region["water_height"]),
-        "Agents": min(region["agents"], 255),
-        "MapImageID": UUID(str(image)) if image else NULL,
+        "WaterHeight": int(region.water_height),
+        "Agents": min(region.agents, 255),
+        "MapImageID": region.map_image_id,
     }
 
 
@@ -129,11 +127,11 @@ def map_item_request(sim: Simulator, agent: Agent, message: Message) -> None:
             start(sim, agent, "map items", _answer_items(sim, agent, flags, region, handle))
 
 
-async def _answer_items(sim: Simulator, agent: Agent, flags: int, region: dict[str, Any], handle: int) -> None:
+async def _answer_items(sim: Simulator, agent: Agent, flags: int, region: RegionRecord, handle: int) -> None:
     """Where exactly people of another region are only that region knows: one dot in its middle says how many."""
-    told = await ask(sim, sim.backbone.get_region_agents(region["region_id"]))
-    count = region["agents"] if isinstance(told, BackboneError) else told["count"]
-    middle = (region["grid_x"] * REGION_SIZE + 128, region["grid_y"] * REGION_SIZE + 128)
+    told = await ask(sim, sim.backbone.get_region_agents(region.region_id))
+    count = region.agents if isinstance(told, BackboneError) else told["count"]
+    middle = (region.grid_x * REGION_SIZE + 128, region.grid_y * REGION_SIZE + 128)
     _send_items(agent, flags, AGENTS, [_spot(*middle, count)] if count else [], handle)
 
 
@@ -177,10 +175,8 @@ def handle_of_region(sim: Simulator, region_id: UUID) -> int | None:
     facts = sim.world.facts
     if region_id == facts.region_id:
         return facts.handle
-    for (x, y), region in sim.neighbours.regions.items():
-        if region["region_id"] == str(region_id):
-            return region_handle(x, y)
-    return None
+    region = sim.neighbours.directory.of_id(region_id)
+    return region.handle if region is not None else None
 
 
 @handles("MapLayerRequest", state=OPEN, rate=QUERY)

@@ -14,7 +14,6 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -150,7 +149,7 @@ def deliver_message(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> boo
 
 
 def _first_time(agent: Agent, fields: dict[str, Any]) -> bool:
-    seen: OrderedDict[str, None] = agent.extras.setdefault("messages seen", OrderedDict())
+    seen = agent.mail.seen
     message_id = str(fields.get("message_id"))
     if message_id in seen:
         return False
@@ -196,7 +195,7 @@ def retrieve_instant_messages(sim: Simulator, agent: Agent, message: Message) ->
 async def here_for_all(agent: Agent) -> None:
     """Until Backbone knows that the agent is here. It stores what is sent before: who reads earlier would miss that."""
     try:
-        await asyncio.wait_for(agent.extras.setdefault("present", asyncio.Event()).wait(), PRESENCE_PATIENCE)
+        await asyncio.wait_for(agent.presence.recorded.wait(), PRESENCE_PATIENCE)
     except TimeoutError:
         log.warning("messages for %s are read before its presence is recorded", agent.name)
 
@@ -207,7 +206,7 @@ async def _give_offline(sim: Simulator, agent: Agent) -> None:
     if isinstance(waiting, BackboneError):
         alert(agent, "Messages sent while you were away cannot be read now. They are kept.")
         return
-    sent: set[str] = agent.extras.setdefault("messages sent", set())
+    sent = agent.mail.sent
     for fields in waiting[:OFFLINE_LIMIT]:
         message_id = fields["message_id"]
         if message_id in sent:
@@ -226,14 +225,14 @@ async def _give_offline(sim: Simulator, agent: Agent) -> None:
 
 def acknowledged(sim: Simulator, agent: Agent, message_id: str) -> None:
     """The viewer has a stored message: Backbone may forget it. Acks come in bunches, so they are gathered."""
-    agent.extras.get("messages sent", set()).discard(message_id)
-    gathered: list[str] = agent.extras.setdefault("messages acknowledged", [])
+    agent.mail.sent.discard(message_id)
+    gathered = agent.mail.acknowledged
     gathered.append(message_id)
     if len(gathered) == 1:
         sim.after(ACKNOWLEDGE_DELAY, lambda: _forget(sim, agent))
 
 
 def _forget(sim: Simulator, agent: Agent) -> None:
-    gathered: list[str] = agent.extras.pop("messages acknowledged", [])
+    gathered, agent.mail.acknowledged = agent.mail.acknowledged, []
     if gathered:
         sim.spawn(ask(sim, sim.backbone.delete_messages(agent.agent_id, gathered)), "offline messages")

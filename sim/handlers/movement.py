@@ -88,21 +88,21 @@ def set_always_run(sim: Simulator, agent: Agent, message: Message) -> None:
 def agent_fov(sim: Simulator, agent: Agent, message: Message) -> None:
     angle = message["FOVBlock"]["VerticalAngle"]
     if 0.0 < angle < math.pi:
-        agent.extras["field_of_view"] = angle
+        agent.screen.field_of_view = angle
 
 
 @handles("AgentHeightWidth", state=OPEN, rate=CONTROL)
 def agent_height_width(sim: Simulator, agent: Agent, message: Message) -> None:
     block = message["HeightWidthBlock"]
-    agent.extras["window"] = (block["Width"], block["Height"])
+    agent.screen.width, agent.screen.height = block["Width"], block["Height"]
 
 
 @handles("AgentPause", state=OPEN, rate=CONTROL)
 def agent_pause(sim: Simulator, agent: Agent, message: Message) -> None:
     """The viewer is busy (a file dialog, a slow start) and will not draw for a while; its circuit stays."""
-    agent.extras["paused"] = True
+    agent.screen.paused = True
 
 
 @handles("AgentResume", state=OPEN, rate=CONTROL)
 def agent_resume(sim: Simulator, agent: Agent, message: Message) -> None:
-    agent.extras["paused"] = False
+    agent.screen.paused = False

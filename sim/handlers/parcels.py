@@ -60,9 +60,9 @@ def tell_parcel(sim: Simulator, agent: Agent) -> None:
     """Tell an avatar's viewer which parcel it is in, if that has changed since it was last told."""
     x, y, _ = sim.world.position(agent)
     parcel = sim.world.parcel_at(x, y)
-    if agent.events is None or agent.extras.get("parcel") == parcel.local_id:
+    if agent.events is None or agent.parcel_told == parcel.local_id:
         return
-    agent.extras["parcel"] = parcel.local_id
+    agent.parcel_told = parcel.local_id
     agent.parcel_sequence += 1
     agent.events.post(parcel_properties_event(sim, agent, parcel, agent.parcel_sequence))
 
@@ -224,11 +224,11 @@ def _remote_info(sim: Simulator, asked: UUID) -> dict[str, Any] | None:
     if spot is None or region is None:
         return None
     return {
-        "Name": clip(region["name"], 255),
-        "SimName": clip(region["name"], 255),
-        "GlobalX": region["grid_x"] * REGION_SIZE + spot[1],
-        "GlobalY": region["grid_y"] * REGION_SIZE + spot[2],
-        "GlobalZ": region["water_height"],
+        "Name": clip(region.name, 255),
+        "SimName": clip(region.name, 255),
+        "GlobalX": region.grid_x * REGION_SIZE + spot[1],
+        "GlobalY": region.grid_y * REGION_SIZE + spot[2],
+        "GlobalZ": region.water_height,
     }
 
 
@@ -256,8 +256,8 @@ def change_parcel(sim: Simulator, parcel: Parcel, changes: dict[str, Any]) -> No
     for field, value in changes.items():
         setattr(parcel, field, text(clip(value, limits[field] + 1)) if field in limits else value)
     for agent in sim.world.roots():
-        if agent.extras.get("parcel") == parcel.local_id:
-            agent.extras.pop("parcel")
+        if agent.parcel_told == parcel.local_id:
+            agent.parcel_told = 0
             tell_parcel(sim, agent)
 
 

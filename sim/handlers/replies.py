@@ -56,14 +56,14 @@ def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any
     Works of the same `order` run one after the other, as they were asked: what a viewer says in sequence (two instant
     messages, a folder and what is moved into it) must arrive in sequence.
     """
-    under_way = agent.extras.get("under_way", 0)
-    if under_way >= UNDER_WAY_LIMIT:
+    errands = agent.errands
+    if errands.under_way >= UNDER_WAY_LIMIT:
         work.close()
         raise Later
-    agent.extras["under_way"] = under_way + 1
+    errands.under_way += 1
 
     def done(_: asyncio.Task[Any]) -> None:
-        agent.extras["under_way"] -= 1
+        errands.under_way -= 1
         work.close()  # it may have been cancelled before its turn came
 
     sim.spawn(_run(agent, work, order), name).add_done_callback(done)
@@ -79,11 +79,7 @@ async def _run(agent: Agent, work: Coroutine[Any, Any, Any], order: str) -> None
 
 def turn(agent: Agent, order: str) -> asyncio.Lock:
     """The agent's queue for works of one order; a lock that lets waiters in as they came."""
-    locks = agent.extras.setdefault("turns", {})
-    if order not in locks:
-        locks[order] = asyncio.Lock()
-    lock: asyncio.Lock = locks[order]
-    return lock
+    return agent.errands.turns.setdefault(order, asyncio.Lock())
 
 
 async def ask(sim: Simulator, call: Awaitable[T]) -> T | BackboneError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.message import Message, text
 from sim.handlers import CHAT, ROOT, Rate, handles
-from sim.scripts.language.values import Value, Vector
+from sim.scripts.language.values import Key, Value, Vector
 from sim.scripts.library.world import SAY
 from sim.world.agent import Agent
 
@@ -21,7 +21,7 @@ ANSWER_LIMIT = 254  # bytes of what a dialog's answer says on its channel
 def object_grab(sim: Simulator, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
     if prim is not None:
-        agent.extras["touching"] = prim.local_id
+        agent.touching = prim.local_id
         sim.scripts.touched(agent, prim, "touch_start", _surface(message))
         sim.scripts.touched(agent, prim, "touch", _surface(message))
 
@@ -29,14 +29,15 @@ def object_grab(sim: Simulator, agent: Agent, message: Message) -> None:
 @handles("ObjectGrabUpdate", state=ROOT, rate=TOUCH)
 def object_grab_update(sim: Simulator, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_id.get(message["ObjectData"]["ObjectID"])
-    if prim is not None and agent.extras.get("touching") == prim.local_id:
+    if prim is not None and agent.touching == prim.local_id:
         sim.scripts.touched(agent, prim, "touch", _surface(message))
 
 
 @handles("ObjectDeGrab", state=ROOT, rate=TOUCH)
 def object_degrab(sim: Simulator, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
-    if prim is not None and agent.extras.pop("touching", None) == prim.local_id:
+    touching, agent.touching = agent.touching, 0
+    if prim is not None and touching == prim.local_id:
         sim.scripts.touched(agent, prim, "touch_end", _surface(message))
 
 
@@ -76,8 +77,8 @@ def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
 def script_answer_yes(sim: Simulator, agent: Agent, message: Message) -> None:
     """Only what was asked can be granted, and only once."""
     data = message["Data"]
-    asked = agent.extras.get("asked", {}).pop(str(data["ItemID"]), None)
+    asked = agent.asked.pop(str(data["ItemID"]), None)
     if asked is not None:
         script, permissions = asked
         script.now = sim.world.time
-        script.grant(str(agent.agent_id), data["Questions"] & permissions)
+        script.grant(Key(str(agent.agent_id)), data["Questions"] & permissions)

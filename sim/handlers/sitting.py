@@ -5,6 +5,7 @@ Standing up is a key (AgentUpdate), and so is sitting down on the ground.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from protocol.message import Message
@@ -29,32 +30,34 @@ def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
         sim.metrics.count("messages_dropped", label="no such object")
         alert(agent, "There is nothing to sit on: the object is not here any more.")
         return
-    if "crossing" in agent.extras:
+    if agent.journey.crossing:
         return
     try:
-        if prim.linkset_root in sim.neighbours.objects.under_way:
+        if prim.linkset_root.leaving:
             raise CannotSit(LEAVING)
         seat = sim.seating.find(agent, prim, block["Offset"])
     except CannotSit as error:
         alert(agent, str(error))
         return
     send(agent, _response(seat))
-    agent.extras["sit on"] = (prim, block["Offset"], sim.clock.now())
+    agent.sit_asked = (prim, block["Offset"], sim.clock.now())
     # Both halves travel reliably, but over a bad line the second may come first.
-    if sim.clock.now() - agent.extras.pop("sit early", -PATIENCE) < PATIENCE:
+    early, agent.sit_early = agent.sit_early, -math.inf
+    if sim.clock.now() - early < PATIENCE:
         agent_sit(sim, agent, message)
 
 
 @handles("AgentSit", state=ROOT, rate=CONTROL)
 def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
     """Down on what was asked for. The place is looked for again: somebody may have been quicker."""
-    prim, point, asked = agent.extras.pop("sit on", (None, None, 0.0))
-    if prim is None:
-        agent.extras["sit early"] = sim.clock.now()
+    request, agent.sit_asked = agent.sit_asked, None
+    if request is None:
+        agent.sit_early = sim.clock.now()
         return
-    if sim.clock.now() - asked > PATIENCE or prim.row < 0 or "crossing" in agent.extras:
+    prim, point, asked = request
+    if sim.clock.now() - asked > PATIENCE or prim.row < 0 or agent.journey.crossing:
         return
-    if prim.linkset_root in sim.neighbours.objects.under_way:
+    if prim.linkset_root.leaving:
         alert(agent, LEAVING)
         return
     try:

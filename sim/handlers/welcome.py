@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from protocol.events import event
 from protocol.message import Message
@@ -15,17 +15,18 @@ from sim.handlers.replies import send, start
 from sim.handlers.wearables import load_wearables
 
 if TYPE_CHECKING:
+    from sim.neighbours.state import HandOff
     from sim.simulator import Simulator
     from sim.world.agent import Agent
 
 FULL_HEALTH = 100.0
 
 
-def welcome(sim: Simulator, agent: Agent, arrival: dict[str, Any]) -> None:
+def welcome(sim: Simulator, agent: Agent, arrival: HandOff) -> None:
     """Called as the avatar appears; the words follow in the next frame, after AgentMovementComplete."""
     sim.names.learn(agent.agent_id, agent.first, agent.last)
-    agent.extras.pop("parcel", None)
-    sim.after(0.0, lambda: _greet(sim, agent, arrival["reason"]))
+    agent.parcel_told = 0
+    sim.after(0.0, lambda: _greet(sim, agent, arrival.reason))
 
 
 def _greet(sim: Simulator, agent: Agent, reason: str) -> None:

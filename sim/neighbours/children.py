@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from protocol.events import establish_agent_communication, event
 from protocol.message import Message
-from protocol.wellknown import region_handle
-from sim.neighbours.peers import PeerError, Region
-from sim.neighbours.state import agent_state
+from sim.neighbours.peers import PeerError
+from sim.neighbours.records import RegionRecord
+from sim.neighbours.state import Reason, agent_state
 from sim.world.agent import Agent
 
 if TYPE_CHECKING:
@@ -32,31 +33,27 @@ class Children:
         self.sim = sim
         self._neighbours = neighbours
 
-    @staticmethod
-    def of(agent: Agent) -> dict[str, str]:
-        """Where the agent has child agents: region id -> seed capability."""
-        return agent.extras.setdefault("children", {})
-
     async def refresh(self, agent: Agent) -> None:
         """Bring the set to what it should be from here: the regions around, and no others."""
-        if agent.extras.get("children busy"):
-            agent.extras["children again"] = True
+        views = agent.views
+        if views.busy:
+            views.again = True
             return
-        agent.extras["children busy"] = True
+        views.busy = True
         try:
             await self._refresh(agent)
-            while agent.extras.pop("children again", False) and agent.root:
+            while views.again and agent.root:
+                views.again = False
                 await self._refresh(agent)
         finally:
-            agent.extras["children busy"] = False
+            views.busy = views.again = False
 
     async def _refresh(self, agent: Agent) -> None:
         if agent.child:
             return
-        wanted = {region["region_id"]: region for region in self._neighbours.directory.adjacent()}
-        known = self.of(agent)
-        own = str(self.sim.world.facts.region_id)
-        known.pop(own, None)
+        wanted = {region.region_id: region for region in self._neighbours.directory.adjacent()}
+        known = agent.views.seeds
+        known.pop(self.sim.world.facts.region_id, None)
         out_of_sight = [region_id for region_id in known if region_id not in wanted]
         for region_id in out_of_sight:
             del known[region_id]
@@ -65,37 +62,34 @@ class Children:
             *(self._close(agent, region_id) for region_id in out_of_sight),
         )
 
-    async def _open(self, agent: Agent, region: Region) -> None:
-        facts = self.sim.world.facts
-        x, y, z = self.sim.world.position(agent)
-        there = (
-            x + (facts.grid_x - region["grid_x"]) * 256.0,
-            y + (facts.grid_y - region["grid_y"]) * 256.0,
-            z,
-        )
+    async def _open(self, agent: Agent, region: RegionRecord) -> None:
+        directory = self._neighbours.directory
+        there = directory.seen_from(region, self.sim.world.position(agent))
+        state = agent_state(self.sim.world, agent, Reason.CHILD, there)
+        state.source, state.destination = directory.owner, region.owner
         try:
-            answer = await self._neighbours.peers.announce(region, agent_state(self.sim, agent, "child", there))
+            answer = await self._neighbours.peers.announce(region, state)
         except PeerError as error:
-            log.warning("no view into %s for %s: %s", region["name"], agent.name, error)
+            log.warning("no view into %s for %s: %s", region.name, agent.name, error)
             if error.status == 409:  # an earlier session is just being ended there
                 self.sim.after(TAKEN_PAUSE, lambda: self._refresh_soon(agent))
             return
         if agent.child:  # it left while we asked: the region it is in now has its own view of things
             return
-        self.of(agent)[region["region_id"]] = answer["seed_capability"]
+        agent.views.seeds[region.region_id] = answer["seed_capability"]
         introduce(agent, region, answer["seed_capability"])
 
     def _refresh_soon(self, agent: Agent) -> None:
         self.sim.spawn(self.refresh(agent), "children")
 
-    async def _close(self, agent: Agent, region_id: str) -> None:
-        region = next((r for r in self._neighbours.directory.regions.values() if r["region_id"] == region_id), None)
+    async def _close(self, agent: Agent, region_id: UUID) -> None:
+        region = self._neighbours.directory.of_id(region_id)
         if region is None:
             return
         try:
             await self._neighbours.peers.close_agent(region, agent.agent_id, agent.session_id)
         except PeerError as error:
-            log.warning("%s keeps a view of %s: %s", region["name"], agent.name, error)
+            log.warning("%s keeps a view of %s: %s", region.name, agent.name, error)
 
     def close_here(self, agent: Agent) -> None:
         """The agent need not look in here any more. Its avatar is not here, or nothing happens."""
@@ -106,34 +100,33 @@ class Children:
             self.sim.circuits.flush()
         self.sim.sessions.remove(agent, "out of sight")
 
-    async def end(self, agent: Agent, region: Region, reason: str) -> None:
+    async def end(self, agent: Agent, region: RegionRecord, reason: str) -> None:
         """End the agent in a region that may be holding its avatar. Asked again: a ghost would stand there."""
         for attempt in range(5):
             try:
                 await self._neighbours.peers.close_agent(region, agent.agent_id, agent.session_id, reason)
                 return
             except PeerError as error:
-                log.warning("%s does not hear that %s has left: %s", region["name"], agent.name, error)
+                log.warning("%s does not hear that %s has left: %s", region.name, agent.name, error)
             await asyncio.sleep(0.5 * 2**attempt)
 
     async def close_all(self, agent: Agent) -> None:
         """The agent leaves the grid: nobody looks in any more."""
-        regions = list(self.of(agent))
-        self.of(agent).clear()
+        regions = list(agent.views.seeds)
+        agent.views.seeds.clear()
         await asyncio.gather(*(self._close(agent, region_id) for region_id in regions))
 
-    def gone(self, region_ids: set[str]) -> None:
+    def gone(self, region_ids: set[UUID]) -> None:
         """Regions went down, or came back anew: what was known of them is void."""
         for agent in self.sim.world.roots():
             for region_id in region_ids:
-                self.of(agent).pop(region_id, None)
+                agent.views.seeds.pop(region_id, None)
 
 
-def introduce(agent: Agent, region: Region, seed: str) -> None:
+def introduce(agent: Agent, region: RegionRecord, seed: str) -> None:
     """Tell the viewer of a region it may look into."""
     if agent.events is None:
         return
-    handle = region_handle(region["grid_x"], region["grid_y"])
-    where: dict[str, Any] = {"Handle": handle, "IP": region["ip"], "Port": region["port"]}
+    where: dict[str, Any] = {"Handle": region.handle, "IP": region.ip, "Port": region.port}
     agent.events.post(event(Message("EnableSimulator", SimulatorInfo=where)))
-    agent.events.post(establish_agent_communication(agent.agent_id, region["ip"], region["port"], seed, handle))
+    agent.events.post(establish_agent_communication(agent.agent_id, region.ip, region.port, seed, region.handle))

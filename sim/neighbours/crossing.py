@@ -15,18 +15,15 @@ stays too, and whatever may have come of it goes (`handovers.py`).
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol.events import event
 from protocol.message import Message
-from protocol.wellknown import region_handle
-from sim.neighbours.children import Children
-from sim.neighbours.handovers import lineage_of
-from sim.neighbours.peers import Region
-from sim.neighbours.state import agent_state
+from sim.neighbours.records import RegionRecord
+from sim.neighbours.state import HandOff, Reason, agent_state
 from sim.world.agent import Agent, Vector
+from sim.world.journey import Gone, Step
 
 if TYPE_CHECKING:
     from sim.neighbours.neighbours import Neighbours
@@ -36,24 +33,11 @@ log = logging.getLogger(__name__)
 
 # After a refusal the avatar is not handed over again at once, or it would bounce 45 times a second.
 REFUSED_PAUSE = 1.0
-
-
-@dataclass(eq=False, slots=True)
-class Walk:
-    """One avatar on its way over a border; in its agent's `extras["crossing"]` until it is decided."""
-
-    transaction: UUID
-    region: Region
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """Where an avatar went from here; in its agent's `extras["gone to"]`."""
-
-    region: Region
-    seed: str
-    position: Vector
-    look_at: Vector
+# Seconds until a walker hears why it stands still, and until it is put back where nobody answers.
+TELL_AFTER, GIVE_UP_AFTER = 1.5, 5.0
+WAITING = "The region ahead does not answer yet. You stand still until it does, or for a few seconds at most."
+NO_ANSWER = "The region ahead does not answer. You stay in this one."
+REFUSED = "The region ahead does not take you now. You stay in this one."
 
 
 class Crossing:
@@ -62,93 +46,102 @@ class Crossing:
         self._neighbours = neighbours
 
     def begin(self, agent: Agent) -> None:
-        """The avatar is over a border: hold it and hand it over."""
-        facts = self.sim.world.facts
-        x, y, _ = self.sim.world.position(agent)
-        square = (facts.grid_x + int(x // 256), facts.grid_y + int(y // 256))
-        region = self._neighbours.directory.regions.get(square)
-        if region is None or self.sim.clock.now() < agent.extras.get("no crossing before", 0.0) or agent.circuit is None:
-            self._step_back(agent)
+        """The avatar is over a border: hold it and hand it over, or put it back where it cannot go."""
+        facts, journey = self.sim.world.facts, agent.journey
+        if journey.crossing:
             return
-        if "teleport" in agent.extras:  # one journey at a time: it would arrive in two places
+        x, y, _ = self.sim.world.position(agent)
+        region = self._neighbours.directory.at(facts.grid_x + int(x // 256), facts.grid_y + int(y // 256))
+        resting = self.sim.clock.now() < journey.rest_until
+        # One journey at a time: who teleports would arrive in two places.
+        if region is None or resting or agent.circuit is None or journey.under_way:
             self._step_back(agent)
             return
         row = self.sim.world.row(agent)
         row["held"] = 1
         row["dirty"] = 1  # the last word from here is where and how fast it left
-        transaction = self._neighbours.handovers.begin(region, [lineage_of(agent)])
-        walk = agent.extras["crossing"] = Walk(transaction, region)
-        self.sim.spawn(self._hand_over(agent, walk), "crossing")
+        transaction = self._neighbours.handovers.begin(region, [journey.lineage])
+        journey.step(Step.WALK, transaction, region=region)
+        self.sim.after(TELL_AFTER, lambda: self._still_waiting(agent, transaction))
+        self.sim.spawn(self._hand_over(agent, transaction, region), "crossing")
 
-    async def _hand_over(self, agent: Agent, walk: Walk) -> None:
-        sim, region = self.sim, walk.region
-        facts = sim.world.facts
-        x, y, z = sim.world.position(agent)
-        there = (
-            x + (facts.grid_x - region["grid_x"]) * 256.0,
-            y + (facts.grid_y - region["grid_y"]) * 256.0,
-            z,
-        )
-        state = agent_state(sim, agent, "crossing", there)
-        state["children"] = {**Children.of(agent), str(facts.region_id): sim.cap_server.seed_url(agent)}
-        state["lures"] = agent.extras.get("lures", {})
-        state["transaction"] = str(walk.transaction)
+    def _still_waiting(self, agent: Agent, transaction: UUID) -> None:
+        if agent.journey.is_by(transaction):
+            self._say(agent, WAITING)
+
+    def state_of(self, agent: Agent, region: RegionRecord, transaction: UUID, place: Vector) -> HandOff:
+        """What the region beyond must know of a walker or rider; `place` in this region's axes."""
+        there = self._neighbours.directory.seen_from(region, place)
+        state = agent_state(self.sim.world, agent, Reason.CROSSING, there)
+        state.views = {**agent.views.seeds, self.sim.world.facts.region_id: self.sim.cap_server.seed_url(agent)}
+        state.transaction = transaction
+        state.source, state.destination = self._neighbours.directory.owner, region.owner
+        return state
+
+    async def _hand_over(self, agent: Agent, transaction: UUID, region: RegionRecord) -> None:
+        sim, journey = self.sim, agent.journey
+        state = self.state_of(agent, region, transaction, sim.world.position(agent))
 
         def over() -> bool:  # it was handed back before we heard, or has logged out
-            return agent.extras.get("crossing") is not walk or not agent.root
+            return not journey.is_by(transaction)
 
         answer, unsure = None, True
         try:
             answer, unsure = await self._neighbours.handovers.ask(
-                region, lambda: self._neighbours.peers.announce(region, state), over
+                region, lambda: self._neighbours.peers.announce(region, state), over, GIVE_UP_AFTER
             )
         finally:
             if answer is None and not over():  # also when this fails
-                self._stays(agent)
+                self._stays(agent, NO_ANSWER if unsure else REFUSED)
         here = sim.world.agents.get(agent.agent_id) is agent
         if not here:  # logged out meanwhile
             await self._neighbours.children.end(agent, region, "You have logged out.")
         elif answer is not None and not over():
             self.handed_over(agent, region, answer)
-        elif unsure and agent.root and "crossing" not in agent.extras:
-            self._neighbours.handovers.take_back(walk.transaction, region, [agent])
+        elif unsure and agent.root and not journey.crossing:
+            self._neighbours.handovers.take_back(transaction, region, [agent])
 
-    def _stays(self, agent: Agent) -> None:
+    def _stays(self, agent: Agent, why: str) -> None:
         self.sim.metrics.count("crossings", label="refused")
-        del agent.extras["crossing"]
+        agent.journey.step(Step.STAY)
         self.sim.world.row(agent)["held"] = 0
-        agent.extras["no crossing before"] = self.sim.clock.now() + REFUSED_PAUSE
+        agent.journey.rest_until = self.sim.clock.now() + REFUSED_PAUSE
         self._step_back(agent)
+        self._say(agent, why)
 
-    def handed_over(self, agent: Agent, region: Region, answer: dict[str, Any]) -> None:
+    @staticmethod
+    def _say(agent: Agent, text: str) -> None:
+        if agent.circuit is not None:
+            agent.circuit.send(Message("AgentAlertMessage", AgentData={"AgentID": agent.agent_id},
+                                       AlertData={"Modal": False, "Message": text}))  # fmt: skip
+
+    def handed_over(self, agent: Agent, region: RegionRecord, answer: dict[str, Any]) -> None:
         """The region took the avatar (and answered seed_capability, position, look_at): its viewer follows, it goes."""
-        self.tell(agent, region, answer["seed_capability"], answer["position"], answer["look_at"])
+        gone = Gone(region, answer["seed_capability"], tuple(answer["position"]), tuple(answer["look_at"]))
+        self.tell(agent, gone)
         self.sim.metrics.count("crossings", label="handed over")
-        log.info("%s went over to %s", agent.name, region["name"])
-        agent.extras["gone to"] = Gone(region, answer["seed_capability"], tuple(answer["position"]), tuple(answer["look_at"]))
-        out_of_sight = agent.extras.pop("out of sight", False)
-        self.sim.sessions.demote(agent)
+        out_of_sight = agent.journey.out_of_sight
+        self.sim.sessions.demote(agent, Step.GO, gone)
         if out_of_sight:
             self._neighbours.children.close_here(agent)
 
     def came_late(self, agent: Agent) -> None:
         """A viewer comes to where its avatar was a moment ago: it is told where that is now."""
-        gone: Gone | None = agent.extras.get("gone to")
-        if gone is not None:
-            self.tell(agent, gone.region, gone.seed, gone.position, gone.look_at)
+        if agent.journey.gone is not None:
+            self.tell(agent, agent.journey.gone)
 
-    def tell(self, agent: Agent, region: Region, seed: str, position: Vector, look_at: Vector) -> None:
+    def tell(self, agent: Agent, gone: Gone) -> None:
         """CrossedRegion: the viewer follows its avatar there."""
         if agent.events is None:
             return
         where = {
-            "SimIP": region["ip"],
-            "SimPort": region["port"],
-            "RegionHandle": region_handle(region["grid_x"], region["grid_y"]),
-            "SeedCapability": seed,
+            "SimIP": gone.region.ip,
+            "SimPort": gone.region.port,
+            "RegionHandle": gone.region.handle,
+            "SeedCapability": gone.seed,
         }
         ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
-        place = {"Position": position, "LookAt": look_at}
+        place = {"Position": gone.position, "LookAt": gone.look_at}
         agent.events.post(event(Message("CrossedRegion", AgentData=ids, RegionData=where, Info=place)))
 
     def _step_back(self, agent: Agent) -> None:

@@ -15,27 +15,30 @@ from uuid import UUID
 import aiohttp
 
 from backbone.client import BackboneError
+from protocol.errors import ProtocolError
 from protocol.wellknown import grid_of_handle
+from sim.neighbours.records import ACCESS_LETTERS, Owner, RegionRecord
+from sim.world.agent import Vector
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
 
 log = logging.getLogger(__name__)
 
-ACCESS_LETTERS = {13: "PG", 21: "M", 42: "A"}
-ACCESS_NUMBERS = {letters: number for number, letters in ACCESS_LETTERS.items()}
 RETRY = 1.0
+UNREAD = 100
 # Regions of a grid start together: look often at first, then now and then.
 EAGER_SECONDS, EAGER_INTERVAL, INTERVAL = 20.0, 0.5, 3.0
 
 
 class Directory:
-    """`regions` maps grid squares to what Backbone says of the region there (the REGION object of its API)."""
+    """`regions` maps grid squares to what Backbone says of the region there."""
 
     def __init__(self, sim: Simulator, changed: Callable[[set[tuple[int, int]], set[tuple[int, int]]], None]) -> None:
         self.sim = sim
-        self.regions: dict[tuple[int, int], dict[str, Any]] = {}
+        self.regions: dict[tuple[int, int], RegionRecord] = {}
         self.epoch = 0
+        self._unread: set[str] = set()  # regions whose records could not be read, for the log
         self._changed = changed  # called with the squares that came up and those that went away
         self._lease = 15.0
         self._tasks: list[asyncio.Task[Any]] = []
@@ -63,29 +66,59 @@ class Directory:
 
     # --- asking
 
-    def at(self, grid_x: int, grid_y: int) -> dict[str, Any] | None:
+    def at(self, grid_x: int, grid_y: int) -> RegionRecord | None:
         return self.regions.get((grid_x, grid_y))
 
-    def of_handle(self, handle: int) -> dict[str, Any] | None:
+    def of_handle(self, handle: int) -> RegionRecord | None:
         """The live region of a handle, which may name any point inside it; None when there is none."""
         return self.regions.get(grid_of_handle(handle))
 
-    def of_id(self, region_id: UUID) -> dict[str, Any] | None:
-        wanted = str(region_id)
-        return next((region for region in self.regions.values() if region["region_id"] == wanted), None)
+    def of_id(self, region_id: UUID) -> RegionRecord | None:
+        return next((region for region in self.regions.values() if region.region_id == region_id), None)
 
-    def adjacent(self) -> list[dict[str, Any]]:
+    def seen_from(self, region: RegionRecord, place: Vector) -> Vector:
+        """A place of this region in the other's axes."""
+        x, y, z = place
+        facts = self.sim.world.facts
+        return x + (facts.grid_x - region.grid_x) * 256.0, y + (facts.grid_y - region.grid_y) * 256.0, z
+
+    @property
+    def owner(self) -> Owner:
+        """By which claim this process has its region; goes with every hand-over."""
+        return Owner(self.sim.world.facts.region_id, self.epoch)
+
+    def old_claim(self, source: Owner | None, destination: Owner | None) -> str:
+        """Why a hand-over between these is refused: one of them is not who it was. "" when it is well."""
+        facts = self.sim.world.facts
+        if source is not None and self.knows_newer(source):
+            return "another process runs the region that this comes from"
+        if destination is None:
+            return ""
+        if destination.region_id != facts.region_id:
+            return f"this is {facts.name}, not the region that is meant"
+        if destination.epoch != self.epoch:
+            return f"{facts.name} is held by claim {self.epoch} as far as this process knows, not by {destination.epoch}"
+        return ""
+
+    def knows_newer(self, owner: Owner) -> bool:
+        """Whether that claim of a region is old, as far as this region knows."""
+        if owner.region_id == self.sim.world.facts.region_id:
+            return owner.epoch < self.epoch
+        region = self.of_id(owner.region_id)
+        return region is not None and owner.epoch < region.epoch
+
+    def adjacent(self) -> list[RegionRecord]:
         """The live regions around this one, at most eight."""
         return self.around(self.sim.world.facts.grid_x, self.sim.world.facts.grid_y)
 
-    def around(self, grid_x: int, grid_y: int) -> list[dict[str, Any]]:
+    def around(self, grid_x: int, grid_y: int) -> list[RegionRecord]:
         """The live regions around a grid square, at most eight."""
         squares = [(grid_x + dx, grid_y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dx or dy]
         return [self.regions[square] for square in squares if square in self.regions]
 
-    def is_adjacent(self, region: dict[str, Any]) -> bool:
+    def is_adjacent(self, region: RegionRecord) -> bool:
         facts = self.sim.world.facts
-        return max(abs(region["grid_x"] - facts.grid_x), abs(region["grid_y"] - facts.grid_y)) == 1
+        return max(abs(region.grid_x - facts.grid_x), abs(region.grid_y - facts.grid_y)) == 1
 
     # --- keeping
 
@@ -149,15 +182,21 @@ class Directory:
         except (BackboneError, aiohttp.ClientError):
             self.sim.metrics.count("service_errors", label="backbone")
             return  # the old picture is better than none
-        fresh = {(region["grid_x"], region["grid_y"]): region for region in listed if region.get("online", True)}
+        fresh = {record.square: record for one in listed if (record := self._read(one)) is not None and record.online}
         old, self.regions = self.regions, fresh
-        came = {square for square in fresh if square not in old or old[square]["epoch"] != fresh[square]["epoch"]}
+        came = {square for square in fresh if square not in old or old[square].owner != fresh[square].owner}
         went = {square for square in old if square not in fresh}
         if came or went:
             self._changed(came, went)
 
-
-def access_number(region: dict[str, Any]) -> int:
-    """A REGION's access as the protocol's number: 13, 21 or 42."""
-    access = region.get("access", "PG")
-    return access if isinstance(access, int) else ACCESS_NUMBERS.get(access, 13)
+    def _read(self, value: Any) -> RegionRecord | None:
+        """A record of the directory; one that cannot be read is as if it were not there, and is named once."""
+        try:
+            return RegionRecord.decode(value)
+        except ProtocolError as error:
+            self.sim.metrics.count("service_errors", label="region record")
+            name = str(value.get("region_id") if isinstance(value, dict) else value)[:80]
+            if name not in self._unread and len(self._unread) < UNREAD:
+                self._unread.add(name)
+                log.error("the directory's record of region %s is left out: %s", name, error)
+            return None

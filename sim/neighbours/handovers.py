@@ -23,15 +23,18 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
-from protocol.errors import ProtocolError
 from sim.actions.remove import remove
-from sim.neighbours.peers import PeerError, Region
-from sim.neighbours.state import Lineage, longer, vector
-from sim.world.agent import Agent
+from sim.neighbours.peers import PeerError
+from sim.neighbours.reading import check_version, mapped, uuid_of, vector3, words
+from sim.neighbours.records import RegionRecord
+from sim.neighbours.state import HandOff, Lineage
+from sim.world.agent import Agent, Vector
 from sim.world.changes import What
+from sim.world.journey import Gone, Step
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+VERSION = 1  # of the word that a hand-over is void
+MOST_AGENTS = 128
 TRIES = 4
 REMEMBERED = 4096  # hand-overs, of each kind
 FOLLOWED = 3600.0  # seconds for which a silent region is told that a hand-over is void
@@ -51,8 +56,7 @@ V = TypeVar("V")
 
 def lineage_of(thing: Agent | Prim) -> Lineage:
     """The hand-overs by which it came here, oldest first."""
-    lineage: Lineage = thing.lineage if isinstance(thing, Prim) else thing.extras.get("lineage", ())
-    return lineage
+    return thing.lineage if isinstance(thing, Prim) else thing.journey.lineage
 
 
 class HandOvers:
@@ -60,41 +64,43 @@ class HandOvers:
         self.sim = sim
         self._void: OrderedDict[UUID, None] = OrderedDict()
         self._answers: OrderedDict[UUID, dict[str, Any]] = OrderedDict()
-        self._went: OrderedDict[UUID, tuple[Region, frozenset[UUID]]] = OrderedDict()
+        self._went: OrderedDict[UUID, tuple[RegionRecord, frozenset[UUID]]] = OrderedDict()
         self._reports: list[asyncio.Task[Any]] = []
 
     # --- the source
 
-    def begin(self, region: Region, lineages: Iterable[Lineage]) -> UUID:
+    def begin(self, region: RegionRecord, lineages: Iterable[Lineage]) -> UUID:
         """A new hand-over to that region, of things with these lineages."""
         transaction = uuid4()
         _keep(self._went, transaction, (region, frozenset(one for lineage in lineages for one in lineage)))
         return transaction
 
     async def ask(
-        self, region: Region, send: Callable[[], Awaitable[dict[str, Any]]], over: Callable[[], bool]
+        self, region: RegionRecord, send: Callable[[], Awaitable[dict[str, Any]]], over: Callable[[], bool], seconds: float
     ) -> tuple[dict[str, Any] | None, bool]:
         """The destination's answer to a hand-over, None for a refusal or silence; and whether it may have done it all the same.
 
-        `over` tells that another try makes no sense any more: what is handed over has come back meanwhile.
+        `over` tells that another try makes no sense any more: what is handed over has come back meanwhile. After so many
+        seconds it is not tried again: somebody stands still until then.
         """
         unsure = False
+        end = self.sim.clock.now() + seconds
         for attempt in range(TRIES):
             try:
                 return await send(), False
             except PeerError as error:
-                log.warning("hand-over to %s: %s", region["name"], error)
+                log.warning("hand-over to %s: %s", region.name, error)
                 if error.status or error.nobody:
                     return None, unsure and error.nobody
                 unsure = True
-            known = self.sim.neighbours.directory.at(region["grid_x"], region["grid_y"])
-            if over() or known is None or known["region_id"] != region["region_id"]:
+            known = self.sim.neighbours.directory.at(region.grid_x, region.grid_y)
+            if over() or known is None or known.owner != region.owner or self.sim.clock.now() >= end:
                 break
             await asyncio.sleep(0.3 * 2**attempt)
         return None, unsure
 
     def take_back(
-        self, transaction: UUID, region: Region, agents: Iterable[Agent] = (), root: Prim | None = None
+        self, transaction: UUID, region: RegionRecord, agents: Iterable[Agent] = (), root: Prim | None = None
     ) -> None:
         """These agents and that object have never left. Every region that may think otherwise is told until it has heard."""
         _keep(self._void, transaction, None)
@@ -104,9 +110,10 @@ class HandOvers:
         self.sim.metrics.count("hand_overs", label="taken back")
         self.sim.spawn(self._follow(transaction, region, agents, root), "taking back")
 
-    async def _follow(self, transaction: UUID, region: Region, agents: list[Agent], root: Prim | None) -> None:
+    async def _follow(self, transaction: UUID, region: RegionRecord, agents: list[Agent], root: Prim | None) -> None:
         facts = self.sim.world.facts
         body = {
+            "version": VERSION,
             "region_id": str(facts.region_id),
             "agents": {
                 str(agent.agent_id): {
@@ -116,12 +123,12 @@ class HandOvers:
                 for agent in agents
             },
         }
-        await self._void_at(transaction, region, body, {str(facts.region_id)})
+        await self._void_at(transaction, region, body, {facts.region_id})
         for agent in agents:
             if self.sim.world.agents.get(agent.agent_id) is agent and agent.root:
                 self._report(agent)
                 # Whoever had it may have changed where it looks in.
-                agent.extras["children"] = {}
+                agent.views.seeds.clear()
                 self.sim.spawn(self.sim.neighbours.children.refresh(agent), "children")
         self._show(agents, root)
         self.sim.after(SHOWN_AGAIN, lambda: self._show(agents, root))
@@ -134,32 +141,31 @@ class HandOvers:
             if self.sim.world.agents.get(agent.agent_id) is agent and agent.root:
                 self.sim.world.marks.full.add(agent.agent_id)
 
-    async def _void_at(self, transaction: UUID, region: Region, body: dict[str, Any], told: set[str]) -> None:
-        if region["region_id"] in told:
+    async def _void_at(self, transaction: UUID, region: RegionRecord, body: dict[str, Any], told: set[UUID]) -> None:
+        if region.region_id in told:
             return
-        told.add(region["region_id"])
+        told.add(region.region_id)
         onward = await self._tell_void(transaction, region, body)
         await asyncio.gather(*(self._void_at(transaction, other, body, told) for other in onward))
 
-    async def _tell_void(self, transaction: UUID, region: Region, body: dict[str, Any]) -> list[Region]:
+    async def _tell_void(self, transaction: UUID, region: RegionRecord, body: dict[str, Any]) -> list[RegionRecord]:
         """Where it went on to from that region, which has heard now; or where it may have."""
         directory = self.sim.neighbours.directory
         end = self.sim.clock.now() + FOLLOWED
         pause = 0.5
         while self.sim.clock.now() < end:
-            region = directory.of_id(UUID(region["region_id"])) or region
+            region = directory.of_id(region.region_id) or region
             try:
-                onward: list[Region] = await self.sim.neighbours.peers.void(region, transaction, body)
-                return onward
+                return await self.sim.neighbours.peers.void(region, transaction, body)
             except PeerError as error:
                 if error.nobody:
-                    return directory.around(region["grid_x"], region["grid_y"])
+                    return directory.around(region.grid_x, region.grid_y)
                 if error.status:
-                    log.error("%s does not let go of hand-over %s: %s", region["name"], transaction, error)
+                    log.error("%s does not let go of hand-over %s: %s", region.name, transaction, error)
                     return []
             await asyncio.sleep(pause)
             pause = min(2 * pause, FOLLOW_PAUSE)
-        log.error("%s never heard that hand-over %s is void", region["name"], transaction)
+        log.error("%s never heard that hand-over %s is void", region.name, transaction)
         return []
 
     def _report(self, agent: Agent) -> None:
@@ -178,37 +184,36 @@ class HandOvers:
         return self._answers.get(transaction)
 
     @staticmethod
-    def is_ours(known: Agent, state: dict[str, Any]) -> bool:
+    def is_ours(known: Agent, state: HandOff) -> bool:
         """Whether an agent that is handed to us may come, as far as the one of that name here is concerned.
 
         An avatar here is what it left behind when it came by a hand-over of ours that we have not heard the end of.
         """
-        if not known.root or known.session_id != state["session_id"]:
+        if not known.root or known.session_id != state.session_id:
             return True
-        pending = (known.extras.get("crossing"), known.extras.get("teleport"))
-        return any(journey is not None and journey.transaction in state["lineage"] for journey in pending)
+        return known.journey.under_way and known.journey.transaction in state.lineage
 
-    def void(self, transaction: UUID, body: Any) -> list[Region] | None:
+    def void(self, transaction: UUID, body: Any) -> list[RegionRecord] | None:
         """That hand-over never happened: what came of it goes. Returns where some of it went on to.
 
         `body` is {region_id, agents: {id: {seed_capability, position}}} of who has it; with `unless_arrived`, an agent that
         stands here by this hand-over stays, and None is returned.
         """
-        if not isinstance(body, dict) or not isinstance(body.get("agents", {}), dict):
-            raise ProtocolError("expected an object with the agents that were taken back")
+        back = _read_void(body)
         agents = [
             agent
             for agent in list(self.sim.world.agents.values())
             if transaction in (lineage_of(agent) if agent.root else _expected(agent))
         ]
-        if body.get("unless_arrived") and any(agent.root for agent in agents):
+        if back.unless_arrived and any(agent.root for agent in agents):
             return None
         _keep(self._void, transaction, None)
         self._answers.pop(transaction, None)
         for agent in agents:
-            if "reporting" in agent.extras:
-                self._reports.append(agent.extras.pop("reporting"))
-            self._let_go(agent, body)
+            if agent.presence.report is not None:
+                self._reports.append(agent.presence.report)
+                agent.presence.report = None
+            self._let_go(agent, back)
         self._remove([prim for prim in self.sim.world.objects.by_id.values() if transaction in prim.lineage])
         self.sim.metrics.count("hand_overs", label="void")
         return [region for one, (region, lineage) in self._went.items() if transaction in lineage]
@@ -219,18 +224,18 @@ class HandOvers:
         if self._reports:
             await asyncio.wait(self._reports, timeout=REPORT_PATIENCE)
 
-    def _let_go(self, agent: Agent, body: dict[str, Any]) -> None:
+    def _let_go(self, agent: Agent, back: _TakenBack) -> None:
         """Its avatar is where it came from. A viewer that was quick enough to follow it here is sent back."""
         log.info("%s was taken back", agent.name)
-        source = _known(self.sim, body.get("region_id"))
-        place = body.get("agents", {}).get(str(agent.agent_id))
-        if source is not None and agent.root and agent.extras.get("stands here") and isinstance(place, dict):
-            position = vector(place.get("position"), 3, 8192.0)
-            seed = str(place.get("seed_capability"))
-            self.sim.neighbours.crossing.tell(agent, source, seed, position, agent.arrival_look_at)  # type: ignore[arg-type]
-        agent.arrival = None
+        source = self.sim.neighbours.directory.of_id(back.region_id) if back.region_id is not None else None
+        place = back.agents.get(agent.agent_id)
+        if source is not None and agent.root and agent.journey.viewer_came and place is not None:
+            seed, position = place
+            self.sim.neighbours.crossing.tell(agent, Gone(source, seed, position, agent.arrival_look_at))
         if agent.root:
-            self.sim.sessions.demote(agent)
+            self.sim.sessions.demote(agent, Step.YIELD)
+        else:
+            agent.journey.step(Step.GIVE_UP)
         if source is None or not self.sim.neighbours.directory.is_adjacent(source):
             self.sim.after(VIEW_KEPT, lambda: self.sim.neighbours.children.close_here(agent))
 
@@ -251,15 +256,30 @@ class HandOvers:
 
 def _expected(agent: Agent) -> Lineage:
     """The lineage an agent that is expected here will have."""
-    arrival = agent.arrival
-    return longer(arrival.get("lineage", ()), arrival.get("transaction")) if arrival is not None else ()
+    return agent.arrival.lineage_here if agent.arrival is not None else ()
 
 
-def _known(sim: Simulator, region_id: Any) -> Region | None:
-    try:
-        return sim.neighbours.directory.of_id(UUID(str(region_id)))
-    except ValueError:
-        raise ProtocolError("region_id must be a uuid") from None
+@dataclass(frozen=True, slots=True)
+class _TakenBack:
+    """Who says that a hand-over is void, and where it has the agents that came by it."""
+
+    region_id: UUID | None
+    agents: dict[UUID, tuple[str, Vector]]  # seed capability, position
+    unless_arrived: bool
+
+
+def _read_void(body: Any) -> _TakenBack:
+    said = mapped(body, 16, "a void hand-over")
+    check_version(said, VERSION, "void hand-over")
+    agents = {}
+    for agent_id, place in mapped(said.get("agents", {}), MOST_AGENTS, "agents").items():
+        spot = mapped(place, 8, "an agent's place")
+        seed = words(spot.get("seed_capability"), 1, 1024, "seed_capability")
+        agents[uuid_of(agent_id, "an agent's id")] = seed, vector3(spot.get("position"), 8192.0)
+    region_id = said.get("region_id")
+    return _TakenBack(
+        uuid_of(region_id, "region_id") if region_id is not None else None, agents, bool(said.get("unless_arrived"))
+    )
 
 
 def _keep(memory: OrderedDict[UUID, V], key: UUID, value: V) -> None:

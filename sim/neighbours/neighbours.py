@@ -20,13 +20,15 @@ from protocol.wellknown import REGION_SIZE
 from sim.handlers.welcome import welcome
 from sim.neighbours.borders import Borders
 from sim.neighbours.children import Children
-from sim.neighbours.crossing import Crossing, Gone
+from sim.neighbours.crossing import Crossing
 from sim.neighbours.directory import Directory
 from sim.neighbours.handovers import HandOvers
 from sim.neighbours.object_arrival import ObjectArrival
 from sim.neighbours.object_crossing import ObjectCrossing
 from sim.neighbours.peers import PeerError, Peers
+from sim.neighbours.records import RegionRecord
 from sim.neighbours.services import Services
+from sim.neighbours.state import HandOff, Reason
 from sim.neighbours.teleport import Teleports
 from sim.world.agent import Agent, Vector
 from sim.world.world import Chat
@@ -55,7 +57,7 @@ class Neighbours:
         self._services = Services(sim)
 
     @property
-    def regions(self) -> dict[tuple[int, int], dict[str, Any]]:
+    def regions(self) -> dict[tuple[int, int], RegionRecord]:
         """All live regions of the grid by grid square."""
         return self.directory.regions
 
@@ -74,11 +76,11 @@ class Neighbours:
             for dy in (-1, 0, 1):
                 here = bool(dx or dy) and (facts.grid_x + dx, facts.grid_y + dy) in self.regions
                 self.sim.world.open_sides[dy + 1, dx + 1] = here
-        self.children.gone({self.regions[square]["region_id"] for square in came})
-        live = {region["region_id"] for region in self.regions.values()}
+        self.children.gone({self.regions[square].region_id for square in came})
+        live = {region.region_id for region in self.regions.values()}
         for agent in list(self.sim.world.roots()):
-            for region_id in [region_id for region_id in Children.of(agent) if region_id not in live]:
-                Children.of(agent).pop(region_id)
+            for region_id in [region_id for region_id in agent.views.seeds if region_id not in live]:
+                agent.views.seeds.pop(region_id)
             self.sim.spawn(self.children.refresh(agent), "children")
 
     # --- agents
@@ -94,17 +96,15 @@ class Neighbours:
             z = min(below[0][2] + height / 2, 4096.0)
         return x, y, z
 
-    def arrived(self, agent: Agent, arrival: dict[str, Any]) -> None:
+    def arrived(self, agent: Agent, arrival: HandOff) -> None:
         """An avatar appeared here: the grid's records, the region it left, its neighbours and its viewer must know."""
-        agent.extras["lures"] = arrival.get("lures", {})
-        agent.extras["children"] = dict(arrival.get("children", {}))
-        agent.extras["reporting"] = self.sim.spawn(self.report_arrival(agent), "presence")
-        origin = arrival.get("origin")
-        if isinstance(origin, dict):
-            http_url, transaction = str(origin.get("http_url", "")), arrival.get("transaction")
-            self.sim.spawn(self._tell_origin(agent, http_url, transaction), "departed")
+        agent.lures = dict(arrival.lures)
+        agent.views.seeds = dict(arrival.views)
+        agent.presence.report = self.sim.spawn(self.report_arrival(agent), "presence")
+        if arrival.origin is not None:
+            self.sim.spawn(self._tell_origin(agent, arrival.origin.http_url, arrival.transaction), "departed")
             self.sim.metrics.count("teleports", label="arrived")
-        if arrival["reason"] == "crossing":
+        if arrival.reason is Reason.CROSSING:
             self.sim.metrics.count("crossings", label="arrived")
         self.sim.spawn(self.children.refresh(agent), "children")
         welcome(self.sim, agent, arrival)
@@ -120,7 +120,7 @@ class Neighbours:
                 await self.sim.backbone.arrive(
                     agent.agent_id, agent.session_id, facts.region_id, position, agent.arrival_look_at
                 )
-                agent.extras.setdefault("present", asyncio.Event()).set()
+                agent.presence.recorded.set()
                 return
             except BackboneError as error:
                 if error.status == 409:
@@ -145,11 +145,11 @@ class Neighbours:
 
     def leaving(self, agent: Agent) -> None:
         """The agent ends here for good: the views from around go too."""
-        if agent.child and agent.arrival is not None and agent.arrival["reason"] == "crossing":
-            agent.extras["children"] = dict(agent.arrival.get("children", {}))  # ours since it was handed to us
+        if agent.child and agent.arrival is not None and agent.arrival.reason is Reason.CROSSING:
+            agent.views.seeds = dict(agent.arrival.views)  # ours since it was handed to us
         elif agent.child:
             return
-        if Children.of(agent):
+        if agent.views.seeds:
             self.sim.spawn(self.children.close_all(agent), "children")
 
     def logged_out(self, agent: Agent) -> None:
@@ -159,9 +159,9 @@ class Neighbours:
         look_at = agent.arrival_look_at
         if agent.root:
             look_at = facing(self.sim, agent)
-        elif agent.arrival is None and "gone to" in agent.extras:
-            gone: Gone = agent.extras["gone to"]
-            region_id, position = UUID(gone.region["region_id"]), gone.position
+        elif agent.journey.gone is not None:
+            gone = agent.journey.gone
+            region_id, position = gone.region.region_id, gone.position
             self.sim.spawn(self.children.end(agent, gone.region, "You have logged out."), "children")
         self.leaving(agent)
         self.sim.spawn(self._report_leaving(agent, region_id, position, look_at), "presence")
@@ -186,7 +186,7 @@ class Neighbours:
         facts = self.sim.world.facts
         x, y, z = said.position
         for region in self.directory.adjacent():
-            dx, dy = region["grid_x"] - facts.grid_x, region["grid_y"] - facts.grid_y
+            dx, dy = region.grid_x - facts.grid_x, region.grid_y - facts.grid_y
             there = (x - dx * REGION_SIZE, y - dy * REGION_SIZE, z)
             if all(-HEARING <= part <= REGION_SIZE + HEARING for part in there[:2]):
                 body = {
@@ -200,11 +200,11 @@ class Neighbours:
                 }
                 self.sim.spawn(self._send_chat(region, body), "chat")
 
-    async def _send_chat(self, region: dict[str, Any], body: dict[str, Any]) -> None:
+    async def _send_chat(self, region: RegionRecord, body: dict[str, Any]) -> None:
         try:
             await self.peers.chat(region, body)
         except PeerError as error:
-            log.warning("%s does not hear our border: %s", region["name"], error)
+            log.warning("%s does not hear our border: %s", region.name, error)
 
     async def send_message(self, agent: Agent, fields: dict[str, Any], bucket: bytes = b"") -> dict[str, Any]:
         """Route an instant message from an agent; what Backbone answers, or {"result": "failed"}."""

@@ -9,10 +9,8 @@ all along may turn out later (`handovers.py`).
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,13 +18,14 @@ from protocol.errors import ProtocolError
 from sim.actions.make import make_temporary
 from sim.neighbours.handovers import HandOvers
 from sim.neighbours.object_crossing import ObjectCrossing
-from sim.neighbours.state import longer, parse_state, turn, vector
+from sim.neighbours.object_handover import ObjectHandOver, Rider
+from sim.neighbours.state import longer
 from sim.scripts.language.errors import CompileError
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.script import Script
 from sim.world import form
 from sim.world.linkset import Linkset
-from sim.world.objects import MAX_HEIGHT, MAX_LINKS, Prim
+from sim.world.objects import MAX_HEIGHT, Prim
 from sim.world.seats import Seat
 
 if TYPE_CHECKING:
@@ -35,17 +34,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REMEMBERED = 4096  # transactions
-RIDERS = 64  # of one object
 VOID = "this hand-over has not happened"
 CHANGED_REGION = 0x100
 Answer = tuple[int, dict[str, Any]]  # HTTP status and body
-
-
-@dataclass(slots=True)
-class Rider:
-    state: dict[str, Any]
-    part: int
-    place: dict[str, Any]
 
 
 class ObjectArrival:
@@ -57,16 +48,19 @@ class ObjectArrival:
 
     async def take(self, body: Any) -> Answer:
         """What to answer to a hand-over. ProtocolError when it cannot be read."""
-        if not isinstance(body, dict):
-            raise ProtocolError("a hand-over is a JSON object")
-        transaction = transaction_of(body.get("transaction"))
+        handed = ObjectHandOver.decode(body)
+        transaction = handed.transaction
+        old = self.sim.neighbours.directory.old_claim(handed.source, handed.destination)
+        if old:
+            return _no(409, old)
         if self._handovers.is_void((transaction,)):
             return _no(410, VOID)
         task = self._answers.get(transaction)
         if task is None:
-            linkset = parse_object(body.get("object"))
-            riders = _parse_riders(body.get("riders"), len(linkset.parts))
-            task = self.sim.spawn(self._arrive(transaction, linkset, riders), "object arrival")
+            linkset = form.decode(handed.linkset)
+            if any(rider.part >= len(linkset.parts) for rider in handed.riders):
+                raise ProtocolError("a rider sits on a part of the object")
+            task = self.sim.spawn(self._arrive(transaction, linkset, handed.riders), "object arrival")
             self._answers[transaction] = task
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
@@ -109,7 +103,7 @@ class ObjectArrival:
         self._place(linkset)
         self._crossing.arrived(root)
         for rider in riders:
-            rider.state["transaction"] = transaction
+            rider.agent.transaction = transaction
         answers = [self._seat(rider, linkset.parts[rider.part].prim) for rider in riders]
         scripts.changed(root, CHANGED_REGION)
         self.sim.metrics.count("object_crossings", label="arrived")
@@ -118,7 +112,7 @@ class ObjectArrival:
 
     def _refusal(self, transaction: UUID, linkset: Linkset, riders: list[Rider]) -> Answer | None:
         world = self.sim.world
-        lineages = [part.prim.lineage for part in linkset.parts] + [rider.state["lineage"] for rider in riders]
+        lineages = [part.prim.lineage for part in linkset.parts] + [rider.agent.lineage for rider in riders]
         if self._handovers.is_void((transaction, *(one for lineage in lineages for one in lineage))):
             return _no(410, VOID)
         if any(part.prim.full_id in world.objects.by_id for part in linkset.parts):
@@ -126,11 +120,11 @@ class ObjectArrival:
         if len(world.objects) + len(linkset.parts) > world.facts.max_prims:
             return _no(503, f"{world.facts.name} holds no more objects")
         for rider in riders:
-            known = world.agents.get(rider.state["agent_id"])
-            other = known is not None and known.session_id != rider.state["session_id"]
+            known = world.agents.get(rider.agent.agent_id)
+            other = known is not None and known.session_id != rider.agent.session_id
             if known is not None and other and (known.root or known.arrival is not None):
                 return _no(409, f"{known.name} is here with another session")
-            if known is not None and not self._handovers.is_ours(known, rider.state):
+            if known is not None and not self._handovers.is_ours(known, rider.agent):
                 return _no(409, f"{known.name} is in this region")
         if riders and sum(1 for _ in world.roots()) + len(riders) > world.facts.max_agents:
             return _no(503, f"{world.facts.name} is full")
@@ -157,8 +151,8 @@ class ObjectArrival:
     def _seat(self, rider: Rider, prim: Prim) -> dict[str, Any]:
         """Take the rider over, on its seat at once if its viewer looks in already, else when it comes."""
         sim = self.sim
-        rider.state["seat"] = Seat(prim, **rider.place)
-        agent = sim.sessions.announce(rider.state)
+        rider.agent.seat = Seat(prim, rider.offset, rider.turn, rider.target)
+        agent = sim.sessions.announce(rider.agent)
         sim.sessions.take_over(agent)
         position = sim.world.position(agent) if agent.root else agent.arrival_position
         return {
@@ -167,41 +161,6 @@ class ObjectArrival:
             "position": list(position),
             "look_at": list(agent.arrival_look_at),
         }
-
-
-def parse_object(value: Any) -> Linkset:
-    """The linkset of a hand-over: its form (`world/form.py`) in base64."""
-    try:
-        data = base64.b64decode(value, validate=True)
-    except (TypeError, ValueError):
-        raise ProtocolError("an object is base64") from None
-    return form.decode(data)
-
-
-def transaction_of(value: Any) -> UUID:
-    try:
-        return UUID(str(value))
-    except ValueError:
-        raise ProtocolError("a transaction is a uuid") from None
-
-
-def _parse_riders(value: Any, parts: int) -> list[Rider]:
-    if not isinstance(value, list) or len(value) > RIDERS:
-        raise ProtocolError(f"an object has at most {RIDERS} riders")
-    riders = []
-    for each in value:
-        try:
-            state = parse_state(each["agent"])
-            part, offset, turned, target = each["seat"]
-            place = {"offset": vector(offset, 3, 1024.0), "turn": turn(turned), "target": bool(target)}
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(f"a rider cannot be read: {error}") from error
-        if state["reason"] != "crossing" or type(part) is not int or not 0 <= part < min(parts, MAX_LINKS):
-            raise ProtocolError("a rider crosses on a part of the object")
-        riders.append(Rider(state, part, place))
-    if len({rider.state["agent_id"] for rider in riders}) < len(riders):
-        raise ProtocolError("a rider comes twice")
-    return riders
 
 
 def _no(status: int, text: str) -> Answer:

@@ -20,7 +20,6 @@ be deleted; then it goes over there too.
 
 from __future__ import annotations
 
-import base64
 import logging
 import math
 from dataclasses import dataclass, field
@@ -28,14 +27,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol.errors import ProtocolError
-from sim.neighbours.children import Children
 from sim.neighbours.crossing import Crossing
 from sim.neighbours.handovers import lineage_of
-from sim.neighbours.peers import Region
-from sim.neighbours.state import agent_state
+from sim.neighbours.object_handover import ObjectHandOver, Rider
+from sim.neighbours.records import RegionRecord
 from sim.world import form
 from sim.world.agent import Agent, Vector
 from sim.world.changes import What
+from sim.world.journey import Step
 from sim.world.linkset import gather
 from sim.world.objects import MAX_HEIGHT, Prim
 
@@ -48,6 +47,7 @@ log = logging.getLogger(__name__)
 
 DEEPEST = 64.0  # metres that an object may be under the ground
 INSIDE = 0.05  # metres from the edge where what may not cross is put
+GIVE_UP_AFTER = 8.0  # seconds in which the region beyond may answer; it may have many scripts to compile
 REFUSED_PAUSE = 1.0  # seconds before a refused object is tried again
 ARRIVED_PAUSE = 0.25  # seconds in which one that has just come may lean back over the border
 LEFT = 8.0  # seconds after which no viewer thinks any more that it is here
@@ -60,7 +60,7 @@ class Journey:
 
     transaction: UUID
     root: Prim
-    region: Region
+    region: RegionRecord
     riders: list[Agent]
     stopped: list[Script] = field(default_factory=list)
     done: bool = False
@@ -96,11 +96,11 @@ class ObjectCrossing:
         x, y, z = place or objects.world_place(root)[0]
         z = self._sane_height(x, y, z)
         square = (facts.grid_x + int(x // 256), facts.grid_y + int(y // 256))
-        region = self._neighbours.directory.regions.get(square)
+        region = self._neighbours.directory.at(*square)
         riders = self.sim.world.seats.on_linkset(root)
         if region is None or square == (facts.grid_x, facts.grid_y) or self._awaits_riders(root):
             return False
-        if any(rider.circuit is None or {"teleport", "crossing"} & rider.extras.keys() for rider in riders):
+        if any(rider.circuit is None or rider.journey.under_way for rider in riders):
             return False
         row = objects.row(root)
         if place is not None:
@@ -109,7 +109,7 @@ class ObjectCrossing:
             objects.placed(root)
         lineages = [*map(lineage_of, root.linkset()), *map(lineage_of, riders)]
         journey = self.under_way[root] = Journey(self._neighbours.handovers.begin(region, lineages), root, region, riders)
-        there = (x + (facts.grid_x - region["grid_x"]) * 256.0, y + (facts.grid_y - region["grid_y"]) * 256.0, z)
+        there = self._neighbours.directory.seen_from(region, (x, y, z))
         try:
             bundle = self._bundle(journey, there)
         except ProtocolError as error:
@@ -125,32 +125,23 @@ class ObjectCrossing:
     def _awaits_riders(self, root: Prim) -> bool:
         """Whether somebody is on the way here to sit on it: it waits for them."""
         for agent in self.sim.world.agents.values():
-            seat = agent.arrival.get("seat") if agent.arrival is not None else None
+            seat = agent.arrival.seat if agent.arrival is not None else None
             if seat is not None and seat.prim.row >= 0 and seat.prim.linkset_root is root:
                 return True
         return False
 
     def _bundle(self, journey: Journey, there: Vector) -> dict[str, Any]:
         sim = self.sim
-        x, y, z = sim.world.objects.world_place(journey.root)[0]
-        shift = (there[0] - x, there[1] - y, there[2] - z)
         (linkset,) = gather(sim.world.objects, [journey.root], sim.clock.now(), sim.scripts.states)
         linkset.parts[0].position = there
         links = list(journey.root.linkset())
         riders = []
         for rider in journey.riders:
-            px, py, pz = sim.world.position(rider)
-            state = agent_state(sim, rider, "crossing", (px + shift[0], py + shift[1], pz + shift[2]))
-            state["children"] = {**Children.of(rider), str(sim.world.facts.region_id): sim.cap_server.seed_url(rider)}
-            state["lures"] = rider.extras.get("lures", {})
+            state = self._crossing.state_of(rider, journey.region, journey.transaction, sim.world.position(rider))
             seat = sim.world.seats.of[rider]
-            place = [links.index(seat.prim), list(seat.offset), list(seat.turn), seat.target]
-            riders.append({"agent": state, "seat": place})
-        return {
-            "transaction": str(journey.transaction),
-            "object": base64.b64encode(form.encode(linkset)).decode(),
-            "riders": riders,
-        }
+            riders.append(Rider(state, links.index(seat.prim), seat.offset, seat.turn, seat.target))
+        owner = self._neighbours.directory.owner
+        return ObjectHandOver(journey.transaction, form.encode(linkset), riders, owner, journey.region.owner).encode()
 
     def _freeze(self, journey: Journey) -> None:
         """It stays where it is, and is told to be at rest: viewers would extrapolate it into the ground or the sky."""
@@ -162,7 +153,7 @@ class ObjectCrossing:
         row["moving"] = 0
         self.sim.world.changes.prims.note(root, What.PLACE)
         for rider in journey.riders:
-            rider.extras["crossing"] = journey
+            rider.journey.step(Step.RIDE, journey.transaction, region=journey.region)
         for prim in root.linkset():
             for script in self.sim.scripts.of(prim):
                 if script.is_running:
@@ -176,7 +167,7 @@ class ObjectCrossing:
         answer, unsure = None, True
         try:
             answer, unsure = await handovers.ask(
-                region, lambda: self._neighbours.peers.hand_object(region, bundle), lambda: journey.done
+                region, lambda: self._neighbours.peers.hand_object(region, bundle), lambda: journey.done, GIVE_UP_AFTER
             )
         finally:
             if answer is None and not journey.done:  # also when this fails or is cancelled
@@ -194,7 +185,7 @@ class ObjectCrossing:
             place = places.get(str(rider.agent_id))
             if self.sim.world.agents.get(rider.agent_id) is not rider:
                 self.sim.spawn(self._neighbours.children.end(rider, region, "You have logged out."), "children")
-            elif rider.extras.get("crossing") is journey and rider.root and place is not None:
+            elif rider.journey.is_by(journey.transaction) and place is not None:
                 self._crossing.handed_over(rider, region, place)
         self.conclude(journey)
         self.sim.metrics.count("object_crossings", label="handed over")
@@ -223,8 +214,8 @@ class ObjectCrossing:
         root.leaving = False
         self.sim.metrics.count("object_crossings", label="refused")
         for rider in journey.riders:
-            if rider.extras.get("crossing") is journey:
-                del rider.extras["crossing"]
+            if rider.journey.is_by(journey.transaction):
+                rider.journey.step(Step.STAY)
         if root.row < 0:
             return
         now = self.sim.clock.now()

@@ -26,8 +26,8 @@ from protocol.errors import ProtocolError
 from sim.handlers.friends import deliver_notification
 from sim.handlers.messages import deliver_message
 from sim.interest.chat import RANGES
-from sim.neighbours.object_arrival import transaction_of
-from sim.neighbours.state import parse_state, vector
+from sim.neighbours.reading import uuid_of, vector3
+from sim.neighbours.state import HandOff, Reason
 from sim.world.world import Chat
 
 if TYPE_CHECKING:
@@ -68,29 +68,32 @@ class Services:
         return serve
 
     async def announce(self, request: web.Request) -> web.Response:
-        state = parse_state(await request.json())
+        state = HandOff.decode(await request.json())
         sim = self.sim
-        handovers, transaction = sim.neighbours.handovers, state["transaction"]
+        handovers, transaction = sim.neighbours.handovers, state.transaction
+        old = sim.neighbours.directory.old_claim(state.source, state.destination)
+        if old:
+            return _error(409, "old claim", old)
         if transaction is not None:
             before = handovers.answer(transaction)
             if before is not None:
                 return web.json_response(before)
-            if handovers.is_void((*state["lineage"], transaction)):
+            if handovers.is_void((*state.lineage, transaction)):
                 return _error(410, "void", "this hand-over has not happened")
-        known = sim.world.agents.get(state["agent_id"])
+        known = sim.world.agents.get(state.agent_id)
         if transaction is not None and known is not None and not handovers.is_ours(known, state):
             return _error(409, "here", f"{known.name} is in this region")
-        other = known is not None and known.session_id != state["session_id"] and (known.root or known.arrival is not None)
-        if other and state["reason"] != "login":
+        other = known is not None and known.session_id != state.session_id and (known.root or known.arrival is not None)
+        if other and state.reason is not Reason.LOGIN:
             # Only a login may replace who is here: a neighbour's word about a session that has ended may come late.
-            return _error(409, "another session", f"{state['first']} {state['last']} is here with another session")
+            return _error(409, "another session", f"{state.first} {state.last} is here with another session")
         full = sum(1 for _ in sim.world.roots()) >= sim.world.facts.max_agents
-        if full and state["reason"] != "child" and (known is None or known.child):
+        if full and state.reason is not Reason.CHILD and (known is None or known.child):
             return _error(503, "region full", f"{sim.world.facts.name} is full")
         agent = sim.sessions.announce(state)
-        if state["reason"] == "login":
+        if state.reason is Reason.LOGIN:
             sim.metrics.count("logins")
-        if state["reason"] == "crossing":
+        if state.reason is Reason.CROSSING:
             sim.sessions.take_over(agent)
         position = sim.world.position(agent) if agent.root else agent.arrival_position
         answer = {
@@ -112,7 +115,7 @@ class Services:
             # Its view from here ends. Where it teleported to may say so before it says that it has arrived.
             self.sim.neighbours.teleports.departed(agent, None)
             if agent.root:  # said by where it went, before we have heard that it did; or late, and it is here again
-                agent.extras["out of sight"] = "crossing" in agent.extras
+                agent.journey.out_of_sight = agent.journey.crossing
             self.sim.neighbours.children.close_here(agent)
         return web.Response(status=204)
 
@@ -121,7 +124,7 @@ class Services:
         agent = self.sim.world.agents.get(_id(request))
         if agent is not None and str(agent.session_id) == body.get("session_id"):
             transaction = body.get("transaction")
-            self.sim.neighbours.teleports.departed(agent, transaction_of(transaction) if transaction is not None else None)
+            self.sim.neighbours.teleports.departed(agent, uuid_of(transaction, "transaction") if transaction is not None else None)
         return web.Response(status=204)
 
     async def take_object(self, request: web.Request) -> web.Response:
@@ -134,7 +137,7 @@ class Services:
             return _error(409, "arrived", "it stands here")
         # What we may be telling Backbone this moment must not be its last word.
         await self.sim.neighbours.handovers.reported()
-        return web.json_response({"onward": onward})
+        return web.json_response({"onward": [region.encode() for region in onward]})
 
     async def message(self, request: web.Request) -> web.Response:
         body = await _object(request)
@@ -163,7 +166,7 @@ class Services:
                 source_id=UUID(body["source_id"]),
                 owner_id=UUID(body["owner_id"]),
                 name=str(body["name"])[:255],
-                position=vector(body["position"], 3, 8192.0),  # type: ignore[arg-type]
+                position=vector3(body["position"], 8192.0),
                 from_neighbour=True,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -199,7 +202,7 @@ class Services:
                 "scripts": sim.scripts.counts()[0],
                 "frame_ms": {"p50": percentile(durations, 0.5), "p99": percentile(durations, 0.99), "max": percentile(durations, 1.0)},
                 "late_ms": {"p50": percentile(lateness, 0.5), "p99": percentile(lateness, 0.99), "max": percentile(lateness, 1.0)},
-                "neighbours": [region["name"] for region in sim.neighbours.directory.adjacent()],
+                "neighbours": [region.name for region in sim.neighbours.directory.adjacent()],
             }
         )
 

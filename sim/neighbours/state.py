@@ -1,146 +1,214 @@
-"""What one region tells another about an agent: the hand-off, as JSON over the grid's own HTTP.
+"""What one region, or Backbone's login, tells a region about an agent that it is to expect: the hand-off.
 
-    reason      "login" | "child" | "teleport" | "crossing"
-    identity    agent_id, session_id, secure_session_id, circuit_code, first, last
-    place       position, look_at (metres in the receiving region), velocity, rotation, flying, running, controls
-    looks       appearance {texture_entry, visual_params (base64), size, serial}, wearables, title
-    views       children {region_id: seed}: regions where the viewer has a child agent already
-    origin      {region_id, http_url}: whom to tell of the arrival
-    transaction the hand-over's id, and lineage: those it came by before (`handovers.py`)
-
-Everything is checked on the way in: it comes from another process, and a NaN in a position would spread.
+It travels as a JSON object. What a login need not tell may be missing; what is there must be what it should be. Members that this
+region does not know are left alone; a newer version is refused with a word.
 """
 
 from __future__ import annotations
 
 import base64
-import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from protocol.errors import ProtocolError
+from sim.neighbours.reading import (
+    check_version,
+    listed,
+    mapped,
+    number,
+    octets,
+    turn,
+    uuid_of,
+    vector,
+    vector3,
+    whole,
+    words,
+)
+from sim.neighbours.records import Owner
+from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Appearance, Lure, Vector
 from sim.world.objects import Quaternion
+from sim.world.seats import Seat
+from sim.world.world import World
 
-if TYPE_CHECKING:
-    from sim.simulator import Simulator
-    from sim.world.agent import Agent
+__all__ = ["HandOff", "Lineage", "Reason", "agent_state", "lineage", "longer", "turn", "vector"]
 
+VERSION = 1
 Lineage = tuple[UUID, ...]  # ids of hand-overs, oldest first
-REASONS = ("login", "child", "teleport", "crossing")
 LINEAGE = 32  # hand-overs an agent or object remembers
+MOST_VIEWS = MOST_LURES = 64
+MOST_LISTED = 64  # animations, wearables
 SPEED_LIMIT = 256.0  # metres a second: what a hand-off may claim
+FARTHEST = 8192.0  # metres
 
 
-def agent_state(sim: Simulator, agent: Agent, reason: str, position: tuple[float, float, float]) -> dict[str, Any]:
-    """The hand-off of an agent to a neighbour, where it will be at `position`."""
-    state: dict[str, Any] = {
-        "reason": reason,
-        "agent_id": str(agent.agent_id),
-        "session_id": str(agent.session_id),
-        "secure_session_id": str(agent.secure_session_id),
-        "circuit_code": agent.circuit_code,
-        "first": agent.first,
-        "last": agent.last,
-        "position": list(position),
-        "look_at": list(agent.arrival_look_at),
-        "title": agent.group_title,
-        "lineage": [str(one) for one in agent.extras.get("lineage", ())],
-        "appearance": {
-            "texture_entry": base64.b64encode(agent.appearance.texture_entry).decode(),
-            "visual_params": base64.b64encode(agent.appearance.visual_params).decode(),
-            "size": list(agent.appearance.size),
-            "serial": agent.appearance.serial,
-        },
-        "wearables": [[str(item), str(asset), kind] for item, asset, kind in agent.wearables],
-    }
-    if agent.root:
-        row = sim.world.row(agent)
-        x, y, z, w = row["rotation"].tolist()
-        state |= {
-            "look_at": [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 0.0],
-            "velocity": row["velocity"].tolist(),
-            "rotation": row["rotation"].tolist(),
-            "controls": int(row["controls"]),
-            "flying": bool(row["flying"]),
-            "running": bool(row["running"]),
-            "animations": [str(animation) for animation in agent.animations],
+class Reason(StrEnum):
+    LOGIN = "login"
+    CHILD = "child"  # it only looks in
+    TELEPORT = "teleport"
+    CROSSING = "crossing"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whom to tell that an agent has arrived by teleport."""
+
+    region_id: UUID
+    http_url: str
+
+
+@dataclass(slots=True)
+class HandOff:
+    """One agent, as it is announced. Places and directions are in the receiving region's axes, metres."""
+
+    reason: Reason
+    agent_id: UUID
+    session_id: UUID
+    secure_session_id: UUID
+    circuit_code: int
+    first: str
+    last: str
+    position: Vector = (128.0, 128.0, 25.0)
+    look_at: Vector = (1.0, 0.0, 0.0)
+    velocity: Vector = (0.0, 0.0, 0.0)
+    rotation: Quaternion | None = None  # None: it faces along look_at
+    controls: int = 0
+    flying: bool = False
+    running: bool = False
+    animations: list[UUID] = field(default_factory=list)
+    appearance: Appearance | None = None
+    wearables: list[tuple[UUID, UUID, int]] = field(default_factory=list)  # item, asset, kind
+    title: str = ""  # of the group it wears
+    spectator: bool = False
+    views: dict[UUID, str] = field(default_factory=dict)  # region -> seed capability: where its viewer looks in already
+    lures: dict[UUID, Lure] = field(default_factory=dict)
+    origin: Origin | None = None  # of a teleport
+    transaction: UUID | None = None  # the hand-over's id; a login has none
+    lineage: Lineage = ()  # the hand-overs it came by before
+    source: Owner | None = None  # which claims of the regions hand over and take over
+    destination: Owner | None = None
+    seat: Seat | None = None  # given by the object it comes with, never by a record
+
+    @classmethod
+    def decode(cls, body: Any) -> HandOff:
+        """ProtocolError says what is wrong with it."""
+        if not isinstance(body, dict):
+            raise ProtocolError("a hand-off is a JSON object")
+        check_version(body, VERSION, "hand-off")
+        given = _Given(body)
+        if body.get("reason") not in list(Reason):
+            raise ProtocolError(f"reason must be one of {', '.join(Reason)}")
+        return cls(
+            reason=Reason(body["reason"]),
+            agent_id=uuid_of(body.get("agent_id"), "agent_id"),
+            session_id=uuid_of(body.get("session_id"), "session_id"),
+            secure_session_id=uuid_of(body.get("secure_session_id"), "secure_session_id"),
+            circuit_code=whole(body.get("circuit_code"), 1, (1 << 32) - 1, "circuit_code"),
+            first=words(body.get("first"), 1, 63, "first"),
+            last=words(body.get("last"), 1, 63, "last"),
+            position=given("position", lambda value: vector3(value, FARTHEST), (128.0, 128.0, 25.0)),
+            look_at=given("look_at", lambda value: vector3(value, 2.0), (1.0, 0.0, 0.0)),
+            velocity=given("velocity", lambda value: vector3(value, SPEED_LIMIT), (0.0, 0.0, 0.0)),
+            rotation=given("rotation", turn, None),
+            controls=whole(body.get("controls", 0), 0, (1 << 32) - 1, "controls"),
+            flying=bool(body.get("flying", False)),
+            running=bool(body.get("running", False)),
+            animations=[uuid_of(one, "an animation") for one in listed(body.get("animations", []), MOST_LISTED, "animations")],
+            appearance=given("appearance", _appearance, None),
+            wearables=[_wearable(one) for one in listed(body.get("wearables", []), MOST_LISTED, "wearables")],
+            title=words(body.get("title", ""), 0, 255, "title"),
+            spectator=bool(body.get("spectator", False)),
+            views=_views(body.get("views", {})),
+            lures=_lures(body.get("lures", {})),
+            origin=given("origin", _origin, None),
+            transaction=given("transaction", lambda value: uuid_of(value, "transaction"), None),
+            lineage=lineage(body.get("lineage", [])),
+            source=given("source", Owner.decode, None),
+            destination=given("destination", Owner.decode, None),
+        )
+
+    def encode(self) -> dict[str, Any]:
+        look = self.appearance
+        return {
+            "version": VERSION,
+            "reason": str(self.reason),
+            "agent_id": str(self.agent_id),
+            "session_id": str(self.session_id),
+            "secure_session_id": str(self.secure_session_id),
+            "circuit_code": self.circuit_code,
+            "first": self.first,
+            "last": self.last,
+            "position": list(self.position),
+            "look_at": list(self.look_at),
+            "velocity": list(self.velocity),
+            "rotation": list(self.rotation) if self.rotation is not None else None,
+            "controls": self.controls,
+            "flying": self.flying,
+            "running": self.running,
+            "animations": [str(animation) for animation in self.animations],
+            "appearance": {
+                "texture_entry": base64.b64encode(look.texture_entry).decode(),
+                "visual_params": base64.b64encode(look.visual_params).decode(),
+                "size": list(look.size),
+                "serial": look.serial,
+                "hover": look.hover,
+            }
+            if look is not None
+            else None,
+            "wearables": [[str(item), str(asset), kind] for item, asset, kind in self.wearables],
+            "title": self.title,
+            "spectator": self.spectator,
+            "views": {str(region_id): seed for region_id, seed in self.views.items()},
+            "lures": {str(one): [str(lure.region_id), list(lure.position)] for one, lure in self.lures.items()},
+            "origin": {"region_id": str(self.origin.region_id), "http_url": self.origin.http_url} if self.origin else None,
+            "transaction": str(self.transaction) if self.transaction is not None else None,
+            "lineage": [str(one) for one in self.lineage],
+            "source": self.source.encode() if self.source is not None else None,
+            "destination": self.destination.encode() if self.destination is not None else None,
         }
+
+    @property
+    def lineage_here(self) -> Lineage:
+        """The lineage that the agent has once it is here."""
+        return longer(self.lineage, self.transaction)
+
+
+def agent_state(world: World, agent: Agent, reason: Reason, position: Vector) -> HandOff:
+    """The hand-off of an agent to a neighbour, where it will be at `position`."""
+    state = HandOff(
+        reason,
+        agent.agent_id,
+        agent.session_id,
+        agent.secure_session_id,
+        agent.circuit_code,
+        agent.first,
+        agent.last,
+        position,
+        agent.arrival_look_at,
+        appearance=agent.appearance,
+        wearables=list(agent.wearables),
+        title=agent.group_title,
+        lures=dict(agent.lures),
+        lineage=agent.journey.lineage,
+    )
+    if agent.root:
+        row = world.row(agent)
+        x, y, z, w = row["rotation"].tolist()
+        state.look_at = (1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 0.0)
+        state.velocity = vector3([min(max(part, -SPEED_LIMIT), SPEED_LIMIT) for part in row["velocity"].tolist()], SPEED_LIMIT)
+        state.rotation = (x, y, z, w)
+        state.controls = int(row["controls"])
+        state.flying, state.running = bool(row["flying"]), bool(row["running"])
+        state.animations = list(agent.animations)[-MOST_LISTED:]
     return state
-
-
-def parse_state(body: Any) -> dict[str, Any]:
-    """A hand-off as received; ids become UUIDs, vectors tuples. ProtocolError says what is wrong."""
-    if not isinstance(body, dict):
-        raise ProtocolError("a hand-off is a JSON object")
-    state = dict(body)
-    state.pop("seat", None)  # given with an object only (object_arrival.py)
-    if state.get("reason") not in REASONS:
-        raise ProtocolError(f"reason must be one of {', '.join(REASONS)}")
-    for name in ("agent_id", "session_id", "secure_session_id"):
-        state[name] = _uuid(state, name)
-    code = state.get("circuit_code")
-    if not isinstance(code, int) or not 0 < code < 1 << 32:
-        raise ProtocolError("circuit_code must be a positive 32-bit integer")
-    for name in ("first", "last"):
-        if not isinstance(state.get(name), str) or not 0 < len(state[name]) <= 63:
-            raise ProtocolError(f"{name} must be a name of 1 to 63 characters")
-    state["transaction"] = _uuid(state, "transaction") if state.get("transaction") is not None else None
-    state["lineage"] = lineage(state.get("lineage", []))
-    state["position"] = vector(state.get("position", [128.0, 128.0, 25.0]), 3, 8192.0)
-    state["look_at"] = vector(state.get("look_at", [1.0, 0.0, 0.0]), 3, 2.0)
-    state["velocity"] = vector(state.get("velocity", [0.0, 0.0, 0.0]), 3, SPEED_LIMIT)
-    if state.get("rotation") is not None:
-        state["rotation"] = turn(state["rotation"])
-    controls = state.get("controls", 0)
-    if not isinstance(controls, int) or not 0 <= controls < 1 << 32:
-        raise ProtocolError("controls must be a U32")
-    children = state.get("children", {})
-    if not isinstance(children, dict) or len(children) > 64:
-        raise ProtocolError("children must be a map of at most 64 regions")
-    for name in ("animations", "wearables"):
-        if not isinstance(state.get(name, []), list) or len(state.get(name, [])) > 64:
-            raise ProtocolError(f"{name} must be a list of at most 64")
-    try:
-        state["animations"] = [UUID(str(animation)) for animation in state.get("animations", [])]
-        state["wearables"] = [(UUID(item), UUID(asset), int(kind)) for item, asset, kind in state.get("wearables", [])]
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ProtocolError(f"animations and wearables must be lists of uuids: {error}") from error
-    look = state.get("appearance")
-    if isinstance(look, dict) and "size" in look:
-        look["size"] = vector(look["size"], 3, 10.0)
-    return state
-
-
-def vector(value: Any, length: int, limit: float) -> tuple[float, ...]:
-    """So many finite numbers of at most `limit` in size."""
-    if not isinstance(value, list | tuple) or len(value) != length:
-        raise ProtocolError(f"expected {length} numbers")
-    try:
-        parts = tuple(float(part) for part in value)
-    except (TypeError, ValueError) as error:
-        raise ProtocolError("expected numbers") from error
-    if not all(math.isfinite(part) and abs(part) <= limit for part in parts):
-        raise ProtocolError(f"numbers must be finite and at most {limit}")
-    return parts
-
-
-def turn(value: Any) -> Quaternion:
-    """A rotation, made a unit one."""
-    x, y, z, w = vector(value, 4, 1.01)
-    length = math.sqrt(x * x + y * y + z * z + w * w)
-    if length < 0.5:
-        raise ProtocolError("rotation is not a unit quaternion")
-    return x / length, y / length, z / length, w / length
 
 
 def lineage(value: Any) -> Lineage:
     """The ids of hand-overs, at most LINEAGE."""
-    if not isinstance(value, list) or len(value) > LINEAGE:
-        raise ProtocolError(f"a lineage is a list of at most {LINEAGE}")
-    try:
-        return tuple(UUID(str(one)) for one in value)
-    except ValueError:
-        raise ProtocolError("a lineage holds uuids") from None
+    return tuple(uuid_of(one, "a hand-over of a lineage") for one in listed(value, LINEAGE, "a lineage"))
 
 
 def longer(before: Lineage, transaction: UUID | None) -> Lineage:
@@ -148,8 +216,55 @@ def longer(before: Lineage, transaction: UUID | None) -> Lineage:
     return (*before, transaction)[-LINEAGE:] if transaction is not None else ()
 
 
-def _uuid(state: dict[str, Any], name: str) -> UUID:
-    try:
-        return UUID(str(state.get(name)))
-    except ValueError:
-        raise ProtocolError(f"{name} must be a uuid") from None
+class _Given:
+    """Members that may be missing or null."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+
+    def __call__(self, name: str, read: Any, otherwise: Any) -> Any:
+        value = self._body.get(name)
+        try:
+            return read(value) if value is not None else otherwise
+        except ProtocolError as error:
+            raise ProtocolError(f"{name}: {error}") from None
+
+
+def _appearance(value: Any) -> Appearance:
+    look = mapped(value, 16, "appearance")
+    return Appearance(
+        octets(look.get("texture_entry", ""), TEXTURE_ENTRY_LIMIT, "texture_entry"),
+        octets(look.get("visual_params", ""), 255, "visual_params"),
+        vector3(look.get("size", (0.45, 0.6, 1.9)), 10.0),
+        whole(look.get("serial", 0), 0, (1 << 32) - 1, "serial"),
+        number(look.get("hover", 0.0), 10.0, "hover"),
+    )
+
+
+def _wearable(value: Any) -> tuple[UUID, UUID, int]:
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ProtocolError("a wearable is an item, an asset and a kind")
+    item, asset, kind = value
+    return uuid_of(item, "a wearable's item"), uuid_of(asset, "a wearable's asset"), whole(kind, 0, 255, "a wearable's kind")
+
+
+def _views(value: Any) -> dict[UUID, str]:
+    views = mapped(value, MOST_VIEWS, "views")
+    return {uuid_of(region_id, "a view's region"): words(seed, 1, 1024, "a seed") for region_id, seed in views.items()}
+
+
+def _lures(value: Any) -> dict[UUID, Lure]:
+    lures = {}
+    for lure_id, place in mapped(value, MOST_LURES, "lures").items():
+        if not isinstance(place, list) or len(place) != 2:
+            raise ProtocolError("a lure is a region and a place")
+        lures[uuid_of(lure_id, "a lure")] = Lure(uuid_of(place[0], "a lure's region"), vector3(place[1], FARTHEST))
+    return lures
+
+
+def _origin(value: Any) -> Origin:
+    origin = mapped(value, 8, "origin")
+    url = words(origin.get("http_url"), 1, 255, "http_url")
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ProtocolError("http_url must be an address of HTTP")
+    return Origin(uuid_of(origin.get("region_id"), "region_id"), url)

@@ -17,7 +17,6 @@ teleport is given up; silent, it is told that there was none (`handovers.py`).
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -26,13 +25,14 @@ from backbone.client import BackboneError
 from protocol.errors import ProtocolError
 from protocol.events import event
 from protocol.message import Message
-from protocol.wellknown import NULL, region_handle
-from sim.neighbours.children import Children, introduce
-from sim.neighbours.directory import access_number
-from sim.neighbours.handovers import lineage_of
-from sim.neighbours.peers import PeerError, Region
-from sim.neighbours.state import agent_state, vector
-from sim.world.agent import Agent, Vector
+from protocol.wellknown import NULL
+from sim.neighbours.children import introduce
+from sim.neighbours.peers import PeerError
+from sim.neighbours.reading import uuid_of, vector3
+from sim.neighbours.records import RegionRecord
+from sim.neighbours.state import Origin, Reason, agent_state
+from sim.world.agent import Agent, Lure, Vector
+from sim.world.journey import At, Step
 
 if TYPE_CHECKING:
     from sim.neighbours.neighbours import Neighbours
@@ -46,15 +46,6 @@ ARRIVAL_LIMIT = 65.0
 LURE_DIALOG = 22
 CANCELLED = "The teleport was cancelled."
 LURES_KEPT = 32
-
-
-@dataclass(eq=False, slots=True)
-class Teleport:
-    """One on its way; in its agent's `extras["teleport"]` until the destination has it or it has failed."""
-
-    transaction: UUID
-    region: Region
-    told: bool = False  # TeleportFinish is out
 
 
 class Teleports:
@@ -72,7 +63,7 @@ class Teleports:
             self._local(agent, position, look_at, flags)
         elif region is None:
             self.fail(agent, "There is no region at that place, or it is down.")
-        elif region["region_id"] == str(facts.region_id):
+        elif region.region_id == facts.region_id:
             self._local(agent, position, look_at, flags)
         else:
             self.sim.spawn(self._remote(agent, region, position, look_at, flags), "teleport")
@@ -90,11 +81,11 @@ class Teleports:
     async def home(self, agent: Agent) -> None:
         try:
             home = await self.sim.backbone.get_home(agent.agent_id)
-            place = UUID(home["region_id"]), vector(home["position"], 3, 8192.0), vector(home["look_at"], 3, 2.0)
+            place = uuid_of(home["region_id"], "region_id"), vector3(home["position"], 8192.0), vector3(home["look_at"], 2.0)
         except BackboneError as error:
             self.fail(agent, "You have not set a home yet." if error.status == 404 else "Your home cannot be looked up now.")
             return
-        self.to_region_id(agent, place[0], place[1], place[2], VIA_HOME)  # type: ignore[arg-type]
+        self.to_region_id(agent, place[0], place[1], place[2], VIA_HOME)
 
     async def landmark(self, agent: Agent, asset_id: UUID) -> None:
         try:
@@ -138,25 +129,20 @@ class Teleports:
         if message.get("dialog") != LURE_DIALOG:
             return
         try:
-            place = [str(UUID(str(message["region_id"]))), list(vector(message["position"], 3, 8192.0))]
-        except (KeyError, ValueError):
+            lure_id = uuid_of(message.get("id"), "id")
+            lure = Lure(uuid_of(message.get("region_id"), "region_id"), vector3(message.get("position"), 8192.0))
+        except ProtocolError:
             return
-        lures: dict[str, Any] = agent.extras.setdefault("lures", {})
-        while len(lures) >= LURES_KEPT:
-            lures.pop(next(iter(lures)))
-        lures[str(message.get("id", ""))] = place
+        while len(agent.lures) >= LURES_KEPT:
+            agent.lures.pop(next(iter(agent.lures)))
+        agent.lures[lure_id] = lure
 
     def take_lure(self, agent: Agent, lure_id: UUID) -> None:
-        place = agent.extras.get("lures", {}).get(str(lure_id))
-        if place is None:
+        lure = agent.lures.get(lure_id)
+        if lure is None:
             self.fail(agent, "That invitation has expired.")
             return
-        try:
-            region_id, position = UUID(place[0]), vector(place[1], 3, 8192.0)
-        except (ValueError, IndexError, TypeError):
-            self.fail(agent, "That invitation cannot be read.")
-            return
-        self.to_region_id(agent, region_id, position, (1.0, 0.0, 0.0), VIA_LURE)  # type: ignore[arg-type]
+        self.to_region_id(agent, lure.region_id, lure.position, (1.0, 0.0, 0.0), VIA_LURE)
 
     # --- carried out
 
@@ -192,49 +178,49 @@ class Teleports:
 
     def _under_way(self, agent: Agent) -> bool:
         """Whether the agent is on a journey already: two at once would make two avatars of it."""
-        if "teleport" in agent.extras:
+        if agent.journey.teleporting:
             self.fail(agent, "You are teleporting already.")
-        elif "crossing" in agent.extras:
+        elif agent.journey.crossing:
             self.fail(agent, "You are walking into another region. Please try again.")
         else:
             return False
         return True
 
-    async def _remote(self, agent: Agent, region: Region, position: Vector, look_at: Vector, flags: int) -> None:
+    async def _remote(self, agent: Agent, region: RegionRecord, position: Vector, look_at: Vector, flags: int) -> None:
         sim = self.sim
         if not agent.root or agent.circuit is None or self._under_way(agent):
             return
-        handovers = self._neighbours.handovers
-        journey = agent.extras["teleport"] = Teleport(handovers.begin(region, [lineage_of(agent)]), region)
+        handovers, journey, directory = self._neighbours.handovers, agent.journey, self._neighbours.directory
+        transaction = handovers.begin(region, [journey.lineage])
+        journey.step(Step.TELEPORT, transaction, region=region)
         agent.circuit.send(Message("TeleportStart", Info={"TeleportFlags": flags}))
         progress = {"TeleportFlags": flags, "Message": "sending_dest"}
         agent.circuit.send(Message("TeleportProgress", AgentData={"AgentID": agent.agent_id}, Info=progress))
         facts = sim.world.facts
-        state = agent_state(sim, agent, "teleport", position)
-        state["look_at"] = list(look_at)
-        state["velocity"] = [0.0, 0.0, 0.0]
-        state["controls"] = 0
-        state.pop("rotation", None)
-        state["children"] = {**Children.of(agent), str(facts.region_id): sim.cap_server.seed_url(agent)}
-        state["origin"] = {"region_id": str(facts.region_id), "http_url": sim.http_url}
-        state["transaction"] = str(journey.transaction)
+        state = agent_state(sim.world, agent, Reason.TELEPORT, position)
+        state.look_at, state.rotation = look_at, None
+        state.velocity, state.controls = (0.0, 0.0, 0.0), 0
+        state.views = {**agent.views.seeds, facts.region_id: sim.cap_server.seed_url(agent)}
+        state.origin = Origin(facts.region_id, sim.http_url)
+        state.transaction = transaction
+        state.source, state.destination = directory.owner, region.owner
         try:
             answer = await self._neighbours.peers.announce(region, state)
         except PeerError as error:
-            log.warning("%s could not teleport to %s: %s", agent.name, region["name"], error)
+            log.warning("%s could not teleport to %s: %s", agent.name, region.name, error)
             if error.status == 0 and not error.nobody:
-                handovers.take_back(journey.transaction, region)
-            if agent.extras.get("teleport") is journey:
-                del agent.extras["teleport"]
-                self.fail(agent, f"{region['name']} does not accept you right now.")
+                handovers.take_back(transaction, region)
+            if journey.is_by(transaction):
+                journey.step(Step.STAY)
+                self.fail(agent, f"{region.name} does not accept you right now.")
             return
-        if agent.extras.get("teleport") is not journey or not agent.root or agent.events is None:
-            if agent.extras.get("teleport") is journey:
-                del agent.extras["teleport"]
-            handovers.take_back(journey.transaction, region)  # cancelled, or gone
+        if not journey.is_by(transaction) or agent.events is None:  # cancelled, or gone
+            if journey.is_by(transaction):
+                journey.step(Step.STAY)
+            handovers.take_back(transaction, region)
             return
-        journey.told = True
-        if region["region_id"] not in Children.of(agent):
+        journey.step(Step.SEND, transaction, region=region)
+        if region.region_id not in agent.views.seeds:
             introduce(agent, region, answer["seed_capability"])
         flying = bool(sim.world.row(agent)["flying"])
         agent.events.post(
@@ -244,25 +230,24 @@ class Teleports:
                     Info={
                         "AgentID": agent.agent_id,
                         "LocationID": 4,
-                        "SimIP": region["ip"],
-                        "SimPort": region["port"],
-                        "RegionHandle": region_handle(region["grid_x"], region["grid_y"]),
+                        "SimIP": region.ip,
+                        "SimPort": region.port,
+                        "RegionHandle": region.handle,
                         "SeedCapability": answer["seed_capability"],
-                        "SimAccess": access_number(region),
+                        "SimAccess": region.access,
                         "TeleportFlags": flags | (0x2000 if flying else 0),
                     },
                 )
             )
         )
-        sim.after(ARRIVAL_LIMIT, lambda: self._doubt(agent, journey))
+        sim.after(ARRIVAL_LIMIT, lambda: self._doubt(agent, region, transaction))
 
     def cancel(self, agent: Agent) -> None:
         """The user thought better of it. Who has been told to go is going, and nothing happens."""
-        journey: Teleport | None = agent.extras.get("teleport")
-        if journey is None or journey.told:
+        if agent.journey.at is not At.ASKING:
             self.sim.metrics.count("messages_dropped", label="nothing to cancel")
             return
-        del agent.extras["teleport"]  # whoever waits for the destination's answer takes it back there
+        agent.journey.step(Step.STAY)  # whoever waits for the destination's answer takes it back there
         self.fail(agent, CANCELLED)
 
     def departed(self, agent: Agent, transaction: UUID | None) -> None:
@@ -270,36 +255,34 @@ class Teleports:
 
         It says by which hand-over; news of an earlier one are late, and mean nothing.
         """
-        journey: Teleport | None = agent.extras.get("teleport")
-        if journey is None or not agent.root or transaction not in (None, journey.transaction):
+        if not agent.journey.teleporting or transaction not in (None, agent.journey.transaction):
             return
-        del agent.extras["teleport"]
         self.sim.metrics.count("teleports", label="departed")
-        self.sim.sessions.demote(agent)
+        self.sim.sessions.demote(agent, Step.GO)
 
-    def _doubt(self, agent: Agent, journey: Teleport) -> None:
-        self.sim.spawn(self._give_up(agent, journey), "teleport")
+    def _doubt(self, agent: Agent, region: RegionRecord, transaction: UUID) -> None:
+        self.sim.spawn(self._give_up(agent, region, transaction), "teleport")
 
-    async def _give_up(self, agent: Agent, journey: Teleport) -> None:
+    async def _give_up(self, agent: Agent, region: RegionRecord, transaction: UUID) -> None:
         """Nothing was heard of the arrival. It may have been the news that got lost, not the viewer."""
-        if agent.extras.get("teleport") is not journey:
+        if not agent.journey.is_by(transaction):
             return
         facts = self.sim.world.facts
         body = {"region_id": str(facts.region_id), "agents": {}, "unless_arrived": True}
         heard = True
         try:
-            await self._neighbours.peers.void(journey.region, journey.transaction, body)
+            await self._neighbours.peers.void(region, transaction, body)
         except PeerError as error:
             if error.status == 409:
-                self.departed(agent, journey.transaction)
+                self.departed(agent, transaction)
                 return
             heard = error.nobody
-        if agent.extras.get("teleport") is not journey:
+        if not agent.journey.is_by(transaction):
             return
-        del agent.extras["teleport"]
+        agent.journey.step(Step.STAY)
         self.fail(agent, "The destination did not hear from your viewer.")
         if not heard:
-            self._neighbours.handovers.take_back(journey.transaction, journey.region, [agent])
+            self._neighbours.handovers.take_back(transaction, region, [agent])
 
     def fail(self, agent: Agent, reason: str) -> None:
         """By the event queue: neither library acts on the UDP form. Some read the reason in one block, some in the other."""
@@ -319,7 +302,7 @@ def parse_landmark(data: bytes) -> tuple[UUID, Vector]:
             if words[:1] == ["region_id"] and len(words) == 2:
                 region_id = UUID(words[1])
             elif words[:1] == ["local_pos"] and len(words) == 4:
-                position = vector([float(word) for word in words[1:]], 3, 8192.0)  # type: ignore[assignment]
+                position = vector3([float(word) for word in words[1:]], 8192.0)
         except ValueError as error:
             raise ProtocolError(f"a landmark line that cannot be read: {line[:60]!r}") from error
     if region_id == NULL:

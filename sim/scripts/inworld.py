@@ -479,7 +479,7 @@ class Scripts:
         prim, agent = self._prim_of[script], self._avatar(avatar)
         if agent is None or agent.circuit is None:
             return
-        agent.extras.setdefault("asked", {})[str(script.item_id)] = (script, permissions)
+        agent.asked[str(script.item_id)] = (script, permissions)
         data = {
             "TaskID": prim.full_id,
             "ItemID": UUID(str(script.item_id)),

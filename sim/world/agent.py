@@ -6,7 +6,9 @@ capabilities and hears about land and people, but has no row among the avatars.
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,11 +17,15 @@ import numpy as np
 
 from protocol.permissions import Masks
 from protocol.wellknown import NULL
+from sim.world.journey import Journey
 
 if TYPE_CHECKING:
     from protocol.message import Message
     from sim.caps.event_queue import EventQueue
     from sim.circuits.circuit import Circuit
+    from sim.neighbours.state import HandOff
+    from sim.scripts.machine.script import Script
+    from sim.world.objects import Prim
 
 Vector = tuple[float, float, float]
 
@@ -51,6 +57,58 @@ class Camera:
     far: float = MINIMUM_DRAW_DISTANCE
 
 
+@dataclass(frozen=True, slots=True)
+class Lure:
+    """Where an invitation leads."""
+
+    region_id: UUID
+    position: Vector
+
+
+@dataclass(slots=True)
+class Views:
+    """The child agents of a root agent: where else its viewer looks in (neighbours/children.py)."""
+
+    seeds: dict[UUID, str] = field(default_factory=dict)  # region -> seed capability
+    busy: bool = False  # regions are being asked
+    again: bool = False  # and must be once more afterwards
+
+
+@dataclass(slots=True)
+class Presence:
+    """What Backbone has been told of where the agent is."""
+
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)  # it knows that it is here
+    report: asyncio.Task[None] | None = None  # that tells it so
+
+
+@dataclass(slots=True)
+class Mail:
+    """Instant messages, by id (handlers/messages.py)."""
+
+    seen: OrderedDict[str, None] = field(default_factory=OrderedDict)  # given to the viewer
+    sent: set[str] = field(default_factory=set)  # of those that waited: given, and not acknowledged yet
+    acknowledged: list[str] = field(default_factory=list)  # which Backbone may forget, and has not been told to
+
+
+@dataclass(slots=True)
+class Errands:
+    """Work for the agent between frames (handlers/replies.py)."""
+
+    under_way: int = 0
+    turns: dict[str, asyncio.Lock] = field(default_factory=dict)  # for those that are done one after the other
+
+
+@dataclass(slots=True)
+class Screen:
+    """What the viewer said of its window."""
+
+    field_of_view: float = 1.047  # radians
+    width: int = 0  # pixels
+    height: int = 0
+    paused: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class Agent:
     agent_id: UUID
@@ -59,11 +117,10 @@ class Agent:
     circuit_code: int
     first: str
     last: str
-    child: bool = True  # until CompleteAgentMovement makes it root
+    child: bool = True  # it has no avatar here; `journey` says why
     # Where it will stand when it arrives, prepared by login, teleport or the neighbour it walks in from.
     arrival_position: Vector = (128.0, 128.0, 25.0)
     arrival_look_at: Vector = (1.0, 0.0, 0.0)
-    arrival: dict[str, Any] | None = None  # the rest of the hand-off: velocity, controls, flying, ...; None when not expected as root
     circuit: Circuit | None = None
     events: EventQueue | None = None
     capabilities: dict[str, UUID] = field(default_factory=dict)
@@ -92,7 +149,24 @@ class Agent:
     created_at: float = 0.0
     parcel_sequence: int = 0  # grows with each unasked ParcelProperties
     throttle_generation: int = -1
-    extras: dict[str, Any] = field(default_factory=dict)  # a family's own per-agent state, keyed by family name
+    journey: Journey = field(init=False)  # where its avatar is, and what is known of its coming and going
+    views: Views = field(default_factory=Views)
+    presence: Presence = field(default_factory=Presence)
+    lures: dict[UUID, Lure] = field(default_factory=dict)  # invitations, the newest last
+    mail: Mail = field(default_factory=Mail)
+    errands: Errands = field(default_factory=Errands)
+    screen: Screen = field(default_factory=Screen)
+    preferences: dict[str, Any] | None = None  # of the AgentPreferences capability; None until asked for
+    interest_mode: str = ""  # of the InterestList capability
+    parcel_told: int = 0  # local id of the parcel that its viewer knows it is on; 0: none
+    motion_told: tuple[int, int] | None = None  # state of motion and sequence number of its last animation
+    touching: int = 0  # local id of the prim that it holds the mouse on; 0: none
+    sit_asked: tuple[Prim, Vector, float] | None = None  # prim, point on it, real time: AgentSit is to follow
+    sit_early: float = -math.inf  # real time of an AgentSit that came first
+    asked: dict[str, tuple[Script, int]] = field(default_factory=dict)  # by item id: which script asks for which permissions
+
+    def __post_init__(self) -> None:
+        self.journey = Journey(self.name)
 
     @property
     def name(self) -> str:
@@ -113,3 +187,8 @@ class Agent:
     @property
     def root(self) -> bool:
         return not self.child
+
+    @property
+    def arrival(self) -> HandOff | None:
+        """What it will bring when its avatar appears here; None when none is expected."""
+        return self.journey.arrival

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from sim.clock import ManualClock
 from sim.neighbours.peers import PeerError
+from sim.neighbours.state import HandOff, Reason
 from sim.scripts.language.program import Program, compile_script
 from tests.kit.world import TestSimulator, Viewer, add_child, add_region, make_sim
 
@@ -67,7 +68,7 @@ def joined(*squares: tuple[int, int]) -> list[TestSimulator]:
             if other is not sim:
                 add_region(
                     sim, other.world.facts.name, other.world.facts.grid_x, other.world.facts.grid_y,
-                    region_id=str(other.world.facts.region_id), http_url=other.http_url, port=other.port,
+                    region_id=other.world.facts.region_id, http_url=other.http_url, port=other.port,
                 )  # fmt: skip
         sim.neighbours._directory_changed(set(), set())
         sim.scripts.compiled = _compiled  # type: ignore[method-assign]
@@ -143,11 +144,10 @@ def look_in(viewer: Viewer, there: TestSimulator) -> Viewer:
     """The viewer's child circuit in another region, as if the neighbours had made it: same agent, same session."""
     known = there.world.agents.get(viewer.id)
     agent = viewer.agent
-    state = {
-        "agent_id": agent.agent_id, "session_id": agent.session_id, "secure_session_id": agent.secure_session_id,
-        "circuit_code": agent.circuit_code, "first": agent.first, "last": agent.last, "reason": "child",
-        "position": (128.0, 128.0, 30.0), "look_at": (1.0, 0.0, 0.0),
-    }  # fmt: skip
+    state = HandOff(
+        Reason.CHILD, agent.agent_id, agent.session_id, agent.secure_session_id, agent.circuit_code, agent.first, agent.last,
+        (128.0, 128.0, 30.0),
+    )  # fmt: skip
     looking = add_child(there, state=state) if known is None or known.circuit is None else Viewer(there, known, known.circuit)  # type: ignore[arg-type]
     there.sessions.handshake_replied(looking.agent, 0)
     return looking

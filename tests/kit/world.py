@@ -30,6 +30,8 @@ from sim.circuits.circuit import FIRST_RESEND, Circuit, Telling
 from sim.circuits.circuits import Circuits
 from sim.clock import Clock, ManualClock
 from sim.neighbours.peers import PeerError
+from sim.neighbours.records import RegionRecord
+from sim.neighbours.state import HandOff, Reason
 from sim.region import Settings
 from sim.sessions import Sessions
 from sim.simulator import Simulator
@@ -37,6 +39,7 @@ from sim.world.agent import Agent, Vector
 from tests.kit.backbones import FakeAssets, FakeBackbone
 
 _numbers = itertools.count(1)
+EPOCH = 1  # by which the regions of a test hold their squares
 
 
 @dataclass(slots=True)
@@ -188,6 +191,7 @@ def make_sim(
     sim.backbone = FakeBackbone()
     sim.assets = FakeAssets()
     sim.neighbours.peers._call = _unreachable  # type: ignore[method-assign]
+    sim.neighbours.directory.epoch = EPOCH
     return sim
 
 
@@ -211,32 +215,24 @@ def region(name: str = "Here") -> Iterator[TestSimulator]:
         close_sim(sim)
 
 
-def add_region(sim: TestSimulator, name: str, grid_x: int, grid_y: int, **given: Any) -> dict[str, Any]:
+def add_region(sim: TestSimulator, name: str, grid_x: int, grid_y: int, **given: Any) -> RegionRecord:
     """Another region in this one's directory."""
-    record = {
-        "region_id": str(uuid4()),
-        "name": name,
-        "grid_x": grid_x,
-        "grid_y": grid_y,
-        "size": 256,
+    plain: dict[str, Any] = {
+        "region_id": uuid4(),
         "ip": "127.0.0.1",
         "port": 13000,
         "http_url": "http://127.0.0.1:13000",
-        "access": "M",
-        "water_height": 20.0,
-        "map_image_id": str(UUID(int=0)),
-        "online": True,
-        "agents": 0,
-        "epoch": 1,
-        **given,
+        "access": 21,
+        "epoch": EPOCH,
     }
+    record = RegionRecord(name=name, grid_x=grid_x, grid_y=grid_y, **{**plain, **given})
     sim.neighbours.directory.regions[grid_x, grid_y] = record
     return record
 
 
 def add_child(
     sim: TestSimulator, name: str = "", reason: str = "child", position: Vector = (128, 128, 25),
-    state: dict[str, Any] | None = None,
+    state: HandOff | None = None,
 ) -> Viewer:  # fmt: skip
     """An agent with an open circuit that looks in (or has been announced and not come yet). `state` is its whole
     hand-off, where another region has it already."""
@@ -244,20 +240,10 @@ def add_child(
     first, _, last = (name or f"Tester{number} Resident").partition(" ")
     agent_id = uuid4()
     sim.backbone.add_user(agent_id, first, last or "Resident")
-    agent = sim.sessions.announce(
-        {
-            "agent_id": agent_id,
-            "session_id": uuid4(),
-            "secure_session_id": uuid4(),
-            "circuit_code": number,
-            "first": first,
-            "last": last or "Resident",
-            "reason": reason,
-            "position": position,
-            "look_at": (1.0, 0.0, 0.0),
-            **(state or {}),
-        }
+    given = HandOff(
+        Reason(reason), agent_id, uuid4(), uuid4(), number, first, last or "Resident", tuple(map(float, position))  # type: ignore[arg-type]
     )
+    agent = sim.sessions.announce(state or given)
     circuits, now = sim.circuits, sim.clock.now()
     slot = circuits._free.pop()
     key = (127 << 24 | number) << 16 | 9  # the discard port of 127.x.x.x: nobody

@@ -18,6 +18,7 @@ from sim import handlers
 from sim.circuits.circuit import CHOKED
 from sim.circuits.circuits import SILENCE_LIMIT
 from sim.circuits.inbox import MOST_WAITING
+from sim.neighbours.state import HandOff, Reason
 from sim.world.agent import Agent
 from tests.kit.world import TestSimulator, close_sim, make_sim
 
@@ -69,11 +70,8 @@ class Client:
 
 def announce(sim: TestSimulator, reason: str = "login", code: int = 77) -> Agent:
     return sim.sessions.announce(
-        {
-            "agent_id": uuid4(), "session_id": uuid4(), "secure_session_id": uuid4(), "circuit_code": code,
-            "first": "Test", "last": "Wire", "reason": reason, "position": (128.0, 128.0, 25.0), "look_at": (1.0, 0.0, 0.0),
-        }
-    )  # fmt: skip
+        HandOff(Reason(reason), uuid4(), uuid4(), uuid4(), code, "Test", "Wire", (128.0, 128.0, 25.0))
+    )
 
 
 def frames(sim: TestSimulator, seconds: float = 0.0) -> None:

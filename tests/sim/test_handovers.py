@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from protocol.errors import ProtocolError
-from protocol.message import Message
+from protocol.message import Message, text
+from sim.neighbours.crossing import GIVE_UP_AFTER, NO_ANSWER, REFUSED, WAITING
+from sim.neighbours.state import HandOff, Reason
 from sim.world.agent import Vector
+from sim.world.journey import At
 from sim.world.objects import Prim
 from tests.kit.joined import FakeRequest, agents_of, look_in, run
 from tests.kit.world import TestSimulator, Viewer
@@ -21,7 +25,7 @@ __all__ = ["anna", "regions"]  # fixtures
 
 
 SENT: list[dict[str, Any]] = []  # bundles of objects
-ANNOUNCED: list[dict[str, Any]] = []  # and agents
+ANNOUNCED: list[HandOff] = []  # and agents
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +102,7 @@ async def test_taken_unheard_and_handed_on(regions: Regions, anna: Viewer, monke
     assert seated(regions, anna, box) is west
     assert last_report(regions, anna) is west
     assert not any(sim.neighbours.objects.under_way for sim in regions)
-    assert "crossing" not in anna.agent.extras
+    assert anna.agent.journey.at is At.HERE
 
 
 async def test_a_stopped_region_goes_on(regions: Regions, anna: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,9 +227,8 @@ async def test_a_walker_who_went_on_is_not_doubled(
     link_of(east).gate.clear()
     await walks(west, anna, (257.0, 128.0, 30.0))
     await run(regions, 0.1)
-    walk = anna.agent.extras["crossing"]
-    state = next(state for state in ANNOUNCED if state.get("transaction") == str(walk.transaction))
-    await announce(east, state)
+    state = next(state for state in ANNOUNCED if state.transaction == anna.agent.journey.transaction)
+    await announce(east, state.encode())
     assert agents_of(regions, anna.id) == [west, east]
     await walks(east, anna, (128.0, 257.0, 30.0))
     await run(regions, 0.2)
@@ -286,7 +289,7 @@ async def test_whatever_is_said_about_a_hand_over_does_no_harm(regions: Regions,
     await walks(west, anna, (257.0, 128.0, 30.0))
     await run(regions, 0.5)
     agent = east.world.agents[anna.id]
-    (transaction,) = agent.extras["lineage"]
+    (transaction,) = agent.journey.lineage
     try:
         east.neighbours.handovers.void(transaction, body)
     except ProtocolError:
@@ -305,7 +308,7 @@ async def test_where_it_came_by_is_remembered_and_bounded(regions: Regions, anna
         await run(regions, 0.1)
         assert agents_of(regions, anna.id) == [other], lap
         here = other
-    lineage = here.world.agents[anna.id].extras["lineage"]
+    lineage = here.world.agents[anna.id].journey.lineage
     assert len(lineage) == len(set(lineage)) == 32
 
 
@@ -356,5 +359,63 @@ async def test_a_frame_of_two_steps_hands_over_once(regions: Regions, anna: View
         west.frame.step()
     west.neighbours.borders.run()
     await run(regions, 0.3)
-    assert len([state for state in ANNOUNCED if state["reason"] == "crossing"]) == 1
+    assert len([state for state in ANNOUNCED if state.reason is Reason.CROSSING]) == 1
     assert agents_of(regions, anna.id) == [east]
+
+
+async def test_a_group_title_goes_along(regions: Regions, anna: Viewer) -> None:
+    west, east = regions[:2]
+    anna.agent.group_title = "Harbour Master"
+    await walks(west, anna, (257.0, 128.0, 30.0))
+    await run(regions, 0.3)
+    assert east.world.agents[anna.id].root and east.world.agents[anna.id].group_title == "Harbour Master"
+
+
+def alerts(viewer: Viewer) -> list[str]:
+    return [text(message["AlertData"]["Message"]) for message in viewer.heard("AgentAlertMessage")]
+
+
+async def test_a_walker_hears_why_it_stands_still(
+    regions: Regions, anna: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The region beyond hangs: it says so after a moment, and has the walker back before it has lost patience."""
+    west, east = regions[:2]
+    link_of(east).gate.clear()
+    await walks(west, anna, (257.0, 128.0, 30.0))
+    await run(regions, 1.0)
+    assert not alerts(anna)
+    await run(regions, 1.0)
+    assert alerts(anna) == [WAITING] and anna.agent.journey.at is At.WALKING
+    quick(monkeypatch)
+    link_of(east).lost_answers = link_of(east).lost_calls = 6
+    west.clock.advance(GIVE_UP_AFTER)
+    link_of(east).gate.set()
+    await run(regions, 0.5)
+    assert alerts(anna) == [WAITING, NO_ANSWER] and anna.agent.journey.at is At.HERE
+    assert len([state for state in ANNOUNCED if state.reason is Reason.CROSSING]) == 1  # not tried again after so long
+
+
+async def test_who_is_refused_hears_so(regions: Regions, anna: Viewer) -> None:
+    west, east = regions[:2]
+    east.world.facts.max_agents = 0
+    await walks(west, anna, (257.0, 128.0, 30.0))
+    await run(regions, 0.3)
+    assert alerts(anna) == [REFUSED] and anna.agent.journey.at is At.HERE
+
+
+@pytest.mark.parametrize("old", ["source", "destination"])
+async def test_a_region_that_another_process_runs_by_now_hands_nothing_over(
+    regions: Regions, anna: Viewer, old: str
+) -> None:
+    """Two processes that both think the region theirs: who knows the newer claim refuses."""
+    west, east = regions[:2]
+    if old == "source":  # east has heard of a claim of west that came after this one
+        record = east.neighbours.directory.regions[1000, 1000]
+        east.neighbours.directory.regions[1000, 1000] = replace(record, epoch=record.epoch + 1)
+    else:
+        east.neighbours.directory.epoch += 1
+    box = rez(anna, (254.0, 120.0, 30.0))
+    slide(west, box, (4.0, 0.0, 0.0))
+    await walks(west, anna, (257.0, 128.0, 30.0))
+    await run(regions, 1.0)
+    assert agents_of(regions, anna.id) == [west] and copies(regions, box) == [west]

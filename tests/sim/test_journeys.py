@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,8 +13,11 @@ from protocol.message import Message
 from protocol.wellknown import region_handle
 from sim.caps.event_queue import LIMIT
 from sim.neighbours.neighbours import Neighbours
-from sim.neighbours.peers import PeerError, Region
+from sim.neighbours.peers import PeerError
+from sim.neighbours.records import RegionRecord
+from sim.neighbours.state import HandOff, Reason
 from sim.world.agent import Agent
+from sim.world.journey import At
 from tests.kit.world import TestSimulator, Viewer, add_child, add_region, add_root, settle
 
 SEED = "http://127.0.0.1:13000/caps/" + str(uuid4())
@@ -23,55 +27,49 @@ class Peers:
     """The regions around: they take everybody, when `answer` says so."""
 
     def __init__(self, sim: TestSimulator) -> None:
-        self.announced: list[dict[str, Any]] = []
-        self.closed: list[tuple[str, UUID, str]] = []
+        self.announced: list[HandOff] = []
+        self.closed: list[tuple[UUID, UUID, str]] = []
         self.told: list[UUID] = []
-        self.voided: list[tuple[str, UUID, dict[str, Any]]] = []
+        self.voided: list[tuple[UUID, UUID, dict[str, Any]]] = []
         self.arrived = False  # whether who teleports has arrived there
         self.answer = asyncio.Event()
         self.answer.set()
         self.away = False
         sim.neighbours.peers = self  # type: ignore[assignment]
 
-    async def announce(self, region: Region, state: dict[str, Any]) -> dict[str, Any]:
+    async def announce(self, region: RegionRecord, state: HandOff) -> dict[str, Any]:
         self.announced.append(state)
         await self.answer.wait()
         if self.away:
             raise PeerError(0, "away")
-        return {"seed_capability": SEED, "position": state["position"], "look_at": [1.0, 0.0, 0.0]}
+        return {"seed_capability": SEED, "position": state.position, "look_at": [1.0, 0.0, 0.0]}
 
-    async def close_agent(self, region: Region, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
-        self.closed.append((region["region_id"], session_id, reason))
+    async def close_agent(self, region: RegionRecord, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
+        self.closed.append((region.region_id, session_id, reason))
 
     async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, transaction: UUID | None) -> None:
         self.told.append(agent_id)
 
-    async def void(self, region: Region, transaction: UUID, body: dict[str, Any]) -> list[Region]:
+    async def void(self, region: RegionRecord, transaction: UUID, body: dict[str, Any]) -> list[RegionRecord]:
         if body.get("unless_arrived") and self.arrived:
             raise PeerError(409, "arrived")
-        self.voided.append((region["region_id"], transaction, body))
+        self.voided.append((region.region_id, transaction, body))
         return []
 
-    def handed_over(self, reason: str) -> list[dict[str, Any]]:
-        return [state for state in self.announced if state["reason"] == reason]
+    def handed_over(self, reason: Reason) -> list[HandOff]:
+        return [state for state in self.announced if state.reason is reason]
 
 
-def handed_back(agent: Agent, reason: str) -> dict[str, Any]:
+def handed_back(agent: Agent, reason: Reason, **more: Any) -> HandOff:
     """What another region says when the same session comes here."""
-    return {
-        "agent_id": agent.agent_id,
-        "session_id": agent.session_id,
-        "secure_session_id": agent.secure_session_id,
-        "circuit_code": agent.circuit_code,
-        "first": agent.first,
-        "last": agent.last,
-        "reason": reason,
-        "position": (250.0, 128.0, 30.0),
-        "look_at": (1.0, 0.0, 0.0),
-    }
+    state = HandOff(
+        reason, agent.agent_id, agent.session_id, agent.secure_session_id, agent.circuit_code, agent.first, agent.last,
+        (250.0, 128.0, 30.0),
+    )  # fmt: skip
+    return replace(state, **more)
 
 
-async def at_the_border(sim: TestSimulator) -> tuple[Viewer, Peers, Region]:
+async def at_the_border(sim: TestSimulator) -> tuple[Viewer, Peers, RegionRecord]:
     """Somebody who has just walked out over the eastern side, the other region not having answered yet."""
     peers = Peers(sim)
     east = add_region(sim, "East", 1001, 1000)
@@ -83,7 +81,7 @@ async def at_the_border(sim: TestSimulator) -> tuple[Viewer, Peers, Region]:
     anna.forget()
     sim.neighbours.borders.run()
     await asyncio.sleep(0)
-    assert len(peers.handed_over("crossing")) == 1
+    assert len(peers.handed_over(Reason.CROSSING)) == 1
     return anna, peers, east
 
 
@@ -117,7 +115,7 @@ async def test_who_logs_out_while_crossing_is_ended_beyond_too(sim: TestSimulato
     peers.answer.set()
     await settle(sim)
     assert anna.heard("LogoutReply") and anna.id not in sim.world.agents
-    assert (east["region_id"], anna.agent.session_id, "You have logged out.") in peers.closed
+    assert (east.region_id, anna.agent.session_id, "You have logged out.") in peers.closed
 
 
 async def test_no_teleport_while_crossing(sim: TestSimulator) -> None:
@@ -125,7 +123,7 @@ async def test_no_teleport_while_crossing(sim: TestSimulator) -> None:
     for handle in (region_handle(1001, 1000), sim.world.facts.handle):
         anna.sends(Message("TeleportLocationRequest", Info={"RegionHandle": handle, "Position": (9, 9, 30)}))
     await asyncio.sleep(0)
-    assert not peers.handed_over("teleport") and not anna.heard("TeleportLocal")
+    assert not peers.handed_over(Reason.TELEPORT) and not anna.heard("TeleportLocal")
     assert len(anna.events("TeleportFailed")) == 2
     peers.answer.set()
     await settle(sim)
@@ -135,7 +133,7 @@ async def test_no_teleport_while_crossing(sim: TestSimulator) -> None:
 async def test_back_again_before_the_crossing_was_answered(sim: TestSimulator) -> None:
     """It has the avatar from the moment it took it; its answer may come after the avatar itself."""
     anna, peers, _ = await at_the_border(sim)
-    sim.sessions.announce(handed_back(anna.agent, "crossing"))
+    sim.sessions.announce(handed_back(anna.agent, Reason.CROSSING))
     sim.sessions.take_over(anna.agent)
     assert anna.agent.root and sim.world.position(anna.agent)[0] == 250.0
     peers.answer.set()
@@ -156,9 +154,9 @@ async def test_a_region_that_did_not_answer_gives_the_avatar_back(
     await settle(sim)
     assert anna.agent.root and sim.world.position(anna.agent)[0] < 256
     assert not sim.world.row(anna.agent)["held"]
-    transactions = {state["transaction"] for state in peers.handed_over("crossing")}
-    assert len(peers.handed_over("crossing")) == 4 and len(transactions) == 1
-    assert [(region, str(one)) for region, one, _ in peers.voided] == [(east["region_id"], *transactions)]
+    transactions = {state.transaction for state in peers.handed_over(Reason.CROSSING)}
+    assert len(peers.handed_over(Reason.CROSSING)) == 4 and len(transactions) == 1
+    assert [(region, one) for region, one, _ in peers.voided] == [(east.region_id, *transactions)]
     assert sim.backbone.called("arrive")  # the other may have said that it has it
 
 
@@ -168,11 +166,11 @@ async def test_what_was_taken_back_goes_alone(sim: TestSimulator) -> None:
     west = add_region(sim, "West", 999, 1000)
     anna = add_child(sim)
     transaction = uuid4()
-    state = {**handed_back(anna.agent, "crossing"), "children": {west["region_id"]: SEED}, "transaction": transaction}
+    state = handed_back(anna.agent, Reason.CROSSING, views={west.region_id: SEED}, transaction=transaction)
     sim.sessions.announce(state)
     anna.sends(Message("CompleteAgentMovement", AgentData={"CircuitCode": anna.agent.circuit_code}))
     assert anna.agent.root
-    void = {"region_id": west["region_id"], "agents": {str(anna.id): {"seed_capability": SEED, "position": [9, 9, 9]}}}
+    void = {"region_id": str(west.region_id), "agents": {str(anna.id): {"seed_capability": SEED, "position": [9, 9, 9]}}}
     assert sim.neighbours.handovers.void(transaction, void) == []
     await settle(sim)
     assert anna.agent.child and not peers.closed
@@ -208,7 +206,7 @@ async def test_a_viewer_that_comes_late_is_sent_on(sim: TestSimulator) -> None:
     anna.forget()
     anna.sends(Message("CompleteAgentMovement", AgentData={"CircuitCode": anna.agent.circuit_code}))
     (again,) = anna.events("CrossedRegion")
-    assert again["RegionData"][0]["SimPort"] == east["port"] and not anna.heard("AgentMovementComplete")
+    assert again["RegionData"][0]["SimPort"] == east.port and not anna.heard("AgentMovementComplete")
 
 
 async def end(sim: TestSimulator, viewer: Viewer, reason: str = "") -> None:
@@ -223,7 +221,7 @@ async def end(sim: TestSimulator, viewer: Viewer, reason: str = "") -> None:
 # --- teleport
 
 
-async def teleporting(sim: TestSimulator) -> tuple[Viewer, Peers, Region]:
+async def teleporting(sim: TestSimulator) -> tuple[Viewer, Peers, RegionRecord]:
     """Somebody told to go east; the destination has not heard of the viewer yet."""
     peers = Peers(sim)
     east = add_region(sim, "East", 1001, 1000)
@@ -241,7 +239,7 @@ async def test_nobody_walks_over_while_teleporting(sim: TestSimulator) -> None:
     sim.world.row(anna.agent)["position"] = (257.0, 128.0, 30.0)
     sim.neighbours.borders.run()
     await settle(sim)
-    assert not peers.handed_over("crossing")
+    assert not peers.handed_over(Reason.CROSSING)
     assert sim.world.position(anna.agent)[0] < 256
 
 
@@ -257,11 +255,10 @@ async def test_the_view_ended_before_the_departure_was_told(sim: TestSimulator) 
 
 async def test_back_again_before_the_departure_was_told(sim: TestSimulator) -> None:
     anna, _, _ = await teleporting(sim)
-    sim.sessions.announce(handed_back(anna.agent, "teleport"))
+    sim.sessions.announce(handed_back(anna.agent, Reason.TELEPORT))
     assert anna.agent.child
     anna.sends(Message("CompleteAgentMovement", AgentData={"CircuitCode": anna.agent.circuit_code}))
-    journey = anna.agent.extras.get("teleport")
-    assert journey is None
+    assert anna.agent.journey.at is At.HERE
     sim.neighbours.teleports.departed(anna.agent, uuid4())  # late, and about the journey before
     assert anna.agent.root and sim.world.position(anna.agent)[0] == 250.0
 
@@ -270,7 +267,7 @@ async def test_late_news_of_a_departure_do_not_end_the_next_teleport(sim: TestSi
     anna, _, _ = await teleporting(sim)
     sim.neighbours.teleports.departed(anna.agent, uuid4())
     assert anna.agent.root
-    sim.neighbours.teleports.departed(anna.agent, anna.agent.extras["teleport"].transaction)
+    sim.neighbours.teleports.departed(anna.agent, anna.agent.journey.transaction)
     assert anna.agent.child
 
 
@@ -296,9 +293,9 @@ async def test_a_teleport_is_cancelled_before_the_viewer_is_sent(sim: TestSimula
     assert failed["Info"][0]["Reason"] == failed["AlertInfo"][0]["Message"] == "The teleport was cancelled."
     peers.answer.set()
     await settle(sim)
-    assert not anna.events("TeleportFinish") and anna.agent.root and "teleport" not in anna.agent.extras
-    (state,) = peers.handed_over("teleport")
-    assert [(region, str(one)) for region, one, _ in peers.voided] == [(east["region_id"], state["transaction"])]
+    assert not anna.events("TeleportFinish") and anna.agent.journey.at is At.HERE
+    (state,) = peers.handed_over(Reason.TELEPORT)
+    assert [(region, one) for region, one, _ in peers.voided] == [(east.region_id, state.transaction)]
     anna.sends(Message("TeleportLocationRequest", Info=place))
     await settle(sim)
     assert anna.events("TeleportFinish")
@@ -309,7 +306,7 @@ async def test_who_is_on_the_way_cannot_cancel(sim: TestSimulator) -> None:
     cancel(anna)
     await settle(sim)
     assert not anna.events("TeleportFailed") and not peers.voided
-    sim.neighbours.teleports.departed(anna.agent, anna.agent.extras["teleport"].transaction)
+    sim.neighbours.teleports.departed(anna.agent, anna.agent.journey.transaction)
     cancel(anna)
     assert anna.agent.child and not anna.events("TeleportFailed")
 
@@ -356,8 +353,8 @@ async def test_who_cannot_cross_can_still_log_out(sim: TestSimulator) -> None:
     await settle(sim)
     assert anna.heard("LogoutReply") and anna.id not in sim.world.agents
     (left,) = sim.backbone.called("leave")
-    assert str(left[2]) == east["region_id"] and left[3][0] == 1.0
-    assert (east["region_id"], anna.agent.session_id, "You have logged out.") in peers.closed
+    assert left[2] == east.region_id and left[3][0] == 1.0
+    assert (east.region_id, anna.agent.session_id, "You have logged out.") in peers.closed
 
 
 async def test_logout_before_the_avatar_appeared(sim: TestSimulator) -> None:
@@ -381,12 +378,12 @@ async def test_who_walked_in_and_never_came_leaves_no_views(sim: TestSimulator) 
     peers = Peers(sim)
     west = add_region(sim, "West", 999, 1000)
     anna = add_child(sim)
-    state = {**handed_back(anna.agent, "crossing"), "children": {west["region_id"]: SEED}}
+    state = handed_back(anna.agent, Reason.CROSSING, views={west.region_id: SEED})
     sim.sessions.announce(state)
     sim.clock.advance(81.0)
     await settle(sim)
     assert anna.id not in sim.world.agents and sim.backbone.called("leave")
-    assert [closed[0] for closed in peers.closed] == [west["region_id"]]
+    assert [closed[0] for closed in peers.closed] == [west.region_id]
 
 
 async def test_a_view_never_taken_up_is_no_reason_to_refuse_an_arrival(sim: TestSimulator) -> None:
@@ -394,7 +391,7 @@ async def test_a_view_never_taken_up_is_no_reason_to_refuse_an_arrival(sim: Test
     anna = add_child(sim)
     sim.circuits.close(anna.circuit, "test")
     sim.clock.advance(85.0)
-    sim.sessions.announce(handed_back(anna.agent, "crossing"))
+    sim.sessions.announce(handed_back(anna.agent, Reason.CROSSING))
     sim.clock.advance(10.0)
     await settle(sim)
     assert sim.world.agents[anna.id] is anna.agent and not sim.backbone.called("leave")
@@ -406,7 +403,7 @@ async def test_a_view_never_taken_up_is_no_reason_to_refuse_an_arrival(sim: Test
 async def test_late_news_of_an_old_session_leaves_the_new_one_alone(sim: TestSimulator) -> None:
     """Somebody who logs in again at once: the old arrival is refused by Backbone when the new agent waits already."""
     anna = add_root(sim)
-    again = {**handed_back(anna.agent, "login"), "session_id": uuid4()}
+    again = handed_back(anna.agent, Reason.LOGIN, session_id=uuid4())
     new = sim.sessions.announce(again)
     sim.sessions.kick(anna.agent, "Your session has ended elsewhere.")
     sim.sessions.remove(anna.agent, "late")
@@ -417,10 +414,9 @@ async def test_late_news_of_an_old_session_leaves_the_new_one_alone(sim: TestSim
 async def test_only_a_login_replaces_who_is_here(sim: TestSimulator) -> None:
     """A neighbour's announcement of the session before may have been on the way all the time."""
     anna = add_root(sim)
-    old = {**handed_back(anna.agent, ""), "session_id": uuid4()}
+    old = handed_back(anna.agent, Reason.CHILD, session_id=uuid4()).encode()
     for reason, status in (("child", 409), ("crossing", 409), ("teleport", 409), ("login", 200)):
-        state = {name: str(value) if isinstance(value, UUID) else value for name, value in old.items()}
-        answer = await sim.neighbours._services.announce(Body({**state, "reason": reason}))  # type: ignore[arg-type]
+        answer = await sim.neighbours._services.announce(Body({**old, "reason": reason}))  # type: ignore[arg-type]
         assert answer.status == status, reason
         assert (sim.world.agents[anna.id] is anna.agent) == (status == 409)
 

@@ -16,6 +16,7 @@ from protocol.message import Message, text
 from protocol.textures import PLAIN
 from sim.world import form
 from sim.world.changes import What
+from sim.world.journey import At
 from sim.world.linkset import Linkset, ScriptState, gather
 from sim.world.objects import Prim
 from tests.kit.joined import Link, agents_of, joined, look_in, run
@@ -251,7 +252,7 @@ async def test_refused_it_waits_at_the_edge_with_its_rider(regions: Regions, ann
     await run(regions, 1.0)
     assert seated(regions, anna, box) is west
     assert velocity(west, box) == [0.0, 0.0, 0.0] and west.world.objects.row(box)["position"][0] < 256
-    assert not anna.events("CrossedRegion") and "crossing" not in anna.agent.extras
+    assert not anna.events("CrossedRegion") and anna.agent.journey.at is At.HERE
     assert not west.neighbours.objects.under_way
     anna.sends(Message("AgentUpdate", AgentData={"ControlFlags": 0x10000}))
     await run(regions, 0.2)

@@ -287,7 +287,7 @@ async def test_who_sits_does_not_walk_fly_or_cross(sim: TestSimulator, anna: Vie
     assert place(anna) == before
     sim.world.objects.row(chair)["position"] = (256.5, 128.0, 25.0)
     frame(sim, 0.1)
-    assert "crossing" not in anna.agent.extras
+    assert not anna.agent.journey.crossing
 
 
 async def test_when_the_seat_goes_its_rider_stands(sim: TestSimulator, anna: Viewer, ben: Viewer) -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
-from sim.neighbours.state import parse_state
+from sim.neighbours.state import HandOff
 from sim.neighbours.teleport import parse_landmark
 
 
@@ -30,9 +30,9 @@ def good() -> dict[str, Any]:
 
 
 def test_a_good_hand_off_is_typed() -> None:
-    state = parse_state(good())
-    assert state["position"] == (1.0, 2.0, 30.0)
-    assert state["rotation"] == pytest.approx((0, 0, 0.6, 0.8))
+    state = HandOff.decode(good())
+    assert state.position == (1.0, 2.0, 30.0)
+    assert state.rotation == pytest.approx((0, 0, 0.6, 0.8))
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,23 @@ def test_a_good_hand_off_is_typed() -> None:
         ("velocity", [math.inf, 0.0, 0.0]),
         ("rotation", [0.0, 0.0, 0.0, 0.0]),
         ("controls", 1 << 40),
-        ("children", ["x"]),
+        ("views", ["x"]),
+        ("views", {"x": "y"}),
+        ("lures", {str(uuid4()): [1]}),
+        ("origin", {"region_id": str(uuid4()), "http_url": "file:///etc/passwd"}),
+        ("source", {"region_id": str(uuid4()), "epoch": -1}),
+        ("destination", []),
+        ("title", 7),
+        ("appearance", {"texture_entry": "%"}),
+        ("version", 2),
+        ("version", "new"),
         ("animations", ["not a uuid"]),
         ("wearables", [["a", "b"]]),
     ],
 )
 def test_a_bad_one_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ProtocolError):
-        parse_state({**good(), name: value})
+        HandOff.decode({**good(), name: value})
 
 
 json_values = st.recursive(
@@ -68,14 +77,14 @@ json_values = st.recursive(
 )
 
 
-FIELDS = sorted([*good(), "controls", "children", "appearance", "wearables", "animations"])
+FIELDS = sorted([*good(), "controls", "views", "lures", "origin", "source", "destination", "title", "version", "appearance", "wearables", "animations"])
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))
 @example({"wearables": [[[], None, None]]})
 def test_no_json_breaks_it(changes: dict[str, Any]) -> None:
     try:
-        parse_state({**good(), **changes})
+        HandOff.decode({**good(), **changes})
     except ProtocolError:
         pass
 

@@ -115,7 +115,7 @@ async def test_finding_a_friend(sim: TestSimulator) -> None:
     there = add_region(sim, "Over There", 1001, 1002)
     await settle(sim)
     carl, shy = uuid4(), uuid4()
-    sim.backbone.presence |= {str(carl): there["region_id"], str(shy): there["region_id"]}
+    sim.backbone.presence |= {str(carl): str(there.region_id), str(shy): str(there.region_id)}
     for other, rights in ((bert.id, 3), (carl, 2), (shy, 1)):
         sim.backbone.befriend(anna.id, other, "A Friend", rights)
     for prey in (bert.id, carl, shy):

@@ -76,7 +76,7 @@ async def test_a_handler_takes_anything(sim: TestSimulator, name: str, down: boo
     await settle(sim)
     sim.backbone.down = sim.assets.down = down
     facts = sim.world.facts
-    known = [anna.id, bert.id, facts.region_id, UUID(there["region_id"]), UUID(folders[8]), UUID(item)]
+    known = [anna.id, bert.id, facts.region_id, there.region_id, UUID(folders[8]), UUID(item)]
     ids = [UUID(int=0), UUID(int=2**128 - 1), uuid4(), *known]
     for _ in range(ROUNDS):
         try:

@@ -212,7 +212,7 @@ def area(viewer: Viewer, flags: int, *bounds: int) -> None:
 
 
 async def test_map_of_an_area(sim: TestSimulator) -> None:
-    add_region(sim, "Over There", 1001, 1000, access="PG", agents=3)
+    add_region(sim, "Over There", 1001, 1000, access=13, agents=3)
     add_region(sim, "Far Away", 1200, 1000)
     anna = add_root(sim)
     area(anna, 2, 990, 1010, 990, 1010)
@@ -275,7 +275,7 @@ async def test_dots_of_this_region(sim: TestSimulator) -> None:
 @pytest.mark.parametrize("down", [False, True])
 async def test_dots_of_another_region(sim: TestSimulator, down: bool) -> None:
     there = add_region(sim, "Over There", 1001, 1000, agents=2)
-    sim.backbone.presence = {str(uuid4()): there["region_id"] for _ in range(3)}
+    sim.backbone.presence = {str(uuid4()): str(there.region_id) for _ in range(3)}
     anna = add_root(sim)
     await settle(sim)
     sim.backbone.down = down
@@ -290,7 +290,7 @@ async def test_dots_of_another_region(sim: TestSimulator, down: bool) -> None:
 async def test_handles_of_regions(sim: TestSimulator) -> None:
     there = add_region(sim, "Over There", 1001, 1000)
     anna = add_root(sim)
-    asked = [sim.world.facts.region_id, UUID(there["region_id"]), uuid4()]
+    asked = [sim.world.facts.region_id, there.region_id, uuid4()]
     for region_id in asked:
         anna.sends(Message("RegionHandleRequest", RequestBlock={"RegionID": region_id}))
     replies = [reply["ReplyBlock"] for reply in anna.heard("RegionIDAndHandleReply")]

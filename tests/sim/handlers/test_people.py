@@ -180,10 +180,10 @@ async def test_nobody_piles_up_work(sim: TestSimulator) -> None:
     await settle(sim)
     for _ in range(200):
         anna.sends(Message("AvatarPropertiesRequest", AgentData={"AvatarID": uuid4()}))
-    assert anna.agent.extras["under_way"] == 100
+    assert anna.agent.errands.under_way == 100
     assert sim.metrics.value("messages_dropped", "too much under way") == 100
     await settle(sim)
-    assert anna.agent.extras["under_way"] == 0
+    assert anna.agent.errands.under_way == 0
 
 
 async def test_an_errand_given_up_before_its_turn_frees_its_place(sim: TestSimulator) -> None:
@@ -199,5 +199,5 @@ async def test_an_errand_given_up_before_its_turn_frees_its_place(sim: TestSimul
     for task in list(sim.region.tasks.pending):
         task.cancel()
     await settle(sim)
-    assert anna.agent.extras["under_way"] == 0 and not begun.is_set()
+    assert anna.agent.errands.under_way == 0 and not begun.is_set()
     assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
