@@ -73,7 +73,7 @@ class Sessions:
                 state.first,
                 state.last,
                 created_at=sim.clock.now(),
-                spectator=bool(state.get("spectator", False)),
+                spectator=state.spectator,
             )
             agent.events = EventQueue()
             sim.cap_server.grant(agent)

@@ -191,6 +191,7 @@ def agent_state(world: World, agent: Agent, reason: Reason, position: Vector) ->
         appearance=agent.appearance,
         wearables=list(agent.wearables),
         title=agent.group_title,
+        spectator=agent.spectator,
         lures=dict(agent.lures),
         lineage=agent.journey.lineage,
     )
