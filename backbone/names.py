@@ -46,7 +46,9 @@ def _check_word(word: str) -> None:
     shown = repr(word[:40])
     if not 1 <= len(word) <= LONGEST:
         raise BadName(f"{shown} is not a name: 1 to {LONGEST} characters")
-    if _INVISIBLE.search(word) or any(" " in unicodedata.normalize("NFKC", character) for character in word):
+    if _INVISIBLE.search(word) or any(
+        " " in unicodedata.normalize("NFKC", character) for character in word if character != " "
+    ):
         raise BadName(f"{shown} is not a name: it holds characters that are not seen")
     if unicodedata.category(word[0]) not in _LETTERS_AND_DIGITS:
         raise BadName(f"{shown} is not a name: it begins with a letter or digit")

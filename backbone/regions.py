@@ -17,6 +17,7 @@ from backbone.whereabouts import Whereabouts
 log = logging.getLogger(__name__)
 MOST_FOUND = 100
 LISTING_SECONDS = 1.0  # the whole listing is made once in so long: it is 1.2 MB at 4,000 regions
+OWNER_SECONDS = 0.5  # between looks for the grid's owner, while there is none
 
 
 class Regions:
@@ -32,7 +33,10 @@ class Regions:
         """``owner_name``: the account whose land is all that was given to nobody; None: the grid's first account."""
         self._directory, self._presence, self._whereabouts, self._people = directory, presence, whereabouts, people
         self._owner_name = owner_name
-        self._owner_id: str | None = None  # once it is known
+        self._owner_id: str | None = None
+        self._owner_known = False  # the account named may be made yet
+        self._look_again = 0.0
+        self._said = False
         self._clock = clock
         self._listing: tuple[float, bytes] | None = None
 
@@ -73,12 +77,15 @@ class Regions:
         return self.one(region_id)
 
     def _grid_owner(self) -> str | None:
-        if self._owner_id is None:
-            found = self._people.called(self._owner_name) if self._owner_name else None
-            if found is None and self._owner_name:
+        if not self._owner_known and self._clock() >= self._look_again:
+            self._look_again = self._clock() + OWNER_SECONDS  # each heartbeat asks
+            named = self._people.called(self._owner_name) if self._owner_name else None
+            if named is None and self._owner_name and not self._said:
+                self._said = True
                 log.warning("the grid's owner shall be %r, and there is no such account", self._owner_name)
-            found = found or self._people.eldest()
+            found = named or self._people.eldest()
             self._owner_id = found["agent_id"] if found is not None else None
+            self._owner_known = found is not None and (named is not None or not self._owner_name)
         return self._owner_id
 
     # asked ----------------------------------------------------------------------------------------

@@ -86,6 +86,44 @@ def _offline(layout: Layout, first: str, last: str, password: str) -> dict[str, 
         raise GridError(f"no account made for {first} {last}: {error}") from error
 
 
+def set_password(layout: Layout, running_uri: str | None, first: str, last: str, password: str) -> str:
+    """Give an account another password; its agent id. GridError when there is no such account."""
+    name = f"{first} {last}".strip()
+    if running_uri is None:
+        return _password_offline(layout, name, first, last, password)
+    secret = layout.read_secret()
+    try:
+        found = asyncio.run(web.get_json(f"{running_uri}/users?name={quote(name)}", bearer=secret, timeout=30.0))["users"]
+        if not found:
+            raise _nobody(name)
+        agent_id = str(found[0]["agent_id"])
+        change = web.request("PUT", f"{running_uri}/users/{agent_id}/password", {"new": password}, secret, 30.0)
+        status, answer = asyncio.run(change)
+    except web.NoAnswer as error:
+        raise _silent(error) from error
+    if status != 204:
+        raise GridError(f"the password of {name} was not changed: {reason(status, answer)}")
+    return agent_id
+
+
+def _password_offline(layout: Layout, name: str, first: str, last: str, password: str) -> str:
+    from backbone import admin
+
+    saved = plan.load(layout)
+    if saved is None:
+        raise GridError(f"there is no grid in {layout.root}", "name its folder with --data DIR")
+    try:
+        return admin.set_password(layout.backbone, first, last, password, saved.database)
+    except admin.NoSuchUser as error:
+        raise _nobody(name) from error
+    except (admin.WrongDatabase, admin.NewerDatabase, ValueError) as error:
+        raise GridError(f"the password of {name} was not changed: {error}") from error
+
+
+def _nobody(name: str) -> GridError:
+    return GridError(f"there is no account {name}", "`mainland user list` shows those there are")
+
+
 def _silent(error: web.NoAnswer) -> GridError:
     return GridError(f"Backbone does not answer: {error}", "`mainland status` shows the grid's health")
 

@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-user = typer.Typer(help="Make and list accounts.", no_args_is_help=True)
+user = typer.Typer(help="Make and list accounts, change passwords.", no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(lsl_app, name="lsl")
 
@@ -198,13 +198,34 @@ def user_add(
     """Make an account; works whether the grid is up or not."""
     from grid import accounts
 
-    if password is None:
-        if not sys.stdin.isatty():
-            raise GridError("no password given", "add --password PW (there is no terminal to ask at)")
-        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     layout = Layout(data)
-    agent_id = accounts.add(layout, _running_uri(layout), first, last, password)
+    agent_id = accounts.add(layout, _running_uri(layout), first, last, _asked_password(password))
     print(f"{first} {last} can log in ({agent_id})")
+
+
+@user.command("password")
+@readable
+def user_password(
+    data: Data,
+    first: Annotated[str, typer.Argument(help="First name.")],
+    last: Annotated[str, typer.Argument(help="Last name.")],
+    password: Annotated[str | None, typer.Option(metavar="PW", help="Asked for at the terminal when left out.")] = None,
+) -> None:
+    """Give an account another password; works whether the grid is up or not."""
+    from grid import accounts
+
+    layout = Layout(data)
+    accounts.set_password(layout, _running_uri(layout), first, last, _asked_password(password))
+    print(f"{first} {last} has a new password")
+
+
+def _asked_password(given: str | None) -> str:
+    """The password of the command line, or one typed twice at the terminal."""
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise GridError("no password given", "add --password PW (there is no terminal to ask at)")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 @user.command("list")

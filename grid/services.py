@@ -54,7 +54,7 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
     return {
         "web": Command(
             (*_PYTHON, "viewer.gateway", "--bind", grid.bind, "--port", str(grid.web_port), "--grid",
-             f"{grid.inner_uri}/", "--grid-name", grid.name, *guests, *watching),
+             f"{grid.inner_uri}/", "--grid-name", grid.name, "--secret-file", str(layout.secret), *guests, *watching),
             grid.web_port,
         ),
         "sims": Command((*_PYTHON, "sim", "--config", str(layout.sims)), hosts_regions=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import xmlrpc.client
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -187,15 +188,18 @@ async def request_session(
     start: str,
     timeout: float = 60.0,
     options: tuple[str, ...] = OPTIONS,
+    headers: Mapping[str, str] | None = None,
 ) -> Session:
-    """Log in. ``BadStart``; ``LoginRefused`` (wrong name or password, ...); ``LoginFailed`` (no such service, no sense)."""
+    """Log in, with more HTTP ``headers`` if given.
+
+    ``BadStart``; ``LoginRefused`` (wrong name or password, ...); ``LoginFailed`` (no such service, no sense)."""
     region_of(start)
     body = request_body(first, last, password, start, options)
     try:
         async with http.post(
             login_uri,
             data=body,
-            headers={"Content-Type": "text/xml"},
+            headers={**(headers or {}), "Content-Type": "text/xml"},
             timeout=aiohttp.ClientTimeout(total=timeout),
             allow_redirects=False,
         ) as reply:

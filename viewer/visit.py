@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
@@ -22,7 +22,8 @@ class login:
 
     ``start``: ``last``, ``home`` or ``uri:Region Name&x&y&z``; ``anywhere``: rather stand in another region than in none.
     ``http``: a session shared by several clients (else each has its own). ``kind``: a class made of ``Client``, to log that in
-    instead. ``cache``: what is remembered of objects from one session to the next.
+    instead. ``cache``: what is remembered of objects from one session to the next. ``headers``: more of them for the login's
+    HTTP request.
 
     Raises ``BadStart``, ``LoginRefused``, ``LoginFailed``, ``StartElsewhere`` (after leaving again, unless ``anywhere``),
     ``ConnectionLost`` or ``WaitTimeout``, all ``ViewerError``.
@@ -41,6 +42,7 @@ class login:
         kind: type[Client] = Client,
         cache: ObjectCache | None = None,
         anywhere: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._call = (login_uri, first, last, password, start)
         self._habits = habits or Habits()
@@ -48,6 +50,7 @@ class login:
         self._kind = kind
         self._cache = cache
         self._anywhere = anywhere
+        self._headers = headers
         self._client: Client | None = None
 
     def __await__(self) -> Generator[Any, None, Client]:
@@ -66,7 +69,7 @@ class login:
     async def _enter(self) -> Client:
         http = self._http or new_http()
         try:
-            session = await request_session(http, *self._call)
+            session = await request_session(http, *self._call, headers=self._headers)
             client = self._kind(session, http, self._habits)
             client.owns_http = self._http is None
             client.circuits.cache = self._cache

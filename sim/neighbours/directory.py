@@ -145,6 +145,7 @@ class Directory:
                 continue
             self.epoch = int(lease["epoch"])
             self._lease = float(lease["lease_seconds"])
+            self._belongs(lease)
             return
 
     async def _beat_forever(self) -> None:
@@ -163,11 +164,18 @@ class Directory:
         world = self.sim.world
         here = [(agent.agent_id, agent.session_id) for agent in world.roots()]
         answer = await self.sim.backbone.heartbeat(world.facts.region_id, self.epoch, here)
+        self._belongs(answer)
         listed = dict(here)
         for gone in answer.get("gone", []):
             agent = world.agents.get(UUID(gone))
             if agent is not None and agent.root and listed.get(agent.agent_id) == agent.session_id:
                 self.sim.sessions.kick(agent, "Your session has ended elsewhere.")
+
+    def _belongs(self, answer: dict[str, Any]) -> None:
+        """Whose land this is. A fresh grid has no accounts yet: then the first heartbeats do not know either."""
+        owner = answer.get("region_owner_id")
+        if owner is not None:
+            self.sim.world.belongs_to(UUID(owner))
 
     async def _look_forever(self) -> None:
         started = self.sim.clock.now()

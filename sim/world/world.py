@@ -15,7 +15,7 @@ import numpy as np
 from protocol.wellknown import NULL, REGION_SIZE, WATER_HEIGHT, Texture, region_handle
 from sim.world.agent import Agent, Vector
 from sim.world.avatars import Avatars
-from sim.world.changes import Changes
+from sim.world.changes import Changes, What
 from sim.world.objects import Objects
 from sim.world.seats import Seats
 from sim.world.terrain import Terrain
@@ -196,6 +196,17 @@ class World:
         self.parcels.append(parcel)
         self.parcel_map[parcel.cells] = parcel.local_id
         self.marks.parcels = True
+
+    def belongs_to(self, owner_id: UUID) -> None:
+        """Whose land the region is. Parcels that are nobody's, or the owner's of before, are the owner's now."""
+        before, self.facts.owner_id = self.facts.owner_id, owner_id
+        if before != owner_id:
+            self.changes.region.note(self.facts, What.OWNER)
+        for parcel in self.parcels:
+            if parcel.owner_id in (NULL, before) and parcel.owner_id != owner_id:
+                parcel.owner_id = owner_id
+                self.changes.parcels.note(parcel, What.OWNER)
+                self.marks.parcels = True
 
     @property
     def texture_layers(self) -> tuple[UUID, UUID, UUID, UUID]:

@@ -6,14 +6,16 @@ import asyncio
 import re
 import unicodedata
 import xmlrpc.client
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from backbone.client import BackboneClient
+from backbone.login.limits import OF_ACCOUNT
 from protocol.wellknown import FOLDER_NAMES, LIBRARY_OWNER, Folder
-from tests.backbone.kit import PASSWORD, Server, fake_sim, log_in, log_in_now, login_struct, md5, unique, until
+from tests.backbone.kit import PASSWORD, SECRET, Server, fake_sim, log_in, log_in_now, login_struct, md5, unique, until
 
 SYSTEM_TYPES = {int(kind) for kind in FOLDER_NAMES}
 
@@ -285,6 +287,50 @@ async def test_failures_are_limited_but_the_owner_gets_in(own_server: Server) ->
     assert try_once("Often", "Guessed", "typo")["reason"] == "key"
     assert "region" in try_once("Often", "Guessed", PASSWORD)["message"].lower()
     assert own_server.metric('backbone_logins_total{outcome="key"}') >= 10
+    log = own_server.log()
+    assert "login of 'Other Person' from 127.0.0.1 refused (key)" in log
+    assert PASSWORD not in log
+
+
+def log_in_for(server: Server, address: str, struct: dict[str, Any], secret: str = SECRET) -> str:
+    """What the login answers whom the page's gateway speaks for."""
+    body = xmlrpc.client.dumps((struct,), "login_to_simulator").encode()
+    headers = {"Content-Type": "text/xml", "Authorization": f"Bearer {secret}", "Client-Address": address}
+    status, _, raw = server.ask("POST", "/", body, headers)
+    if status != 200:
+        return str(status)
+    answer: Any = xmlrpc.client.loads(raw)[0][0]
+    return str(answer["reason"])
+
+
+def test_one_browsers_guesses_shut_out_no_other(own_server: Server) -> None:
+    own_server.ask_as_sim("POST", "/users", {"first": "Page", "last": "Visitor", "password": PASSWORD})
+    wrong, right = login_struct("Page", "Visitor", "guess"), login_struct("Page", "Visitor")
+    reasons = [log_in_for(own_server, "203.0.113.7", wrong) for _ in range(30)]
+    assert reasons[0] == "key" and reasons[-1] == "general"
+    assert "again in" in own_server.log()
+    # Right, from another address behind the same gateway: only the region is missing.
+    assert log_in_for(own_server, "203.0.113.8", right) == "general"
+    assert log_in_for(own_server, "203.0.113.9", wrong) == "key"
+    assert "from 203.0.113.7 refused (key)" in own_server.log()
+    # A stranger's word for whom it asks is not believed, nor is nonsense.
+    for _ in range(30):
+        log_in_for(own_server, f"198.51.100.{_}", wrong, "no secret at all")
+    assert "198.51.100" not in own_server.log()
+    assert log_in_for(own_server, "not an address", wrong) == "400"
+
+
+def test_guesses_in_one_moment_do_not_pass_the_limit(own_server: Server) -> None:
+    own_server.ask_as_sim("POST", "/users", {"first": "Storm", "last": "Guessed", "password": PASSWORD})
+    wrong = login_struct("Storm", "Guessed", "guess")
+    with ThreadPoolExecutor(100) as pool:
+        reasons = list(pool.map(lambda _: log_in_for(own_server, "203.0.113.20", wrong), range(400)))
+    # One more comes free each 3 seconds that it takes.
+    assert OF_ACCOUNT[0] <= reasons.count("key") <= OF_ACCOUNT[0] + 10
+    assert reasons.count("key") + reasons.count("general") == 400
+    # Its owner, at a new address, while all that goes on.
+    assert log_in_for(own_server, "203.0.113.21", login_struct("Storm", "Guessed")) == "general"
+    assert "login of 'Storm Guessed' from 203.0.113.21 refused (general): No region" in own_server.log()
 
 
 async def test_friends_are_listed(server: Server, backbone: BackboneClient) -> None:

@@ -15,7 +15,7 @@ from grid.layout import Layout
 from grid.plan import Region
 from grid.status import others
 
-COMMANDS = ["up", "down", "status", "user", "user add", "user list", "logs", "settings", "version", "bot", "snapshot"]
+COMMANDS = ["up", "down", "status", "user", "user add", "user list", "user password", "logs", "settings", "version", "bot", "snapshot"]
 
 
 def run(*args):
@@ -64,6 +64,8 @@ def test_down_without_a_grid_is_fine(mainland):
         (("user", "add", "Ann", "Example"), "no password given"),
         (("user", "add", "Ann", "Example", "--password", ""), "needs a password"),
         (("user", "list"), "no grid is running"),
+        (("user", "password", "Ann", "Example"), "no password given"),
+        (("user", "password", "Ann", "Example", "--password", "x"), "there is no grid in"),
         (("logs", "nothing"), "there is no log 'nothing'"),
     ],
 )

@@ -4,10 +4,14 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
-from grid import accounts, lock, logs, processes, progress, services, settings, web
+from backbone import passwords
+from backbone.storage.database import Direct, open_engine, sqlite_url
+from backbone.storage.stores import SqlStores
+from grid import accounts, lock, logs, plan, processes, progress, services, settings, web
 from grid.child import Child, words
 from grid.errors import GridError
 from grid.layout import Layout, default_dir
@@ -196,6 +200,33 @@ def test_the_real_command_lines(tmp_path):
     config = json.loads(layout.sims.read_text())
     assert config["backbone_url"] == "http://127.0.0.1:9000" and config["advertise"] == "203.0.113.7"
     assert [region["name"] for region in config["regions"]] == ["Harbour", "Meadow"]
+
+
+def test_the_databases_password_stands_on_no_command_line(tmp_path):
+    layout = Layout(tmp_path)
+    layout.create()
+    url = "postgresql+psycopg://grid:open-sesame@127.0.0.1/grid"
+    grid = decide(None, settings.load(database=url, owner="Ann Example"))
+    commands = services.commands(grid, layout)
+    assert not any("open-sesame" in word for command in commands.values() for word in command.argv)
+    argv = commands["backbone"].argv
+    file = Path(argv[argv.index("--database-file") + 1])
+    assert file.read_text().strip() == url and file.stat().st_mode & 0o077 == 0
+    assert argv[argv.index("--owner") + 1] == "Ann Example"
+
+
+def test_a_password_is_changed_while_the_grid_is_down(tmp_path):
+    layout = Layout(tmp_path)
+    layout.create()
+    plan.save(layout, decide(None, settings.load(regions="1x1")))
+    made = accounts.add(layout, None, "Ann", "Example", "old one")
+    assert accounts.set_password(layout, None, "ANN", "example", "new one") == made
+    stores = SqlStores(Direct(open_engine(sqlite_url(layout.backbone))))
+    verifier = stores.people.verifier_of(made)
+    assert passwords.verify(verifier, passwords.digest("new one"))
+    assert not passwords.verify(verifier, passwords.digest("old one"))
+    with pytest.raises(GridError, match="there is no account Eve Example"):
+        accounts.set_password(layout, None, "Eve", "Example", "x")
 
 
 def test_the_default_folder_follows_xdg(monkeypatch, tmp_path):

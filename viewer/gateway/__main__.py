@@ -34,6 +34,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=9002, help="0: any free one")
     parser.add_argument("--guests", type=Path, metavar="SECRET_FILE",
                         help="let people in by a name alone; the grid's secret makes their accounts")  # fmt: skip
+    parser.add_argument("--secret-file", type=Path,
+                        help="the grid's secret, by which it believes us for whom we log in")  # fmt: skip
     parser.add_argument("--watching", type=Path, metavar="SECRET_FILE",
                         help="let people look in without an account; the grid's secret opens the views")  # fmt: skip
     parser.add_argument("--spectators", type=int, default=10, help="how many may look in at a time")
@@ -48,11 +50,14 @@ async def serve(asked: argparse.Namespace) -> None:
         raise SystemExit(f"--grid {asked.grid}: an address such as http://127.0.0.1:9000/")
     secret = asked.guests.read_text(encoding="utf-8").strip() if asked.guests else None
     watching = asked.watching.read_text(encoding="utf-8").strip() if asked.watching else ""
+    speaks_for = asked.secret_file.read_text(encoding="utf-8").strip() if asked.secret_file else None
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     http = new_http()
-    sessions = Sessions(asked.grid.rstrip("/") + "/", http, secret, asked.most, asked.linger, (watching, asked.spectators))
+    sessions = Sessions(
+        asked.grid.rstrip("/") + "/", http, secret, asked.most, asked.linger, (watching, asked.spectators), speaks_for
+    )
     pictures = Pictures(http, None)
     runner = web.AppRunner(
         App(sessions, pictures, asked.page, asked.grid_name).web, access_log=None, shutdown_timeout=2.0

@@ -169,7 +169,7 @@ class App:
             raise _problem(web.HTTPBadRequest, "name", "letters, digits, spaces; 31 at most")
         if not self._guests.take(request.remote or "", monotonic()):
             raise _problem(web.HTTPTooManyRequests, "busy", "too many guests; try again in a moment")
-        return await self.sessions.guest(guest.strip().replace(" ", ""))
+        return await self.sessions.guest(guest.strip().replace(" ", ""), request.remote or "")
 
     def _learn_source(self, region: Region | None) -> None:
         """The region tells every viewer where textures are; it is the same place for all."""

@@ -84,8 +84,11 @@ class Sessions:
         most: int,
         linger: float = LINGER,
         watching: tuple[str, int] = ("", 0),
+        speaks_for: str | None = None,
     ) -> None:
-        """``secret`` makes accounts for guests; ``watching``: the secret that opens views for so many spectators."""
+        """``secret`` makes accounts for guests; ``watching``: the secret that opens views for so many spectators;
+        ``speaks_for``: the secret by which the grid believes for which address we log in, so that what one browser gets
+        wrong shuts out no other."""
         self.grid = grid
         self.count: Counter[str] = Counter()
         self.cache = ObjectCache()  # of all who come: what one was told of a region nobody is told again
@@ -94,6 +97,7 @@ class Sessions:
         self._secret = secret
         self._most = most
         self._watching, self._most_watching = watching
+        self._speaks_for = speaks_for
         self._starting: Counter[str] = Counter()  # spectators on their way, by address
         self._entering = 0
         self._by_token: dict[str, Session] = {}
@@ -116,11 +120,18 @@ class Sessions:
             client = await viewer.login(
                 self.grid, first, last, password, start, http=self._http, habits=HABITS, cache=self.cache,
                 anywhere=True,  # the page says where one stands; a person would rather be somewhere
+                headers=self._from(address),
             )
         finally:
             self._entering -= 1
         self.count["logins"] += 1
         return self._begin(Link.acting(client, self.count), address)
+
+    def _from(self, address: str) -> dict[str, str]:
+        """Headers that say for whom we ask, if the grid will believe it."""
+        if self._speaks_for is None or not address:
+            return {}
+        return {"Authorization": f"Bearer {self._speaks_for}", "Client-Address": address}
 
     def _begin(self, link: Link, address: str, watches: bool = False) -> Session:
         session = Session(self, link, watches, address)
@@ -166,10 +177,11 @@ class Sessions:
         self.end(max(unused, key=lambda session: held[session.address]))
         self.count["places given up"] += 1
 
-    async def guest(self, name: str) -> tuple[str, str, str]:
+    async def guest(self, name: str, address: str = "") -> tuple[str, str, str]:
         """Make an account for a guest; its first name, last name and password, which nobody else ever learns.
 
-        Raises ``GuestsUnwelcome``, or ``LoginRefused`` if the name is no good or all its forms are taken.
+        Raises ``GuestsUnwelcome``, or ``LoginRefused`` if the name is no good, all its forms are taken, or too many came
+        from that address.
         """
         if self._secret is None:
             raise GuestsUnwelcome
@@ -179,12 +191,16 @@ class Sessions:
                 "first": name,
                 "last": f"Guest{secrets.randbelow(9000) + 1000}",
                 "password": secrets.token_urlsafe(9),
+                "guest": True,
+                "address": address,
             }
             try:
                 async with self._http.post(f"{self.grid}users", json=who, headers=headers) as reply:
                     if reply.status == 201:
                         self.count["guests"] += 1
-                        return who["first"], who["last"], who["password"]
+                        return str(who["first"]), str(who["last"]), str(who["password"])
+                    if reply.status == 429:
+                        raise LoginRefused("busy", "Many guests came from your address. Please try again in a minute.")
                     if reply.status != 409:
                         raise LoginRefused("name", "This name cannot be used.")
             except (TimeoutError, aiohttp.ClientError):

@@ -9,7 +9,7 @@ import pytest
 
 from protocol import llsd
 from protocol.message import Message, text
-from protocol.wellknown import region_handle
+from protocol.wellknown import NULL, region_handle
 from sim.handlers.parcels import parcel_overlay_messages, place_id, place_of
 from sim.world.world import Parcel
 from tests.kit.world import TestSimulator, Viewer, add_region, add_root, settle
@@ -23,6 +23,22 @@ def split(sim: TestSimulator, owner: UUID) -> Parcel:
     west.cells = ~east.cells
     sim.world.add_parcel(east)
     return east
+
+
+async def test_land_is_the_owners_that_backbone_names(sim: TestSimulator) -> None:
+    first, second, friend = uuid4(), uuid4(), uuid4()
+    east = split(sim, friend)
+    anna = add_root(sim)
+    assert ask_properties(anna, 1, 0, 0, 4, 4)["ParcelData"][0]["OwnerID"] == NULL  # the grid has no accounts yet
+    sim.world.belongs_to(first)
+    told = ask_properties(anna, 1, 0, 0, 4, 4)["ParcelData"][0]
+    assert told["OwnerID"] == sim.world.facts.owner_id == first
+    assert east.owner_id == friend  # what is somebody's stays theirs
+    sim.world.belongs_to(second)
+    assert [parcel.owner_id for parcel in sim.world.parcels] == [second, friend]
+    number = sim.world.changes.number
+    sim.world.belongs_to(second)  # each heartbeat says it
+    assert sim.world.changes.number == number
 
 
 # --- overlay
