@@ -33,7 +33,7 @@ default {
 
 @pytest.fixture(scope="module")
 def workshop(grid: Grid) -> Iterator[LiveRegion]:
-    with LiveRegion(grid.login_uri, grid.secret, "Workshop", 1020, 1020) as region:
+    with LiveRegion(grid.login_uri, grid.secret, "Workshop", 1020, 1020, grid.assets_uri) as region:
         yield region
 
 
@@ -78,6 +78,36 @@ def test_both_libraries_hear_a_script_and_it_hears_them(
         says(listener, f"{hippo.name} said open sesame")
     hippo.do("send", message="ObjectGrab", blocks={"ObjectData": {"LocalID": prim.local_id, "GrabOffset": [0, 0, 0]}})
     says(node, f"touched by {hippo.name}")
+
+
+def test_both_libraries_put_scripts_into_their_objects(visit: Visit, workshop: LiveRegion, place: Region, grid: Grid) -> None:
+    """The Node library as a person would, the other by the messages and capability it sends."""
+    hippo = visit.hippo(place, (150.0, 128.0))
+    node = visit.node(place, (150.0, 130.0))
+    boxes = [put_script(workshop, who.agent_id, "", (152.0, 128.0 + 2 * n)) for n, who in enumerate((hippo, node))]
+    until(lambda: node.do("prims") >= 2, "the boxes are seen")
+    contents = node.do("put_script", object=str(boxes[1].full_id), name="Greeter", source=GREETER)
+    assert [(item["name"], item["type"]) for item in contents] == [("Greeter", 10)]
+    says(hippo, "tick 1")
+    nobody, me = f"uuid:{UUID(int=0)}", f"uuid:{hippo.agent_id}"
+    script = {
+        "ItemID": nobody, "FolderID": f"uuid:{boxes[0].full_id}", "CreatorID": me, "OwnerID": me, "GroupID": nobody,
+        "BaseMask": 0x7FFFFFFF, "OwnerMask": 0x7FFFFFFF, "GroupMask": 0, "EveryoneMask": 0, "NextOwnerMask": 0x82000,
+        "GroupOwned": False, "TransactionID": nobody, "Type": 10, "InvType": 10, "Flags": 0, "SaleType": 0, "SalePrice": 0,
+        "Name": "text:Mine", "Description": "text:", "CreationDate": 0, "CRC": 0,
+    }  # fmt: skip
+    update = {"ObjectLocalID": boxes[0].local_id, "Enabled": True}
+    put = {"AgentData": {"GroupID": nobody}, "UpdateBlock": update, "InventoryBlock": script}
+    hippo.do("send", message="RezScript", blocks=put)
+    says(node, "Script running")
+    hippo.do("send", message="RequestTaskInventory", blocks={"InventoryData": {"LocalID": boxes[0].local_id}})
+    reply = hippo.wait("ReplyTaskInventory", lambda event: event["InventoryData.TaskID"] == str(boxes[0].full_id))
+    name = str(reply["InventoryData.Filename"]).rstrip("\0")
+    file = {"ID": 77, "Filename": f"text:{name}", "FilePath": 4, "DeleteOnCompletion": True, "UseBigPackets": False, "VFileID": nobody,
+            "VFileType": -1}  # fmt: skip
+    hippo.do("send", message="RequestXfer", agent=False, blocks={"XferID": file})
+    packet = hippo.wait("SendXferPacket", lambda event: event["XferID.ID"] == 77)
+    assert packet["XferID.Packet"] == 1 << 31
 
 
 CLERK = """

@@ -138,6 +138,14 @@ const commands = {
   async prims() {
     return [...bot.currentRegion.objects.objects.values()].filter(object => object.PCode === 9).length
   },
+  async put_script({ object, name, source }) {
+    const thing = bot.currentRegion.objects.getObjectByUUID(new UUID(object))
+    const script = await patience(thing.rezScript(name, 'put in by a test'), 20000, 'new script')
+    await patience(script.updateScript(Buffer.from(source)), 20000, 'saved script')
+    await thing.updateInventory()
+    return thing.inventory.map((item) => ({ name: item.name, type: item.type, item: item.itemID.toString(),
+      asset: item.assetID.toString() }))
+  },
   async terrain() {
     await patience(bot.currentRegion.waitForTerrain(), 30000, 'complete terrain')
     const heights = []
