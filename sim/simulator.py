@@ -18,6 +18,7 @@ import numpy as np
 from assets.client import AssetClient
 from backbone.client import BackboneClient
 from sim import caps, handlers
+from sim.actions.sit import Seating
 from sim.caps.server import CapServer
 from sim.circuits.circuits import Circuits
 from sim.circuits.datagrams import DatagramSocket
@@ -33,7 +34,6 @@ from sim.region import Region, Settings
 from sim.rest import Rest
 from sim.scenes import load, place
 from sim.scripts.inworld import Scripts
-from sim.seating import Seating
 from sim.sessions import Sessions
 from sim.world.agent import Agent
 from sim.world.founding import found
@@ -59,7 +59,7 @@ class Simulator:
         self.circuits = Circuits(self, socket)
         self.bodies = Bodies(self, settings.physics)
         self.scripts = Scripts(self)
-        self.seating = Seating(self)
+        self.seating = Seating(self.region, self.bodies)
         self.sessions = Sessions(self)
         self.names = Names(self)
         self.xfers = Xfers(self.region)

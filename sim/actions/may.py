@@ -52,6 +52,11 @@ def actor_of(agent: Agent) -> Actor:
     return Actor(agent.agent_id, agent.groups, agent.edits_of or frozenset())
 
 
+def script_of(prim: Prim) -> Actor:
+    """A script in the prim: it acts as the prim's owner, and what it does to its own linkset nobody need allow."""
+    return Actor(prim.owner_id, region=True)
+
+
 # --- objects
 
 

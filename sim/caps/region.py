@@ -9,9 +9,11 @@ from aiohttp import web
 from protocol import llsd
 from protocol.errors import ProtocolError
 from protocol.wellknown import NULL
+from sim.actions.land import change_parcel
+from sim.actions.may import actor_of
 from sim.caps import CapRequest, Refused, as_uuid, capability
 from sim.handlers.map import handle_of_region
-from sim.handlers.parcels import change_parcel, inside, may_edit, parcel_by_local_id, place_in
+from sim.handlers.parcels import parcel_by_local_id, place_in
 from sim.interest.chat import RANGES
 
 if TYPE_CHECKING:
@@ -92,16 +94,13 @@ async def parcel_properties_update(sim: Simulator, agent: Agent, request: CapReq
     parcel = parcel_by_local_id(sim.world, body.get("local_id", 0))
     if parcel is None:
         raise Refused(404, "no such parcel")
-    if not may_edit(sim, agent, parcel):
-        sim.metrics.count("capability_refused", label="not permitted")
-        raise Refused(403, "only its owner may change a parcel")
     changes: dict[str, Any] = {}
     for key, field in _TEXTS.items():
         if isinstance(body.get(key), str):
             changes[field] = body[key]
     for key, field in _VECTORS.items():
         if key in body:
-            changes[field] = inside(_vector(body[key])) if key == "user_location" else _vector(body[key])
+            changes[field] = _vector(body[key])
     for key, (field, most) in _NUMBERS.items():
         if isinstance(body.get(key), int):
             changes[field] = min(max(int(body[key]), 0), most)
@@ -112,7 +111,10 @@ async def parcel_properties_update(sim: Simulator, agent: Agent, request: CapReq
             changes["flags"] = llsd.unsigned(body["parcel_flags"]) & 0xFFFFFFFF
         except ProtocolError as error:
             raise Refused(400, "parcel_flags must be four bytes") from error
-    change_parcel(sim, parcel, changes)
+    refused = change_parcel(sim.region, actor_of(agent), parcel, changes)
+    if refused is not None:
+        sim.metrics.count("capability_refused", label=refused.why)
+        raise Refused(403, refused.words)
     return {}
 
 

@@ -18,9 +18,11 @@ import numpy as np
 from protocol.events import event
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL, REGION_SIZE, grid_of_handle, region_handle
-from sim.actions.may import most_prims
+from sim.actions.land import change_parcel
+from sim.actions.may import actor_of, most_prims
 from sim.handlers import COSTLY, OPEN, QUERY, ROOT, handles
-from sim.handlers.replies import alert, send
+from sim.handlers.editors import tell
+from sim.handlers.replies import send
 from sim.world.world import Parcel, World
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ CELL = 4.0  # metres
 CELLS = 64
 
 SINGLE, MULTIPLE = 0, 1  # ParcelProperties.RequestResult
-NAME_LIMIT, TEXT_LIMIT, URL_LIMIT = 63, 255, 255  # bytes
 
 
 def parcel_overlay_messages(world: World, agent: Agent) -> list[Message]:
@@ -245,49 +246,24 @@ def place_in(sim: Simulator, handle: int, x: float, y: float) -> UUID | None:
 # --- changing a parcel
 
 
-def may_edit(sim: Simulator, agent: Agent, parcel: Parcel) -> bool:
-    """Only who owns the parcel or the region; land of nobody is nobody's to change."""
-    return agent.agent_id in (parcel.owner_id, sim.world.facts.owner_id)
-
-
-def change_parcel(sim: Simulator, parcel: Parcel, changes: dict[str, Any]) -> None:
-    """Apply checked changes: names of `Parcel` fields to values; texts are cut to what fits. All viewers hear of it."""
-    limits = {"name": NAME_LIMIT, "description": TEXT_LIMIT, "music_url": URL_LIMIT, "media_url": URL_LIMIT}
-    for field, value in changes.items():
-        setattr(parcel, field, text(clip(value, limits[field] + 1)) if field in limits else value)
-    for agent in sim.world.roots():
-        if agent.parcel_told == parcel.local_id:
-            agent.parcel_told = 0
-            tell_parcel(sim, agent)
-
-
 @handles("ParcelPropertiesUpdate", state=ROOT, rate=COSTLY)
 def parcel_properties_update(sim: Simulator, agent: Agent, message: Message) -> None:
     data = message["ParcelData"]
     parcel = parcel_by_local_id(sim.world, data["LocalID"])
-    if parcel is None or not may_edit(sim, agent, parcel):
-        sim.metrics.count("messages_dropped", label="not permitted")
-        alert(agent, "Only its owner may change a parcel.")
+    if parcel is None:
         return
-    change_parcel(
-        sim,
-        parcel,
-        {
-            "name": text(data["Name"]),
-            "description": text(data["Desc"]),
-            "music_url": text(data["MusicURL"]),
-            "media_url": text(data["MediaURL"]),
-            "flags": data["ParcelFlags"],
-            "snapshot_id": data["SnapshotID"],
-            "landing_type": data["LandingType"] % 3,
-            "landing_position": inside(data["UserLocation"]),
-            "landing_look_at": data["UserLookAt"],
-            "category": data["Category"],
-        },
-    )
-
-
-def inside(position: tuple[float, float, float]) -> tuple[float, float, float]:
-    """A position held to the region and to heights that can be built at."""
-    x, y, z = (min(max(part, 0.0), limit) for part, limit in zip(position, (256.0, 256.0, 4096.0), strict=True))
-    return x, y, z
+    changes = {
+        "name": text(data["Name"]),
+        "description": text(data["Desc"]),
+        "music_url": text(data["MusicURL"]),
+        "media_url": text(data["MediaURL"]),
+        "flags": data["ParcelFlags"],
+        "snapshot_id": data["SnapshotID"],
+        "landing_type": data["LandingType"] % 3,
+        "landing_position": data["UserLocation"],
+        "landing_look_at": data["UserLookAt"],
+        "category": data["Category"],
+    }
+    refused = change_parcel(sim.region, actor_of(agent), parcel, changes)
+    if refused is not None:
+        tell(sim, agent, refused)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from protocol.message import Message, text
-from sim.handlers import CHAT, ROOT, Rate, handles
+from sim.handlers import CHAT, NEAR, Rate, handles
 from sim.scripts.language.values import Key, Value, Vector
 from sim.scripts.library.world import SAY
 from sim.world.agent import Agent
@@ -17,7 +17,7 @@ TOUCH = Rate("touch", 30.0, 60.0)
 ANSWER_LIMIT = 254  # bytes of what a dialog's answer says on its channel
 
 
-@handles("ObjectGrab", state=ROOT, rate=TOUCH)
+@handles("ObjectGrab", state=NEAR, rate=TOUCH)
 def object_grab(sim: Simulator, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
     if prim is not None:
@@ -26,14 +26,14 @@ def object_grab(sim: Simulator, agent: Agent, message: Message) -> None:
         sim.scripts.touched(agent, prim, "touch", _surface(message))
 
 
-@handles("ObjectGrabUpdate", state=ROOT, rate=TOUCH)
+@handles("ObjectGrabUpdate", state=NEAR, rate=TOUCH)
 def object_grab_update(sim: Simulator, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_id.get(message["ObjectData"]["ObjectID"])
     if prim is not None and agent.touching == prim.local_id:
         sim.scripts.touched(agent, prim, "touch", _surface(message))
 
 
-@handles("ObjectDeGrab", state=ROOT, rate=TOUCH)
+@handles("ObjectDeGrab", state=NEAR, rate=TOUCH)
 def object_degrab(sim: Simulator, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
     touching, agent.touching = agent.touching, 0
@@ -57,7 +57,7 @@ def _surface(message: Message) -> dict[str, Value]:
     }
 
 
-@handles("ScriptDialogReply", state=ROOT, rate=CHAT)
+@handles("ScriptDialogReply", state=NEAR, rate=CHAT)
 def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
     """The answer is heard on the dialog's channel as the avatar's words, said where the object is that asked.
 
@@ -73,7 +73,7 @@ def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
         sim.scripts.heard(data["ChatChannel"], SAY, agent.name, agent.agent_id, position, label)
 
 
-@handles("ScriptAnswerYes", state=ROOT, rate=CHAT)
+@handles("ScriptAnswerYes", state=NEAR, rate=CHAT)
 def script_answer_yes(sim: Simulator, agent: Agent, message: Message) -> None:
     """Only what was asked can be granted, and only once."""
     data = message["Data"]

@@ -9,20 +9,20 @@ import math
 from typing import TYPE_CHECKING
 
 from protocol.message import Message
-from sim.handlers import CONTROL, ROOT, handles
+from sim.actions.outcome import Refused
+from sim.handlers import CONTROL, NEAR, handles
+from sim.handlers.editors import tell
 from sim.handlers.replies import alert, send
-from sim.seating import CannotSit
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
     from sim.world.agent import Agent
     from sim.world.seats import Seat
 
-LEAVING = "It is just leaving for another region."
 PATIENCE = 10.0  # seconds between the halves, in whichever order they come
 
 
-@handles("AgentRequestSit", state=ROOT, rate=CONTROL)
+@handles("AgentRequestSit", state=NEAR, rate=CONTROL)
 def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
     block = message["TargetObject"]
     prim = sim.world.objects.by_id.get(block["TargetID"])
@@ -32,12 +32,9 @@ def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
         return
     if agent.journey.crossing:
         return
-    try:
-        if prim.linkset_root.leaving:
-            raise CannotSit(LEAVING)
-        seat = sim.seating.find(agent, prim, block["Offset"])
-    except CannotSit as error:
-        alert(agent, str(error))
+    seat = sim.seating.find(agent, prim, block["Offset"])
+    if isinstance(seat, Refused):
+        tell(sim, agent, seat)
         return
     send(agent, _response(seat))
     agent.sit_asked = (prim, block["Offset"], sim.clock.now())
@@ -47,7 +44,7 @@ def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
         agent_sit(sim, agent, message)
 
 
-@handles("AgentSit", state=ROOT, rate=CONTROL)
+@handles("AgentSit", state=NEAR, rate=CONTROL)
 def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
     """Down on what was asked for. The place is looked for again: somebody may have been quicker."""
     request, agent.sit_asked = agent.sit_asked, None
@@ -57,13 +54,11 @@ def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
     prim, point, asked = request
     if sim.clock.now() - asked > PATIENCE or prim.row < 0 or agent.journey.crossing:
         return
-    if prim.linkset_root.leaving:
-        alert(agent, LEAVING)
-        return
-    try:
-        sim.seating.sit(agent, sim.seating.find(agent, prim, point))
-    except CannotSit as error:
-        alert(agent, str(error))
+    seat = sim.seating.find(agent, prim, point)
+    if isinstance(seat, Refused):
+        tell(sim, agent, seat)
+    else:
+        sim.seating.sit(agent, seat)
 
 
 def _response(seat: Seat) -> Message:

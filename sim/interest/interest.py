@@ -22,7 +22,7 @@ from sim.interest.chat import deliver_chat
 from sim.interest.dead_reckoning import warm as warm_dead_reckoning
 from sim.interest.introductions import FULL, LOOKS, Introductions
 from sim.interest.introductions import warm as warm_introductions
-from sim.interest.land import send_dirty_patches, send_land, send_overlay
+from sim.interest.land import LandInterest, send_land, send_overlay
 from sim.interest.objects import ObjectInterest
 from sim.interest.packing import TURNS, Rings, pack_terse
 from sim.interest.statistics import Statistics
@@ -56,6 +56,7 @@ class Interest:
         self._viewers: dict[Agent, int] = {}  # being fed -> circuit slot
         self._waiting: dict[Agent, float] = {}  # handshake answered, not fed yet -> real time to start at the latest
         self.objects = ObjectInterest(sim)
+        self.land = LandInterest(sim)
         self.land_kept: dict[tuple[int, int], tuple[int, list[bytes]]] = {}  # of `land.send_land`
         self._statistics = Statistics(sim)
 
@@ -117,13 +118,7 @@ class Interest:
         if marks.chat:
             said, marks.chat = marks.chat, []
             deliver_chat(self.sim, said)
-        if marks.terrain:
-            marks.terrain = False
-            send_dirty_patches(self.sim, self._viewers)
-        if marks.parcels:
-            marks.parcels = False
-            for agent in self._viewers:
-                send_overlay(self.sim, agent)
+        self.land.update(self._viewers)
         self._statistics.update(self._viewers)
 
     def _start_viewers(self) -> None:

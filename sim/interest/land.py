@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from protocol import terrain
 from protocol.message import Message, encode
-from sim.handlers.parcels import parcel_overlay_messages
+from sim.handlers.parcels import parcel_overlay_messages, tell_parcel
+from sim.world.changes import What
 from sim.world.terrain import PATCHES
 
 if TYPE_CHECKING:
@@ -47,16 +48,32 @@ def _whole(sim: Simulator, block_x: int, block_y: int) -> list[bytes]:
     return kept[block_x, block_y][1]
 
 
-def send_dirty_patches(sim: Simulator, viewers: Iterable[Agent]) -> None:
-    dirty = sorted(sim.world.terrain.dirty)
-    sim.world.terrain.dirty.clear()
-    if not dirty:
-        return
-    bodies = _bodies(sim, dirty)
-    for viewer in viewers:
-        if viewer.circuit is not None:
-            for body in bodies:
-                viewer.circuit.send_body(body, category="land")
+class LandInterest:
+    """Tells viewers of the ground and of parcels that have changed."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self._sim = sim
+        self._patches = sim.world.changes.terrain.reader()
+        self._parcels = sim.world.changes.parcels.reader()
+
+    def update(self, viewers: Collection[Agent]) -> None:
+        sim = self._sim
+        if len(self._patches):
+            bodies = _bodies(sim, sorted(self._patches.take()))
+            for viewer in viewers:
+                if viewer.circuit is not None:
+                    for body in bodies:
+                        viewer.circuit.send_body(body, category="land")
+        if len(self._parcels):
+            changed = self._parcels.take()
+            if any(what & (What.LAND | What.OWNER) for what in changed.values()):
+                for viewer in viewers:
+                    send_overlay(sim, viewer)
+            ids = {parcel.local_id for parcel in changed}
+            for viewer in viewers:
+                if viewer.root and viewer.parcel_told in ids:
+                    viewer.parcel_told = 0
+                    tell_parcel(sim, viewer)
 
 
 def send_overlay(sim: Simulator, agent: Agent) -> None:

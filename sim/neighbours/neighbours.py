@@ -86,15 +86,8 @@ class Neighbours:
     # --- agents
 
     def safe_position(self, position: Vector, height: float) -> Vector:
-        """The position, inside the region, not under its ground nor to the knees in what stands there."""
-        x = min(max(position[0], 0.0), REGION_SIZE - 0.01)
-        y = min(max(position[1], 0.0), REGION_SIZE - 0.01)
-        floor = self.sim.world.terrain.height(x, y) + height / 2
-        z = min(max(position[2], floor), 4096.0)
-        below = self.sim.bodies.first_hit((x, y, z + height / 2), (x, y, z - height / 2))
-        if below is not None:
-            z = min(below[0][2] + height / 2, 4096.0)
-        return x, y, z
+        """Where somebody who comes to a place can stand (`actions/sit.py`)."""
+        return self.sim.seating.safe_place(position, height)
 
     def arrived(self, agent: Agent, arrival: HandOff) -> None:
         """An avatar appeared here: the grid's records, the region it left, its neighbours and its viewer must know."""

@@ -18,6 +18,8 @@ from uuid import UUID, uuid4
 from protocol.inventory import Item
 from protocol.message import Message, clip
 from protocol.wellknown import NULL
+from sim.actions import edit
+from sim.actions.may import script_of
 from sim.scripts.language.errors import CompileError
 from sim.scripts.language.program import Program, compile_script
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string
@@ -302,17 +304,19 @@ class Scripts:
                 break
         else:
             return
-        row = self.sim.world.row(agent)
-        x, y, z = row["position"].tolist()
+        velocity, rotation = Vector(0.0, 0.0, 0.0), Rotation(0.0, 0.0, 0.0, 1.0)
+        if agent.root:  # who touches over a border is where its camera is, as far as this region knows
+            row = self.sim.world.row(agent)
+            velocity, rotation = Vector(*row["velocity"].tolist()), Rotation(*row["rotation"].tolist())
         who = Detected(
             key=Key(str(agent.agent_id)),
             name=agent.name,
             owner=Key(str(agent.agent_id)),
             kind=AGENT_KIND,
             link=self._link_number(prim),
-            position=Vector(x, y, z),
-            velocity=Vector(*row["velocity"].tolist()),
-            rotation=Rotation(*row["rotation"].tolist()),
+            position=Vector(*self.sim.world.position(agent)),
+            velocity=velocity,
+            rotation=rotation,
             touch=touch,
         )
         for script in scripts:
@@ -492,8 +496,9 @@ class Scripts:
     # --- WorldInterface: sitting
 
     def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
+        target = ((offset[0], offset[1], offset[2]), (turn[0], turn[1], turn[2], turn[3])) if any(offset) else None
         for prim in _linked(self._prim_of[script], link):
-            prim.sit_target = ((offset[0], offset[1], offset[2]), (turn[0], turn[1], turn[2], turn[3])) if any(offset) else None
+            edit.sit_target(self.sim.region, script_of(prim), prim, target)
 
     def avatar_on_sit_target(self, script: Script, link: int) -> Key:
         seats = self.sim.world.seats
@@ -536,7 +541,9 @@ class Scripts:
         return root.linkset_data
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
-        for prim in self._prim_of[script].linkset_root.linkset():
+        root = self._prim_of[script].linkset_root
+        self.sim.world.changes.prims.note(root, What.DATA)
+        for prim in root.linkset():
             for other in self.of(prim):
                 other.now = self.sim.world.time
                 other.post("linkset_data", action, name, value)

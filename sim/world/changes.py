@@ -151,11 +151,11 @@ class Log(Generic[T]):
 class Changes:
     """All that is noted of a region, a log a kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, terrain: Log[tuple[int, int]] | None = None) -> None:
         self.prims: Log[Prim] = Log()
         self.agents: Log[Agent] = Log()
         self.parcels: Log[Parcel] = Log()
-        self.terrain: Log[tuple[int, int]] = Log()  # patches of 16 x 16 m: (x, y), 0 to 15 each
+        self.terrain: Log[tuple[int, int]] = Log() if terrain is None else terrain  # patches of 16 x 16 m: (x, y), 0 to 15 each
         self.region: Log[RegionFacts] = Log()
 
     @property

@@ -27,6 +27,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from protocol.wellknown import REGION_SIZE, WATER_HEIGHT
+from sim.world.changes import Log, What
 
 Heights = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -245,21 +246,20 @@ def normals_at(heights: Heights, xy: Array, out: Array) -> None:
 
 
 class Terrain:
-    """A region's heights, and what has changed since they were last sent.
+    """A region's heights.
 
     ``heights``: (257, 257) float32 [y, x]; read it freely, write through ``edit`` so that viewers hear of it.
-    ``revision``: goes up with every change. ``dirty``: (patch x, patch y) of patches changed and not yet sent; whoever
-    sends them takes them out.
+    ``revision``: goes up with every change. ``changes``: the log of patches, (patch x, patch y).
     """
 
-    __slots__ = ("dirty", "heights", "revision")
+    __slots__ = ("changes", "heights", "revision")
 
     def __init__(self, heights: Heights) -> None:
         if heights.shape != (EDGE, EDGE):
             raise ValueError(f"terrain needs {EDGE} x {EDGE} heights, got {heights.shape}")
         self.heights: Heights = np.ascontiguousarray(heights, dtype=np.float32)
         self.revision = 0
-        self.dirty: set[tuple[int, int]] = set()
+        self.changes: Log[tuple[int, int]] = Log()
 
     @classmethod
     def natural(
@@ -281,7 +281,7 @@ class Terrain:
         return self.heights[:REGION_SIZE, :REGION_SIZE]
 
     def edit(self, x: int, y: int, block: NDArray[np.floating]) -> None:
-        """Write a block of heights [y, x] with its south-west sample at (x, y), and mark its patches dirty.
+        """Write a block of heights [y, x] with its south-west sample at (x, y), and note its patches.
 
         Samples 0..256: a neighbour's change to the shared edge comes in here, too. Heights are held to LOWEST..HIGHEST;
         ValueError for a block that is not finite or reaches outside.
@@ -298,5 +298,5 @@ class Terrain:
         # A block wholly on the far edge lies in no patch of ours.
         for py in range(y // PATCH, last_row + 1):
             for px in range(x // PATCH, last_col + 1):
-                self.dirty.add((px, py))
+                self.changes.note((px, py), What.LAND)
         self.revision += 1

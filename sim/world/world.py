@@ -102,8 +102,6 @@ class Marks:
     seats: set[UUID] = field(default_factory=set)  # agents who sat down or stood up: their places mean something else now
     removed: list[tuple[int, UUID]] = field(default_factory=list)  # local id, agent id: KillObject to all who knew it
     chat: list[Chat] = field(default_factory=list)
-    terrain: bool = False  # terrain.dirty holds patches
-    parcels: bool = False  # overlay must be sent again
     coarse: bool = False  # somebody came or left: the map dots are stale
     outside: dict[int, None] = field(default_factory=dict)  # rows of objects that a step moved out of the region
 
@@ -114,7 +112,7 @@ class World:
         self.terrain = terrain
         self.agents: dict[UUID, Agent] = {}
         self.avatars = Avatars()
-        self.changes = Changes()
+        self.changes = Changes(terrain.changes)
         self.objects = Objects(self.changes.prims)
         self.seats = Seats()
         self.agent_of_row: dict[int, Agent] = {}
@@ -195,7 +193,7 @@ class World:
     def add_parcel(self, parcel: Parcel) -> None:
         self.parcels.append(parcel)
         self.parcel_map[parcel.cells] = parcel.local_id
-        self.marks.parcels = True
+        self.changes.parcels.note(parcel, What.MADE | What.LAND)
 
     def belongs_to(self, owner_id: UUID) -> None:
         """Whose land the region is. Parcels that are nobody's, or the owner's of before, are the owner's now."""

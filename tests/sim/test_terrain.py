@@ -174,9 +174,10 @@ def test_batches_agree_with_single_questions(heights: np.ndarray) -> None:
 
 def test_edit_marks_patches_and_counts_revisions(heights: np.ndarray) -> None:
     ground = Terrain(heights.copy())
-    assert ground.revision == 0 and not ground.dirty
+    changes = ground.changes.reader()
+    assert ground.revision == 0
     ground.edit(15, 31, np.full((2, 2), 30.0))
-    assert ground.dirty == {(0, 1), (1, 1), (0, 2), (1, 2)}
+    assert set(changes.take()) == {(0, 1), (1, 1), (0, 2), (1, 2)}
     assert ground.revision == 1
     assert ground.height(15.5, 31.5) == 30.0
     assert ground.patches().shape == (256, 256) and ground.patches()[31, 15] == 30.0
@@ -184,8 +185,9 @@ def test_edit_marks_patches_and_counts_revisions(heights: np.ndarray) -> None:
 
 def test_edit_of_the_far_edge_touches_no_patch_of_ours(heights: np.ndarray) -> None:
     ground = Terrain(heights.copy())
+    changes = ground.changes.reader()
     ground.edit(0, 256, np.full((1, 257), 22.0))
-    assert not ground.dirty and ground.revision == 1
+    assert not changes.take() and ground.revision == 1
     assert ground.height(100.0, 256.0) == 22.0
 
 

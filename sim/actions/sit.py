@@ -10,21 +10,22 @@ What a seat is, is in `world/seats.py`; how it carries its rider, in `physics/ri
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
+from protocol.wellknown import REGION_SIZE
+from sim.actions.outcome import Refused
 from sim.physics.avatars import STANDING_UP_TIME
 from sim.physics.engine import TERRAIN, Mask
 from sim.physics.riders import follow
+from sim.region import Region
 from sim.world.agent import Agent, Vector
 from sim.world.avatars import STAND_UP, Motion
 from sim.world.changes import What
-from sim.world.objects import Prim, Quaternion, conjugate, multiply, rotate
+from sim.world.objects import MAX_HEIGHT, Prim, Quaternion, conjugate, multiply, rotate
 from sim.world.seats import ON_OBJECT, Seat
-
-if TYPE_CHECKING:
-    from sim.simulator import Simulator
 
 REACH = 10.0  # metres from the avatar to a seat that has no sit target
 HIPS = 0.36  # metres of the avatar's middle above what it sits on
@@ -37,33 +38,49 @@ SOLID = Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN
 NO_ROOM = "There is no room to sit here, try another spot."
 NO_SURFACE = "There is no suitable surface to sit on, try another spot."
 TOO_FAR = "You are too far away to sit there. Please come closer."
+LEAVING = "It is just leaving for another region."
+ELSEWHERE = "You are in another region. Please come over to sit there."
 
 
-class CannotSit(Exception):
-    """Why not, as the user is told."""
+class Rays(Protocol):
+    """What a seat asks physics (`physics/bodies.py`)."""
+
+    def raycast(self, origin: Sequence[float], direction: Sequence[float], length: float, mask: int, most: int) -> np.ndarray:
+        """The nearest hits, HIT_DTYPE."""
+
+    def first_hit(self, start: Vector, end: Vector) -> tuple[Vector, Vector] | None:
+        """The first solid or ground between two points: (point, normal)."""
+
+    def handle(self, prim: Prim) -> int:
+        """The body of a prim's linkset, as hits name it; -1 without."""
 
 
 class Seating:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, rays: Rays) -> None:
+        self.region = region
+        self._rays = rays
         self._leaving = np.zeros(32, np.int64)
-        sim.world.changes.prims.at_once(What.GONE, lambda prim, _: self.stand_all(sim.world.seats.on(prim)))
+        region.world.changes.prims.at_once(What.GONE, lambda prim, _: self.stand_all(region.world.seats.on(prim)))
 
     # --- which place
 
-    def find(self, agent: Agent, prim: Prim, point: Vector) -> Seat:
-        """The place for an avatar that clicked `prim` at `point` (in its axes, metres). CannotSit says why there is none."""
-        seats = self.sim.world.seats
+    def find(self, agent: Agent, prim: Prim, point: Vector) -> Seat | Refused:
+        """The place for an avatar that clicked `prim` at `point` (in its axes, metres)."""
+        if agent.child:
+            return Refused(ELSEWHERE, "cannot sit")
+        if prim.linkset_root.leaving:
+            return Refused(LEAVING, "object is crossing")
+        seats = self.region.world.seats
         targets = [one for one in (prim, *prim.linkset()) if one.sit_target is not None]
         if targets:
             free = next((one for one in targets if not _target_taken(seats.on(one), seats.of, agent)), None)
             if free is None:
-                raise CannotSit(NO_ROOM)
+                return Refused(NO_ROOM, "cannot sit")
             return target_seat(free, agent.appearance.size[2])
         return self._on_surface(agent, prim, point)
 
-    def _on_surface(self, agent: Agent, prim: Prim, point: Vector) -> Seat:
-        world = self.sim.world
+    def _on_surface(self, agent: Agent, prim: Prim, point: Vector) -> Seat | Refused:
+        world = self.region.world
         base, turn = world.objects.world_place(prim)
         size = world.objects.row(prim)["scale"].tolist()
         inside = [min(max(point[axis], -0.5 * size[axis]), 0.5 * size[axis]) for axis in range(3)]
@@ -71,13 +88,13 @@ class Seating:
         clicked = (base[0] + offset[0], base[1] + offset[1], base[2] + offset[2])
         here = world.position(agent)
         if math.dist(here, clicked) > REACH:
-            raise CannotSit(TOO_FAR)
+            return Refused(TOO_FAR, "cannot sit")
         spot = self._surface(prim, clicked, base, turn, size)
         if spot is None:
-            raise CannotSit(NO_SURFACE)
+            return Refused(NO_SURFACE, "cannot sit")
         for other in world.seats.on(prim):
             if other is not agent and math.dist(world.position(other)[:2], spot[:2]) < ELBOWS:
-                raise CannotSit(NO_ROOM)
+                return Refused(NO_ROOM, "cannot sit")
         out = (spot[0] - base[0], spot[1] - base[1])
         if math.hypot(*out) < 0.1:  # in the middle: towards where the avatar comes from
             out = (here[0] - spot[0], here[1] - spot[1])
@@ -95,12 +112,12 @@ class Seating:
         step = min(0.15, length) / length if length > 1e-6 else 0.0
         x, y = clicked[0] + inward[0] * step, clicked[1] + inward[1] * step
         top = base[2] + sum(abs(rotate(turn, axis)[2]) * half for axis, half in _half_axes(size))
-        handle = self.sim.bodies.handle(prim)
+        handle = self._rays.handle(prim)
         if handle < 0:  # nothing solid: sit on the top of its box
             return x, y, top
         # From just above the click first, since the same linkset may have a roof; then from above the whole prim.
         for high, low in ((clicked[2] + 0.3, clicked[2] - 0.1), (top + 0.1, clicked[2] - 0.1)):
-            hits = self.sim.bodies.raycast(
+            hits = self._rays.raycast(
                 (x, y, high), (0.0, 0.0, -1.0), high - low, Mask.STATIC | Mask.DYNAMIC | Mask.PHANTOM, 16
             )
             for hit in hits:
@@ -112,7 +129,7 @@ class Seating:
 
     def sit(self, agent: Agent, seat: Seat) -> None:
         """Take the place. The caller has looked that it is free."""
-        world = self.sim.world
+        world = self.region.world
         before = world.seats.of.get(agent)
         if before == seat:
             return
@@ -136,13 +153,13 @@ class Seating:
         seat = self.release(agent)
         if seat is None:
             return
-        world = self.sim.world
+        world = self.region.world
         row = world.row(agent)
         x, y, z, w = row["rotation"].tolist()
         yaw = math.atan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
         gone = seat.prim.row < 0
         place = world.position(agent) if gone else self._beside(agent, seat, yaw)
-        row["position"] = self.sim.neighbours.safe_position(place, float(row["height"]))
+        row["position"] = self.safe_place(place, float(row["height"]))
         row["rotation"] = (0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2))
         row["velocity"] = (0.0, 0.0, 0.0)
         row["on_ground"] = not gone
@@ -152,13 +169,13 @@ class Seating:
 
     def release(self, agent: Agent) -> Seat | None:
         """The seat lets go of the agent, which stays where it is; None when it sits on nothing."""
-        seat = self.sim.world.seats.leave(agent)
+        seat = self.region.world.seats.leave(agent)
         if seat is None:
             return None
-        row = self.sim.world.row(agent)
+        row = self.region.world.row(agent)
         row["sitting"] = row["held"] = 0
         if seat.prim.row >= 0:
-            self.sim.world.changes.prims.note(seat.prim.linkset_root, What.RIDERS, agent.agent_id)
+            self.region.world.changes.prims.note(seat.prim.linkset_root, What.RIDERS, agent.agent_id)
         return seat
 
     def stand_all(self, riders: list[Agent]) -> None:
@@ -166,14 +183,14 @@ class Seating:
             self.stand(agent)
 
     def _changed(self, agent: Agent) -> None:
-        marks = self.sim.world.marks
+        marks = self.region.world.marks
         marks.seats.add(agent.agent_id)
         marks.animations.add(agent.agent_id)
         marks.coarse = True
 
     def follow(self) -> None:
         """Riders go with their seats; who pressed the key, or whose seat is gone, stands up. Once a step."""
-        world = self.sim.world
+        world = self.region.world
         seats = world.seats
         if not seats.count:
             return
@@ -185,15 +202,24 @@ class Seating:
 
     # --- where to stand
 
+    def safe_place(self, position: Vector, height: float) -> Vector:
+        """The position, inside the region, not under its ground nor to the knees in what stands there. `height`: metres."""
+        x = min(max(position[0], 0.0), REGION_SIZE - 0.01)
+        y = min(max(position[1], 0.0), REGION_SIZE - 0.01)
+        floor = self.region.world.terrain.height(x, y) + height / 2
+        z = min(max(position[2], floor), MAX_HEIGHT)
+        below = self._rays.first_hit((x, y, z + height / 2), (x, y, z - height / 2))
+        return x, y, z if below is None else min(below[0][2] + height / 2, MAX_HEIGHT)
+
     def _beside(self, agent: Agent, seat: Seat, yaw: float) -> Vector:
         """A place to stand near the seat: in front of it, at its sides, behind it; else on top of it."""
-        world = self.sim.world
+        world = self.region.world
         x, y, z = world.position(agent)
         half = float(world.row(agent)["height"]) / 2
         base, turn = world.objects.world_place(seat.prim)
         axes = [rotate(turn, axis) for axis, _ in _half_axes(world.objects.row(seat.prim)["scale"].tolist())]
         halves = [part / 2 for part in world.objects.row(seat.prim)["scale"].tolist()]
-        own = self.sim.bodies.handle(seat.prim)
+        own = self._rays.handle(seat.prim)
         for turned in (0.0, math.pi / 2, -math.pi / 2, math.pi):
             dx, dy = math.cos(yaw + turned), math.sin(yaw + turned)
             # How far the seat's box reaches this way, from where the avatar is.
@@ -213,7 +239,7 @@ class Seating:
         if not (RADIUS <= x < 256 - RADIUS and RADIUS <= y < 256 - RADIUS):
             return None
         floor = self._floor(x, y, here[2] + half, 2 * half + DROP)
-        if floor is None or floor < self.sim.world.terrain.height(x, y) - 0.1:
+        if floor is None or floor < self.region.world.terrain.height(x, y) - 0.1:
             return None
         middle = floor + half + 0.02
         for dx, dy in ((RADIUS, 0.0), (0.0, RADIUS)):
@@ -227,7 +253,7 @@ class Seating:
 
     def _floor(self, x: float, y: float, start: float, length: float) -> float | None:
         """Height of the first thing below a point, if it is level enough to stand on."""
-        hits = self.sim.bodies.raycast((x, y, start), (0.0, 0.0, -1.0), length, SOLID)
+        hits = self._rays.raycast((x, y, start), (0.0, 0.0, -1.0), length, SOLID, 1)
         if not len(hits) or hits[0]["normal"][2] < LEVEL:
             return None
         return float(hits[0]["point"][2])
@@ -236,7 +262,7 @@ class Seating:
         """Whether something solid other than the ground, and than one body, is between two points."""
         way = np.subtract(end, start)
         length = float(np.linalg.norm(way))
-        hits = self.sim.bodies.raycast(start, way.tolist(), length, Mask.STATIC | Mask.DYNAMIC, 8)
+        hits = self._rays.raycast(start, way.tolist(), length, Mask.STATIC | Mask.DYNAMIC, 8)
         return any(int(hit["target"]) != besides for hit in hits)
 
 
