@@ -84,9 +84,12 @@ class BackboneClient:
 
     # presence -------------------------------------------------------------------------------------
 
-    async def get_presence(self, agent_id: Id) -> dict[str, Any]:
-        """{agent_id, online, region_id|None, region_name|None, since|None}; 404 for an unknown account."""
-        return await self._call("GET", f"/agents/{agent_id}/presence")
+    async def get_presence(self, agent_id: Id, asker: Id | None = None) -> dict[str, Any]:
+        """{agent_id, online, region_id|None, region_name|None, since|None}; 404 for an unknown account.
+
+        ``asker``: as far as that agent may know, for what is shown to it.
+        """
+        return await self._call("GET", f"/agents/{agent_id}/presence", query={"asker": asker})
 
     async def get_presences(self, agent_ids: Iterable[Id]) -> list[dict[str, Any]]:
         """Presence of many agents; unknown ids are left out."""

@@ -16,6 +16,7 @@ from backbone.people import People
 from backbone.presence import NotCurrent, Presence, Session
 from backbone.routing import Router
 from backbone.storage.interfaces import Place, Stores
+from backbone.storage.people import SEE_ON_MAP, SEE_ONLINE
 from backbone.storage.regions import Fence
 
 EVERYBODY, ONLINE_ONLY, _ = ("everybody", "online", "friends")  # presence.VISIBILITIES
@@ -37,6 +38,21 @@ class Whereabouts:
         if session is None:
             self._people.must_exist(agent_id)
         return self._told(agent_id, session, all_of_it)
+
+    def as_seen_by(self, agent_id: str, asker: str) -> dict[str, Any]:
+        """PRESENCE as another agent may see it: a friend by the rights it was given, others as strangers. NotFound."""
+        if asker == agent_id:
+            return self.of(agent_id, True)
+        known = self.of(agent_id, False)
+        rights = next(
+            (one["rights_has"] for one in self._stores.friends.friends_of(asker) if one["agent_id"] == agent_id), 0
+        )
+        if rights & SEE_ONLINE:
+            whole = self.of(agent_id, True)
+            if rights & SEE_ON_MAP or known["region_id"] is not None:
+                return whole
+            return {**whole, "region_id": None, "region_name": None}
+        return known
 
     def of_many(self, agent_ids: Iterable[str], all_of_it: bool) -> list[dict[str, Any]]:
         """PRESENCEs in the order asked for; unknown ids are left out."""

@@ -21,6 +21,7 @@ def place_in(body: dict[str, Any]) -> Place:
 class AgentPresence(Resource):
     @operation(
         "Whether an agent is online, and where. Without the grid secret: as far as the person lets everybody see",
+        query={"asker": "with the grid secret: as far as that agent may see, who is its friend or a stranger"},
         answer=PRESENCE,
         public=True,
         varies=True,
@@ -28,6 +29,8 @@ class AgentPresence(Resource):
         errors={404: "no such account"},
     )
     def on_get(self, call: Call) -> Any:
+        if call.trusted and call.query("asker") is not None:
+            return self.services.whereabouts.as_seen_by(call.id("agent_id"), call.query_id("asker"))
         return self.services.whereabouts.of(call.id("agent_id"), call.trusted)
 
     @operation(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from backbone.storage.tables import accounts, friend_offers, friends, messages, sessions
 from backbone.storage.upsert import insert_if_absent, upsert
 
-SEE_ONLINE = 1  # rights bits: 2 is see on map, 4 modify objects
+SEE_ONLINE, SEE_ON_MAP = 1, 2  # rights bits: 4 is modify objects
 MAX_OFFERS = 200  # that wait for one person's answer
 MAX_WAITING = 200  # messages that wait for one person
 MAX_WAITING_OF_ONE = 25  # of these from one sender: nobody fills another's mailbox alone

@@ -111,7 +111,7 @@ async def agent_profile(sim: Simulator, agent: Agent, request: CapRequest) -> An
     whose = as_uuid(request.tail.strip("/"))
     if request.method == "PUT":
         return await _change_profile(sim, agent, whose, request.llsd(dict))
-    profile, online = await read_profile(sim, whose)
+    profile, online = await read_profile(sim, agent, whose)
     if profile is None:
         raise Refused(503, "profiles cannot be read now")
     if not profile:

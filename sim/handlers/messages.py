@@ -51,7 +51,9 @@ ACKNOWLEDGE_DELAY = 0.5  # seconds in which acks gather before Backbone is told
 
 STORED = "User not online - message will be stored and delivered later."
 NOT_STORED = "User not online - your message could not be stored: {reason}."
-NOT_SENT = "Your message was not sent: the grid's services are not answering. Please try again."
+NOT_SENT = "Your message was not sent: {reason}."
+MAYBE_SENT = "Your message may not have been sent: the grid's services are not answering."
+TRIES = 2  # the same message again is no second one: its id tells
 
 
 # --- from a viewer here
@@ -100,14 +102,18 @@ def compose(
 
 
 async def _route(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> None:
-    fate = await ask(sim, sim.backbone.send_message(fields))
+    for _ in range(TRIES):
+        fate = await ask(sim, sim.backbone.send_message(fields))
+        if not isinstance(fate, BackboneError) or 0 < fate.status < 500:
+            break
     if fields["dialog"] not in ANSWERED:
         return
     if isinstance(fate, BackboneError):
         if fate.status == 404:
             alert(agent, "There is nobody of that name any more: your message was not sent.")
         else:
-            _answer(sim, agent, fields, NOT_SENT)
+            refused = 400 <= fate.status < 500
+            _answer(sim, agent, fields, NOT_SENT.format(reason=fate.title) if refused else MAYBE_SENT)
     elif fate["result"] == "stored":
         _answer(sim, agent, fields, STORED)
     elif fate["result"] == "dropped":

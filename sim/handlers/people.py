@@ -114,7 +114,7 @@ async def _answer_profile(sim: Simulator, agent: Agent, whose: UUID) -> None:
     When Backbone does not answer, the user's own profile is not answered with an empty one: a viewer would show it,
     and save it over the true one.
     """
-    profile, online = await read_profile(sim, whose)
+    profile, online = await read_profile(sim, agent, whose)
     if profile is None:
         alert(agent, "The profile cannot be read now: the grid's services are not answering.")
         if whose == agent.agent_id:
@@ -148,10 +148,11 @@ async def _answer_profile(sim: Simulator, agent: Agent, whose: UUID) -> None:
     send(agent, groups)
 
 
-async def read_profile(sim: Simulator, whose: UUID) -> tuple[dict[str, Any] | None, bool]:
-    """Profile and whether its owner is online; {} for nobody's, None when Backbone does not answer."""
+async def read_profile(sim: Simulator, asker: Agent, whose: UUID) -> tuple[dict[str, Any] | None, bool]:
+    """Profile and whether its owner is online, as far as the asker may know; {} for nobody's, None when Backbone does
+    not answer."""
     profile, presence = await asyncio.gather(
-        ask(sim, sim.backbone.get_profile(whose)), ask(sim, sim.backbone.get_presence(whose))
+        ask(sim, sim.backbone.get_profile(whose)), ask(sim, sim.backbone.get_presence(whose, asker.agent_id))
     )
     online = not isinstance(presence, BackboneError) and bool(presence["online"])
     if isinstance(profile, BackboneError):
@@ -204,3 +205,41 @@ async def _save_profile(sim: Simulator, agent: Agent, changes: dict[str, Any]) -
     saved = await ask(sim, sim.backbone.put_profile(agent.agent_id, changes))
     if isinstance(saved, BackboneError):
         alert(agent, "Your profile was not saved: the grid's services are not answering. Please try again.")
+
+
+# --- whom one lets know that one is here: "Only friends and groups know I'm online" of viewers' preferences
+
+VISIBLE, HIDDEN = "default", "hidden"
+
+
+@handles("UserInfoRequest", state=OPEN, rate=QUERY)
+def user_info_request(sim: Simulator, agent: Agent, message: Message) -> None:
+    start(sim, agent, "preferences", _answer_user_info(sim, agent))
+
+
+async def _answer_user_info(sim: Simulator, agent: Agent) -> None:
+    visibility = await ask(sim, sim.backbone.get_visibility(agent.agent_id))
+    if isinstance(visibility, BackboneError):
+        return  # a viewer would save what it is told over what is true
+    word = HIDDEN if visibility == "friends" else VISIBLE
+    data = {"IMViaEMail": False, "DirectoryVisibility": clip(word, 255), "EMail": clip("", 255)}
+    send(agent, Message("UserInfoReply", AgentData={"AgentID": agent.agent_id}, UserData=data))
+
+
+@handles("UpdateUserInfo", state=OPEN, rate=QUERY)
+def update_user_info(sim: Simulator, agent: Agent, message: Message) -> None:
+    word = text(message["UserData"]["DirectoryVisibility"])
+    if word not in (VISIBLE, HIDDEN):
+        sim.metrics.count("messages_dropped", label="malformed")
+        return
+    start(sim, agent, "preferences", _set_visibility(sim, agent, word), order="preferences")
+
+
+async def _set_visibility(sim: Simulator, agent: Agent, word: str) -> None:
+    """A viewer knows two states. Whoever is told of as online without a place stays so as long as it is not hidden."""
+    now = await ask(sim, sim.backbone.get_visibility(agent.agent_id))
+    if not isinstance(now, BackboneError) and (now == "friends") == (word == HIDDEN):
+        return
+    done = await ask(sim, sim.backbone.set_visibility(agent.agent_id, "friends" if word == HIDDEN else "everybody"))
+    if isinstance(done, BackboneError):
+        alert(agent, "Whom you let know that you are online was not changed: the grid's services are not answering.")

@@ -16,7 +16,7 @@ from backbone.errors import TooMany
 from backbone.guests import BURST, KEPT_SECONDS, REFILL_SECONDS, Guests
 from backbone.names import LONGEST, LONGEST_KEY, BadName, check_name, name_key, search_key
 from tests.backbone.kit import PASSWORD, SECRET, FakeSim, Server, client_of, fake_sim, log_in, unique
-from tests.backbone.test_people import come_in, make
+from tests.backbone.test_people import befriend, come_in, make
 
 # names ---------------------------------------------------------------------------------------------------
 
@@ -186,6 +186,28 @@ async def test_strangers_learn_what_a_person_lets_everybody_see(server: Server, 
             _, told, _ = server.ask("GET", path, None, headers)
             assert told["vary"] == "Authorization"
             assert told["cache-control"].startswith("public") == shared
+
+
+async def test_what_is_shown_to_an_agent_is_what_that_agent_may_know(server: Server, backbone: BackboneClient) -> None:
+    async with fake_sim(backbone, unique("Seen"), 2202) as sim:
+        ann, friend, other = await make(backbone), await make(backbone), await make(backbone)
+        await befriend(backbone, ann, friend)
+        await come_in(server, backbone, ann, sim)
+        ids = [user["agent_id"] for user in (ann, friend, other)]
+
+        async def seen() -> list[tuple[bool, bool]]:
+            told = [await backbone.get_presence(ids[0], asker) for asker in ids]
+            return [(one["online"], one["region_id"] is not None) for one in told]
+
+        assert await seen() == [(True, True)] * 3
+        await backbone.set_visibility(ids[0], "friends")
+        assert await seen() == [(True, True), (True, False), (False, False)]  # the map is another right
+        await backbone.set_friend_rights(ids[0], ids[1], 3)
+        assert await seen() == [(True, True), (True, True), (False, False)]
+        await backbone.set_friend_rights(ids[0], ids[1], 0)
+        assert await seen() == [(True, True), (False, False), (False, False)]
+        # Without the secret nobody asks in another's name.
+        assert not json.loads(server.ask("GET", f"/agents/{ids[0]}/presence?asker={ids[0]}")[2])["online"]
 
 
 async def test_what_a_person_lets_be_seen_outlives_a_restart(own_server: Server) -> None:

@@ -24,6 +24,8 @@ class FakeBackbone:
         self.users: dict[str, dict[str, Any]] = {}
         self.profiles: dict[str, dict[str, Any]] = {}
         self.presence: dict[str, str | None] = {}  # agent id -> region id
+        self.visibility: dict[str, str] = {}
+        self.silent = 0  # so many of the next calls happen, and their answers are lost
         self.friends: dict[str, list[dict[str, Any]]] = {}
         self.offers: set[tuple[str, str]] = set()  # from, to
         self.fates: dict[str, dict[str, Any]] = {}  # by recipient; {"result": "stored"} when absent
@@ -109,9 +111,10 @@ class FakeBackbone:
 
     # --- presence and people
 
-    async def get_presence(self, agent_id: Id) -> dict[str, Any]:
+    async def get_presence(self, agent_id: Id, asker: Id | None = None) -> dict[str, Any]:
         self._note("get_presence", agent_id)
-        region = self.presence.get(str(agent_id))
+        hidden = asker is not None and self.visibility.get(str(agent_id)) == "friends" and agent_id != asker
+        region = None if hidden else self.presence.get(str(agent_id))
         return {"agent_id": str(agent_id), "online": region is not None, "region_id": region}
 
     async def arrive(
@@ -167,6 +170,14 @@ class FakeBackbone:
         self.profiles.setdefault(str(agent_id), {}).update(profile)
         return await self.get_profile(agent_id)
 
+    async def get_visibility(self, agent_id: Id) -> str:
+        self._note("get_visibility", agent_id)
+        return self.visibility.get(str(agent_id), "everybody")
+
+    async def set_visibility(self, agent_id: Id, visibility: str) -> None:
+        self._note("set_visibility", agent_id, visibility)
+        self.visibility[str(agent_id)] = visibility
+
     async def get_home(self, agent_id: Id) -> dict[str, Any]:
         self._note("get_home", agent_id)
         if str(agent_id) not in self.homes:
@@ -216,6 +227,9 @@ class FakeBackbone:
         self._note("send_message", message)
         if message["to_agent_id"] not in self.users:
             raise BackboneError(404, "no such agent")
+        if self.silent:
+            self.silent -= 1
+            raise BackboneError(UNREACHABLE, "backbone unreachable", "time-out")
         return self.fates.get(message["to_agent_id"], {"result": "stored"})
 
     async def get_messages(self, agent_id: Id) -> list[dict[str, Any]]:

@@ -122,7 +122,25 @@ async def test_the_sender_learns_of_failure(sim: TestSimulator) -> None:
     sim.backbone.down = True
     im(anna, carl)
     await settle(sim)
-    assert "not sent" in heard(anna)[0][2]
+    assert "may not have been sent" in heard(anna)[0][2]
+
+
+async def test_a_message_whose_answer_was_lost_is_sent_again_under_its_id(sim: TestSimulator) -> None:
+    anna = add_root(sim)
+    await settle(sim)
+    carl = uuid4()
+    sim.backbone.add_user(carl, "Carl", "Away")
+    sim.backbone.fates[str(carl)] = {"result": "delivered"}
+    sim.backbone.silent = 1
+    im(anna, carl)
+    await settle(sim)
+    assert heard(anna) == []  # it was delivered: nothing to tell
+    first, again = (message["message_id"] for (message,) in sim.backbone.called("send_message"))
+    assert first == again
+    sim.backbone.silent = 2
+    im(anna, carl)
+    await settle(sim)
+    assert "may not have been sent" in heard(anna)[0][2]
 
 
 async def test_an_offer_of_friendship_carries_the_offerers_id(sim: TestSimulator) -> None:

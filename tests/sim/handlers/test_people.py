@@ -201,3 +201,51 @@ async def test_an_errand_given_up_before_its_turn_frees_its_place(sim: TestSimul
     await settle(sim)
     assert anna.agent.errands.under_way == 0 and not begun.is_set()
     assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
+
+
+# --- whom one lets know
+
+
+def visibility_of(viewer: Viewer) -> list[str]:
+    return [text(reply["UserData"]["DirectoryVisibility"]) for reply in viewer.heard("UserInfoReply")]
+
+
+def wish(viewer: Viewer, word: str) -> None:
+    viewer.sends(Message("UpdateUserInfo", UserData={"IMViaEMail": False, "DirectoryVisibility": word.encode() + b"\0"}))
+
+
+async def test_only_friends_know_that_i_am_online(sim: TestSimulator) -> None:
+    anna, bert = add_root(sim, "Anna Tester"), add_root(sim, "Bert Tester")
+    await settle(sim)
+    for viewer in (anna, bert):
+        sim.backbone.add_user(viewer.id, viewer.agent.first, viewer.agent.last)
+        sim.backbone.presence[str(viewer.id)] = str(sim.world.facts.region_id)
+
+    async def online_to(viewer: Viewer) -> bool:
+        viewer.sends(Message("AvatarPropertiesRequest", AgentData={"AvatarID": anna.id}))
+        await settle(sim)
+        return bool(viewer.heard("AvatarPropertiesReply")[-1]["PropertiesData"]["Flags"] & 32)
+
+    anna.sends(Message("UserInfoRequest"))
+    await settle(sim)
+    assert visibility_of(anna) == ["default"] and await online_to(bert)
+    wish(anna, "hidden")
+    anna.sends(Message("UserInfoRequest"))
+    await settle(sim)
+    assert sim.backbone.visibility[str(anna.id)] == "friends"
+    assert not await online_to(bert) and await online_to(anna)
+    for odd in ("", "Hidden", "x" * 200):
+        wish(anna, odd)
+    await settle(sim)
+    assert sim.backbone.visibility[str(anna.id)] == "friends"
+    # A viewer that saves its preferences as they are changes nothing that it does not know.
+    sim.backbone.visibility[str(anna.id)] = "online"
+    wish(anna, "default")
+    await settle(sim)
+    assert sim.backbone.visibility[str(anna.id)] == "online"
+    told = len(visibility_of(anna))
+    sim.backbone.down = True
+    wish(anna, "hidden")
+    anna.sends(Message("UserInfoRequest"))
+    await settle(sim)
+    assert len(visibility_of(anna)) == told and "not changed" in text(anna.heard("AlertMessage")[-1]["AlertData"]["Message"])
