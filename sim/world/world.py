@@ -204,7 +204,6 @@ class World:
             if parcel.owner_id in (NULL, before) and parcel.owner_id != owner_id:
                 parcel.owner_id = owner_id
                 self.changes.parcels.note(parcel, What.OWNER)
-                self.marks.parcels = True
 
     @property
     def texture_layers(self) -> tuple[UUID, UUID, UUID, UUID]:
