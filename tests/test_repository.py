@@ -114,6 +114,48 @@ def test_inside_the_sim_the_world_knows_nobody() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_actions_know_the_world_and_no_adapter() -> None:
+    """They send nothing and see no message; whoever wants something done decodes, calls an action and answers."""
+    banned = (
+        "sim.handlers", "sim.caps", "sim.scripts", "sim.scenes", "sim.neighbours", "sim.interest", "sim.circuits", "sim.sessions",
+        "sim.simulator", "sim.frame", "protocol.message", "protocol.events", "protocol.packet", "aiohttp", "asyncio",
+        "backbone.client", "assets.client",
+    )  # fmt: skip
+    wrong = [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in sources("sim/actions")
+        for name, line in imports(path)
+        if any(within(name, bad) for bad in banned)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_actions_are_reached_through_no_simulator() -> None:
+    """They take a `Region` and other parts by name, never the whole sim."""
+    wrong = [
+        f"{name_of(path)}:{node.lineno} uses {dotted(node)}"
+        for path in sources("sim/actions")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and dotted(node).split(".")[:-1][-1:] == ["sim"]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+# Who may be asked by nobody but the parts that put a region together: adapters decode, call and answer.
+ADAPTERS = ("sim.caps", "sim.scenes")
+MAKERS = {"sim/simulator.py", "sim/host.py", "sim/sessions.py"}
+
+
+def test_adapters_are_imported_by_nobody_else() -> None:
+    wrong = [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in sources("sim/world", "sim/actions", "sim/physics", "sim/interest", "sim/circuits", "sim/scripts")
+        for name, line in imports(path, with_types=False)
+        if any(within(name, adapter) for adapter in ADAPTERS) and name_of(path) not in MAKERS
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_eventlet_is_imported_in_one_module() -> None:
     wrong = [
         f"{name_of(path)}:{line}"

@@ -34,6 +34,8 @@ NO_SHAPE, CONVEX = 1, 2  # Features tab: physics shape types "none" and "convex 
 ALIKE = 4096  # prims whose solid is remembered: thousands of a region come in a handful of forms
 # What of a prim makes its linkset another body; of a place alone, a root's body is moved, and a child's linkset remade.
 FORM = What.MADE | What.GONE | What.SCALE | What.SHAPE | What.BODY | What.MATERIAL | What.LINK
+LONG = 0.005  # seconds a linkset may take to be remade as often as it is edited
+PAUSE = 10
 FEW = 8  # bodies that are not worth being made in columns
 SLOW = 0.01  # metres a second under which something counts as resting
 
@@ -57,6 +59,7 @@ class Bodies:
         self.engine.water_height = sim.world.facts.water_height
         self._rows = np.full(256, -1, np.int64)  # handle -> object row
         self._handles: dict[Prim, int] = {}  # of roots that have a body
+        self._later: dict[Prim, float] = {}  # roots -> real time before which they are not remade again
         self._changes = sim.world.changes.prims.reader(FORM | What.PLACE)
         self._terrain_revision = sim.world.terrain.revision
         self.solids = AssetSolids(sim, self.reshape)
@@ -64,10 +67,15 @@ class Bodies:
     # --- objects change
 
     def update(self) -> None:
-        """Make bodies of what has changed since the last time."""
-        if not len(self._changes):
+        """Make bodies of what has changed since the last time.
+
+        A linkset that took long to remake is left as it is for ten times as long, however often it is edited meanwhile.
+        """
+        if not len(self._changes) and not self._later:
             return
-        remade: dict[Prim, None] = {}
+        now = self.sim.clock.now()
+        remade = {root: None for root, due in self._later.items() if now >= due and root.row >= 0}
+        self._later = {root: due for root, due in self._later.items() if now < due and root.row >= 0}
         fresh: dict[Prim, None] = {}
         moved: list[Prim] = []
         for prim, what in self._changes.take().items():
@@ -78,12 +86,18 @@ class Bodies:
             root = prim.linkset_root
             if prim.root is None and what == What.PLACE:
                 moved.append(prim)
+            elif root in self._later:
+                continue
             elif root in self._handles:
                 remade[root] = None
             else:
                 fresh[root] = None
         for root in remade:
             self.rebuild(root)
+            after = self.sim.clock.now()
+            if after - now > LONG:
+                self._later[root] = after + PAUSE * (after - now)
+            now = after
         self.build_all([root for root in fresh if root.row >= 0])
         for root in moved:
             if root not in remade:
@@ -265,7 +279,7 @@ class Bodies:
     @property
     def still(self) -> bool:
         """A step would change nothing: all sleep, ground and objects are as the engine knows them, and no shape waits."""
-        known = self.sim.world.terrain.revision == self._terrain_revision and not len(self._changes)
+        known = self.sim.world.terrain.revision == self._terrain_revision and not len(self._changes) and not self._later
         return known and self.solids.idle and not self.engine.awake.any()
 
     def step(self, dt: float) -> None:
