@@ -258,8 +258,8 @@ class Objects:
             self.by_local_id[local_id] = prim
             self.by_id[prim.full_id] = prim
             self.of_row[index] = prim
-            self.owned[prim.owner_id] += 1
             make_encodable(prim)
+        self.owned.update([prim.owner_id for prim in prims])
         fresh = np.zeros(len(prims), OBJECT_DTYPE)
         fresh["active"] = fresh["root"] = 1
         fresh["local_id"] = local_ids
