@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = 30.0  # seconds: conditions are met in milliseconds; this ends a failing test, and must not fail one that is only slow
 
 
-async def eventually(predicate: Callable[[], T], timeout: float = 10.0, what: str = "", interval: float = 0.02) -> T:
+async def eventually(predicate: Callable[[], T], timeout: float = PATIENCE, what: str = "", interval: float = 0.02) -> T:
     """The predicate's first true value; AssertionError naming ``what`` if there is none within ``timeout`` seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
@@ -20,7 +21,7 @@ async def eventually(predicate: Callable[[], T], timeout: float = 10.0, what: st
     return value
 
 
-def until(predicate: Callable[[], T], timeout: float = 10.0, what: str = "", interval: float = 0.02) -> T:
+def until(predicate: Callable[[], T], timeout: float = PATIENCE, what: str = "", interval: float = 0.02) -> T:
     """As ``eventually``, for tests without an event loop."""
     end = time.monotonic() + timeout
     while not (value := predicate()):

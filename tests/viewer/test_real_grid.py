@@ -45,7 +45,7 @@ async def ready_to_cross(me: FakeViewer, region: Region) -> None:
         return known is not None and known.handshaken and known.queue is not None
 
     await me.sees(me)
-    await eventually(ready, 20, f"{region.name} as a neighbour")
+    await eventually(ready, what=f"{region.name} as a neighbour")
 
 
 async def test_arrives_with_land_neighbours_and_self(grid: Grid) -> None:
@@ -112,7 +112,7 @@ async def test_keys_stay_down_over_the_border_also_in_flight(grid: Grid) -> None
         await me.walk_to((128, 248, me.position[2] + 8))
         me.face(math.pi / 2)
         me.movement.press(0x401)
-        await eventually(lambda: me.root.name == grid.north.name and me.position[1] > 20, 30, "flying on in the north")
+        await eventually(lambda: me.root.name == grid.north.name and me.position[1] > 20, what="flying on in the north")
         height = me.position[2] - me.root.height_at(*me.position[:2])
         me.movement.release(0x401)
         assert height > 3 and me.movement.flying
@@ -207,17 +207,17 @@ async def test_a_second_login_ends_the_first(grid: Grid) -> None:
 async def test_lives_and_crosses_with_packets_lost(grid: Grid, seed: int) -> None:
     link = LossyLink(seed, loss=0.1, duplicate=0.05, reorder=0.05, delay=(0.0, 0.03))
     try:
-        habits = Habits(resends=10, route=link.route)
+        habits = Habits(resends=50, route=link.route, stuck_after=60.0)
         async with visit(grid, grid.west, 252, 100, habits=habits) as me:
             await ready_to_cross(me, grid.east)
-            await me.walk_to((262, 100), timeout=60)
-            await eventually(lambda: me.root.name == grid.east.name and not me.travelling, 30, "over the border")
+            await me.walk_to((262, 100), timeout=120)
+            await eventually(lambda: me.root.name == grid.east.name and not me.travelling, what="over the border")
             for n in range(5):
                 me.say(f"line {n}")
             for n in range(5):
-                await me.hears(f"line {n}", timeout=30)
+                await me.hears(f"line {n}")
             await me.teleport(grid.north.name, (60, 60, 60))
-            await eventually(lambda: me.root.land_received == 1.0, 30, "all land")
+            await eventually(lambda: me.root.land_received == 1.0, what="all land")
             me.unharmed()
     finally:
         link.close()
@@ -227,24 +227,24 @@ async def test_lives_and_crosses_with_packets_lost(grid: Grid, seed: int) -> Non
 async def test_rides_a_box_to_and_fro_over_the_border(grid: Grid, loss: float) -> None:
     link = LossyLink(3, loss=loss, duplicate=loss / 2, reorder=loss / 2, delay=(0.0, 0.3 * loss))
     try:
-        habits = Habits(resends=10, route=link.route)
+        habits = Habits(resends=50, route=link.route)
         async with visit(grid, grid.west, 250, 80, habits=habits) as me, visit(grid, grid.east, 6, 80) as witness:
             await ready_to_cross(me, grid.east)
             await ready_to_cross(witness, grid.west)
-            await eventually(lambda: me.root.land_received == 1.0, 20, "all land")
+            await eventually(lambda: me.root.land_received == 1.0, what="all land")
             box = await me.building.rez_box((252.0, 80.0, me.root.height_at(252, 80)), (1.0, 1.0, 0.5))
-            await eventually(lambda: math.dist(me.position, box.position) < 8, 20, "down on the ground")
+            await eventually(lambda: math.dist(me.position, box.position) < 8, what="down on the ground")
             height = box.position[2]
             await me.sit_on(box.id, timeout=30)
             for lap in range(4):
                 there = grid.east if lap % 2 == 0 else grid.west
-                await eventually(lambda: me.find(box.id) is not None, 20, "the box's update")
+                await eventually(lambda: me.find(box.id) is not None, what="the box's update")
                 moved = me.find(box.id)
                 assert moved is not None
                 me.building.drag(moved, (258.0 if lap % 2 == 0 else -2.0, 80.0, height))
                 await crossed(me, lap + 1)
                 assert me.root.name == there.name
-                await eventually(lambda: seat_of(me) == box.id, 30, "seated there too")
+                await eventually(lambda: seat_of(me) == box.id, what="seated there too")
                 await present(grid, me, there)
                 for one in (me, witness):
                     await one_box(one, box.id, there)
@@ -264,16 +264,16 @@ async def test_a_region_killed_under_way_leaves_box_and_rider_where_they_were(gr
     """The east is killed while it is asked: the box waits at the edge, and goes over once the east is back."""
     async with visit(grid, grid.west, 250, 40) as me:
         await ready_to_cross(me, grid.east)
-        await eventually(lambda: me.root.land_received == 1.0, 20, "all land")
+        await eventually(lambda: me.root.land_received == 1.0, what="all land")
         box = await me.building.rez_box((252.0, 40.0, me.root.height_at(252, 40)), (1.0, 1.0, 0.5))
-        await eventually(lambda: math.dist(me.position, box.position) < 8, 20, "down on the ground")
+        await eventually(lambda: math.dist(me.position, box.position) < 8, what="down on the ground")
         await me.sit_on(box.id)
         pid, before = process(grid, grid.east), me.regions[grid.east.address]
         os.kill(pid, signal.SIGSTOP)  # it is asked, and will not answer
         me.building.drag(box, (258.0, 40.0, box.position[2]))
-        await eventually(lambda: box.received_position[0] > 256, 20, "held over the border")
+        await eventually(lambda: box.received_position[0] > 256, what="held over the border")
         os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: box.received_position[0] < 256, 30, "put back inside")
+        await eventually(lambda: box.received_position[0] < 256, what="put back inside")
         assert seat_of(me) == box.id and me.root.name == grid.west.name and not me.crossings
         await eventually(lambda: me.regions.get(grid.east.address) not in (None, before), 60, "a new circuit to the east")
         await ready_to_cross(me, grid.east)
@@ -285,7 +285,7 @@ async def test_a_region_killed_under_way_leaves_box_and_rider_where_they_were(gr
 
         await asyncio.wait_for(over(), 40)
         assert me.root.name == grid.east.name
-        await eventually(lambda: seat_of(me) == box.id, 20, "seated there")
+        await eventually(lambda: seat_of(me) == box.id, what="seated there")
         await present(grid, me, grid.east)
         me.unharmed()
 
@@ -308,7 +308,7 @@ async def one_box(watcher: FakeViewer, object_id: UUID, region: Region | None) -
         names = [each.name for each in regions for entity in each.entities.values() if entity.id == object_id]
         return names == ([region.name] if region is not None else [])
 
-    await eventually(shown, 20, f"{watcher.name} sees one box")
+    await eventually(shown, what=f"{watcher.name} sees one box")
 
 
 async def test_a_crowd_of_bots_walks_over_borders(grid: Grid) -> None:

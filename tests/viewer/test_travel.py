@@ -92,7 +92,7 @@ async def test_keys_stay_down_over_the_border(grid: FakeGrid, ann: FakeViewer) -
     await neighbour(ann, "East")
     ann.face(0.0)
     ann.movement.press(0x401)
-    await eventually(lambda: ann.root.name == "East" and ann.position[0] > 3, timeout=15, what="walking on beyond it")
+    await eventually(lambda: ann.root.name == "East" and ann.position[0] > 3, what="walking on beyond it")
     ann.movement.release(0x401)
 
 

@@ -101,7 +101,7 @@ async def test_released_keys_are_told_twice(grid: FakeGrid, ann: FakeViewer) -> 
     await eventually(lambda: here.flags & 1, what="walking")
     told = len(here.heard("AgentUpdate"))
     ann.movement.release(0x401)
-    await eventually(lambda: len(here.heard("AgentUpdate")) >= told + 2, timeout=5, what="the release, twice")
+    await eventually(lambda: len(here.heard("AgentUpdate")) >= told + 2, what="the release, twice")
     assert all(m["AgentData"]["ControlFlags"] == 0 for m in here.heard("AgentUpdate")[told:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from viewer import Dialog, Question, WebPage
 from viewer.events import EventHub
 from viewer.gateway.asked import MOST, Asked, is_web
+from viewer.gateway.messages import encode
 
 
 class Someone:
@@ -41,7 +43,7 @@ def told() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def asked(ada: Someone, told: list[dict[str, Any]]) -> Asked:
-    return Asked(cast(Any, ada), ada.events, lambda kind, /, **fields: told.append({"t": kind, **fields}))
+    return Asked(cast(Any, ada), ada.events, lambda message: told.append(json.loads(encode(message))))
 
 
 def dialog(thing: int = 1, *buttons: str) -> Dialog:

@@ -24,6 +24,7 @@ from viewer import Client, Habits, Session
 from viewer.gateway import frames
 from viewer.gateway.limits import Bucket, ByAddress
 from viewer.gateway.link import MOST_WAITING, Link
+from viewer.gateway.messages import Alert
 from viewer.gateway.pictures import convert
 
 from .friend import Friend
@@ -215,12 +216,12 @@ async def test_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def let_go(link: Link, deaf: Deaf) -> None:
-    serving = asyncio.create_task(link.serve(cast(Any, deaf), {}))
+    serving = asyncio.create_task(link.serve(cast(Any, deaf), "Grid", "token"))
     await eventually(lambda: link.socket is deaf, what="the browser")
     most = 0
     for _ in range(100):
         await asyncio.sleep(0)
-        link.tell("chat", text="x" * 1_000_000)
+        link.tell(Alert(text="x" * 1_000_000))
         most = max(most, link._waiting_bytes)
     async with timeout(10):
         await serving

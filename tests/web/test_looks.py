@@ -100,7 +100,7 @@ def test_glass_behind_glass_is_seen_through_it(studio: Visitor) -> None:
         seen = picture(studio)[130:170, 180:220].mean((0, 1))
         nearer, farther = (0, 2) if near == red else (2, 0)
         assert seen[nearer] > seen[farther] * 1.5 > 30, (near, far, first, seen)
-        assert studio.see("mainland.world.batches.clear.size") == 1  # they are drawn by one call
+        assert studio.see("mainland.world.dresser.batches.clear.size") == 1  # they are drawn by one call
     # From behind it is the other way round, with nothing told anew.
     x, y, z = EYE
     studio.see(f"mainland.view([{x}, {y + 12}, {z}], [{x}, {y}, {z}])")
@@ -251,6 +251,6 @@ def test_hostile_flexible_prims_are_only_odd(studio: Visitor) -> None:
     nan = flexi(3, 12.7, 12.7, 10, 25.5, (float("nan"), float("inf"), -1e30))
     put(studio, *(thing(n, (n % 12 - 6, 8, n // 12 - 5), flexi=nan, **rod) for n in range(120)))
     picture(studio)
-    assert studio.see("mainland.world.bending.size") == 100
-    finite = "[...mainland.world.bending].every((t) => t.spine.joints.every((j) => j.toArray().every(Number.isFinite)))"
+    assert studio.see("mainland.world.dresser.bending.size") == 100
+    finite = "[...mainland.world.dresser.bending].every((t) => t.spine.joints.every((j) => j.toArray().every(Number.isFinite)))"
     assert studio.see(finite)

@@ -103,7 +103,7 @@ async def test_tokens_that_nobody_uses_keep_nobody_out(empty: None, grid: Grid, 
         assert await refused(http, hoarded[0]) == 403
         assert (await watch(http))[0] == 200  # the other place
         assert not ws.closed
-    await asyncio.to_thread(until, lambda: looking(grid, grid.west) == (0, 0), "no views left", 40.0)
+    await asyncio.to_thread(until, lambda: looking(grid, grid.west) == (0, 0), "no views left", 60.0)
 
 
 async def test_there_is_nothing_to_watch_where_nothing_is(http: aiohttp.ClientSession) -> None:

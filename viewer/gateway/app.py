@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import mimetypes
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -28,14 +27,17 @@ from aiohttp import web
 
 from viewer import LoginRefused, Region, ViewerError
 
+from . import messages
 from .commands import MOST_BYTES
 from .limits import ByAddress
+from .messages import BadMessage
 from .pictures import FORMS, SIZES, Pictures
 from .sessions import Full, GuestsUnwelcome, Session, Sessions, SpectatorsUnwelcome
-from .watching import Vector
 
 log = logging.getLogger("gateway")
 PROTOCOL = "mainland.1"
+_LOGIN = messages.decoder(messages.AccountLogin | messages.GuestLogin)
+_WATCH = messages.decoder(messages.Watch)
 POLICY = "; ".join((
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob: data:", "connect-src 'self'",
     "manifest-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
@@ -102,8 +104,10 @@ class App:
         return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": lasting})
 
     async def grid(self, request: web.Request) -> web.Response:
-        about = {"name": self.grid_name, "guests": self.sessions.guests, "spectators": self.sessions.spectators}
-        return web.json_response(about)
+        about = messages.GridAbout(
+            name=self.grid_name, guests=self.sessions.guests, spectators=self.sessions.spectators
+        )
+        return web.json_response(text=messages.encode(about))
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
@@ -115,30 +119,28 @@ class App:
             raise _problem(web.HTTPForbidden, "origin", "this page is not ours")
 
     async def login(self, request: web.Request) -> web.Response:
-        form = await self._form(request, self._logins)
+        form = await self._form(request, self._logins, _LOGIN)
 
         async def begin() -> Session:
-            return await self.sessions.login(*(await self._who(request, form)), _start(form), request.remote or "")
+            return await self.sessions.login(*(await self._who(request, form)), _start(form.place), request.remote or "")
 
         return await self._begin(begin())
 
     async def watch(self, request: web.Request) -> web.Response:
-        form = await self._form(request, self._watchers)
-        return await self._begin(self.sessions.watch(_place(form), request.remote or ""))
+        place = (await self._form(request, self._watchers, _WATCH)).place
+        where = (place.region, place.position) if place is not None else None
+        return await self._begin(self.sessions.watch(where, request.remote or ""))
 
-    async def _form(self, request: web.Request, limit: ByAddress) -> dict[str, Any]:
+    async def _form(self, request: web.Request, limit: ByAddress, decode: Callable[[bytes], Any]) -> Any:
         self._same_origin(request)
         if request.content_type != "application/json":
             raise _problem(web.HTTPUnsupportedMediaType, "form", "JSON, please")
         if not limit.take(request.remote or "", monotonic()):
             raise _problem(web.HTTPTooManyRequests, "busy", "too many logins; try again in a moment")
         try:
-            form = await request.json()
-        except (ValueError, RecursionError):
-            form = None
-        if not isinstance(form, dict):
-            raise _problem(web.HTTPBadRequest, "form", "not a login")
-        return form
+            return decode(await request.read())
+        except BadMessage as error:
+            raise _problem(web.HTTPBadRequest, "form", str(error)) from None
 
     async def _begin(self, beginning: Awaitable[Session]) -> web.Response:
         try:
@@ -155,21 +157,20 @@ class App:
             log.warning("login: %s", error)
             raise _problem(web.HTTPBadGateway, "grid", "the grid does not answer") from None
         self._learn_source(session.link.view.circuits.region)
-        return web.json_response({"token": session.token}, headers={"Cache-Control": "no-store"})
+        ticket = messages.encode(messages.Token(token=session.token))
+        return web.json_response(text=ticket, headers={"Cache-Control": "no-store"})
 
-    async def _who(self, request: web.Request, form: dict[str, Any]) -> tuple[str, str, str]:
-        guest = form.get("guest")
-        if guest is None:
-            words = [form.get(name) for name in ("first", "last", "password")]
-            first, last, password = (word if isinstance(word, str) else "" for word in words)
-            if not first or not password or max(len(first), len(last), len(password)) > 255:
-                raise _problem(web.HTTPBadRequest, "form", "first, last and password are texts")
-            return first, last, password
-        if not isinstance(guest, str) or not _NAME.fullmatch(guest.strip()):
+    async def _who(
+        self, request: web.Request, form: messages.AccountLogin | messages.GuestLogin
+    ) -> tuple[str, str, str]:
+        if isinstance(form, messages.AccountLogin):
+            return form.first, form.last, form.password
+        name = form.guest.strip()
+        if not _NAME.fullmatch(name):
             raise _problem(web.HTTPBadRequest, "name", "letters, digits, spaces; 31 at most")
         if not self._guests.take(request.remote or "", monotonic()):
             raise _problem(web.HTTPTooManyRequests, "busy", "too many guests; try again in a moment")
-        return await self.sessions.guest(guest.strip().replace(" ", ""), request.remote or "")
+        return await self.sessions.guest(name.replace(" ", ""), request.remote or "")
 
     def _learn_source(self, region: Region | None) -> None:
         """The region tells every viewer where textures are; it is the same place for all."""
@@ -189,7 +190,7 @@ class App:
         )
         await socket.prepare(request)
         self._learn_source(session.link.view.circuits.region)
-        await self.sessions.serve(session, socket, {"grid": self.grid_name})
+        await self.sessions.serve(session, socket, self.grid_name)
         line = request.transport
         if line is not None and line.get_write_buffer_size():  # who has not taken it by now never will
             line.abort()
@@ -238,20 +239,6 @@ def _problem(kind: type[web.HTTPException], title: str, words: str) -> web.HTTPE
     return kind(text=body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _start(form: dict[str, Any]) -> str:
+def _start(place: messages.Place | None) -> str:
     """Where to begin: ``last``, or a place."""
-    place = _place(form)
-    return "last" if place is None else f"uri:{place[0]}&{place[1][0]:g}&{place[1][1]:g}&{place[1][2]:g}"
-
-
-def _place(form: dict[str, Any]) -> tuple[str, Vector] | None:
-    """``{region, position}`` as the address of a place tells; None for wherever one was."""
-    place = form.get("place")
-    if place is None:
-        return None
-    region = place.get("region") if isinstance(place, dict) else None
-    at = place.get("position") if isinstance(place, dict) else None
-    spot = [v for v in at if isinstance(v, int | float) and math.isfinite(v) and abs(v) < 5000] if isinstance(at, list) else []
-    if not isinstance(region, str) or not 0 < len(region) < 64 or "&" in region or len(spot) != 3:
-        raise _problem(web.HTTPBadRequest, "place", "no such place")
-    return region, (spot[0], spot[1], spot[2])
+    return "last" if place is None else f"uri:{place.region}&" + "&".join(f"{part:g}" for part in place.position)

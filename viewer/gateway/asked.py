@@ -3,23 +3,19 @@
 A script may ask as often as it likes, so room is bounded twice: an object's newer dialog takes the place of its older one
 (as in every viewer), and beyond ``MOST`` waiting ones the oldest goes. A browser that comes back is shown again what waits.
 Who blocks an object is not asked by it any more, for as long as the session lasts.
-
-    to the browser                                        from the browser
-    ask      q, kind "dialog"|"text"|"permissions"|"page"  answer   q, button (its number)  of a dialog
-             object, owner, text, buttons, asked, url      answer   q, text                 of a text box
-    asked    q: it waits no more                           answer   q, grant true|false     of permissions
-                                                           answer   q, alone                ignored
-                                                           block    q                       never again this object
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from viewer import Dialog, EventHub, Question, Scripts, WebPage
+
+from . import messages
 
 MOST = 8  # waiting at a time
 MOST_BLOCKED = 1000
@@ -28,9 +24,9 @@ Ask = Dialog | Question | WebPage
 
 
 class Asked:
-    """Numbers what scripts ask; ``tell(kind, **fields)`` reaches the browser."""
+    """Numbers what scripts ask; ``tell(message)`` reaches the browser."""
 
-    def __init__(self, scripts: Scripts, events: EventHub, tell: Callable[..., None]) -> None:
+    def __init__(self, scripts: Scripts, events: EventHub, tell: Callable[[Any], None]) -> None:
         self._scripts = scripts
         self._tell = tell
         self._waiting: dict[int, Ask] = {}
@@ -48,16 +44,16 @@ class Asked:
             self._drop(next(iter(self._waiting)))
         number, self._next = self._next, self._next + 1
         self._waiting[number] = ask
-        self._tell("ask", **described(number, ask))
+        self._tell(described(number, ask))
 
     def _drop(self, number: int) -> None:
         if self._waiting.pop(number, None) is not None:
-            self._tell("asked", q=number)
+            self._tell(messages.Asked(q=number))
 
     def tell_again(self) -> None:
         """Show a new connection what still waits."""
         for number, ask in self._waiting.items():
-            self._tell("ask", **described(number, ask))
+            self._tell(described(number, ask))
 
     def answer(self, number: Any, button: Any = None, words: str | None = None, grant: Any = None) -> None:
         """Answer what waits under ``number``; without an answer it is ignored. ValueError if that makes no sense.
@@ -83,9 +79,9 @@ class Asked:
         """Whether the person wants to hear nothing of this object."""
         return source in self._blocked
 
-    def block(self, number: Any) -> None:
+    def block(self, number: int) -> None:
         """Hear no more of the object that asked this."""
-        ask = self._waiting.get(number) if isinstance(number, int) else None
+        ask = self._waiting.get(number)
         if ask is None:
             return
         if len(self._blocked) >= MOST_BLOCKED:
@@ -96,15 +92,16 @@ class Asked:
                 self.answer(other)
 
 
-def described(number: int, ask: Ask) -> dict[str, Any]:
-    """The fields of an ``ask`` frame."""
-    told = {"q": number, "object": ask.object_name[:64], "text": "" if isinstance(ask, Question) else ask.message[:LONGEST]}
+def described(number: int, ask: Ask) -> messages.Ask:
+    """What the browser is told of it."""
+    tell = partial(messages.Ask, q=number, object=ask.object_name[:64])
     if isinstance(ask, Dialog):
-        kind = "text" if ask.wants_text else "dialog"
-        return {**told, "kind": kind, "owner": ask.owner_name[:130], "buttons": [label[:64] for label in ask.buttons]}
+        kind: Literal["text", "dialog"] = "text" if ask.wants_text else "dialog"
+        buttons = [label[:64] for label in ask.buttons]
+        return tell(kind=kind, owner=ask.owner_name[:130], text=ask.message[:LONGEST], buttons=buttons)
     if isinstance(ask, Question):
-        return {**told, "kind": "permissions", "owner": ask.owner_name[:130], "asked": ask.asked & 0xFFFFFFFF}
-    return {**told, "kind": "page", "owner": "", "url": ask.url if is_web(ask.url) else ""}
+        return tell(kind="permissions", owner=ask.owner_name[:130], text="", asked=ask.asked & 0xFFFFFFFF)
+    return tell(kind="page", owner="", text=ask.message[:LONGEST], url=ask.url if is_web(ask.url) else "")
 
 
 def is_web(url: str) -> bool:

@@ -1,16 +1,11 @@
 """Forms that are assets: meshes and sculpt maps, made into what the page draws without knowing their formats.
 
-    mesh     u16 faces | u16 level, 0 the finest | per face: u32 corners n, u32 triangles m, n x 3 f32 position, n x 3 f32 normal, n x 2 f32 uv,
-             m x 3 u16 corners, filled up to a multiple of 4 bytes    (n = 0: a face without geometry)
-    sculpt   u16 width | u16 height | width x height x 3 u8, the picture from its top row, at most 64 x 64
-
-Little endian. A sculpt map is a picture whose colours are places, so it comes without loss.
+``records`` draws the layouts. A sculpt map is a picture whose colours are places, so it comes without loss.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 
 import numpy as np
 from PIL import Image, Jpeg2KImagePlugin
@@ -18,9 +13,11 @@ from PIL import Image, Jpeg2KImagePlugin
 from protocol.errors import ProtocolError
 from protocol.mesh import LEVELS, decode_level
 
+from . import records
+
 MOST_BYTES = 16 * 1024 * 1024  # of an asset as stored
 _MOST_PIXELS = 2048 * 2048
-_FACE = struct.Struct("<II")
+_MESH, _FACE, _SCULPT = records.MESH_HEAD.head(), records.FACE_HEAD.head(), records.SCULPT_HEAD.head()
 MESHES = {f"mesh-{name.removesuffix('_lod')}": level for level, name in enumerate(LEVELS)}  # kinds of form
 
 
@@ -30,7 +27,7 @@ def mesh(raw: bytes, level: int = 0) -> bytes | None:
         level, faces = decode_level(raw, level)
     except ProtocolError:
         return None
-    parts = [struct.pack("<HH", len(faces), level)]
+    parts = [_MESH.pack(len(faces), level)]
     for face in faces:
         if face is None:
             parts.append(_FACE.pack(0, 0))
@@ -57,6 +54,6 @@ def sculpt(raw: bytes) -> bytes | None:
                 setattr(picture, "reduce", halvings)  # noqa: B010 - Pillow's own name; its types know a method only
             shown = picture.convert("RGB")
         small = shown.resize((min(64, shown.width), min(64, shown.height)), Image.Resampling.NEAREST)
-        return struct.pack("<HH", *small.size) + small.tobytes()
+        return _SCULPT.pack(*small.size) + small.tobytes()
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
         return None

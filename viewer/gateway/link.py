@@ -8,7 +8,6 @@ beyond which the browser is let go. A browser that comes back is told the whole 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 from collections import Counter, deque
@@ -24,7 +23,7 @@ from viewer.circuits import Circuits
 from viewer.sight import Sight
 from viewer.social import IM_FROM_OBJECT, IM_PLAIN
 
-from . import frames
+from . import frames, messages
 from .asked import Asked
 from .commands import Acting, Commands, Looking
 from .watching import Spectator
@@ -37,7 +36,7 @@ GOODBYE = 3.0  # seconds a browser has to take its leave
 _PACK = 48 * 1024  # bytes of objects in one frame
 HISTORY = 100  # lines of chat a returning browser is shown again
 
-NAMES_OF_STATS = {0: "dilation", 1: "frames", 2: "physics", 11: "objects", 13: "agents", 14: "children"}
+NAMES_OF_STATS = {1: "frames", 2: "physics", 11: "objects", 13: "agents", 14: "children"}
 
 
 class View(Protocol):
@@ -69,7 +68,7 @@ class Link:
         self._numbers: dict[Entity, int] = {}  # what a thing is called towards the browser
         self._things: dict[int, Entity] = {}
         self._next_number = 1
-        self._chat: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+        self._chat: deque[messages.ChatTold] = deque(maxlen=HISTORY)
         self._wake = asyncio.Event()
         self._commands = Commands(self)
         self._off: list[Callable[[], None]] = []
@@ -106,9 +105,10 @@ class Link:
 
     # -- the browser's side -----------------------------------------------------------------------------------------
 
-    def tell(self, kind: str, /, **fields: Any) -> None:
-        """Send a JSON frame ``{"t": kind, ...}``, in order."""
-        self._put(json.dumps({"t": kind, **fields}, ensure_ascii=False, separators=(",", ":")))
+    def tell(self, told: messages.Told) -> None:
+        """Send a message, in order."""
+        if self.socket is not None:
+            self._put(messages.encode(told))
 
     def _put(self, frame: bytes | str) -> None:
         if self.socket is None:
@@ -127,14 +127,14 @@ class Link:
         if self._parting is not None and not self._parting.done():
             self._parting.set_result((code, words))
 
-    async def serve(self, socket: web.WebSocketResponse, greeting: dict[str, Any]) -> None:
+    async def serve(self, socket: web.WebSocketResponse, grid: str, token: str) -> None:
         """Be this browser's until its socket closes. A second browser of the same session replaces the first."""
         self.part(4001, b"another window took over")
         self.socket = socket
         parting = self._parting = asyncio.get_running_loop().create_future()
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._scene(greeting)
+        self._scene(grid, token)
         writer = asyncio.create_task(self._write(socket))
         reader = asyncio.create_task(self._commands.read(socket))
         try:
@@ -158,9 +158,12 @@ class Link:
         """Say goodbye to the region; with that the session ends, and the socket."""
         self._beside(self.view.logout())
 
-    def _scene(self, greeting: dict[str, Any]) -> None:
+    def _scene(self, grid: str, token: str) -> None:
         circuits = self.view.circuits
-        self.tell("hello", **greeting, agent=str(circuits.agent_id), name=circuits.name, watching=self.watching)
+        self.tell(messages.Hello(
+            grid=grid, token=token, agent=str(circuits.agent_id), name=circuits.name,
+            watching=self.watching,
+        ))  # fmt: skip
         for region in circuits.regions.values():
             if region.handshaken:
                 self._on_region(region)
@@ -172,7 +175,7 @@ class Link:
             for agent_id, playing in region.animations.items():
                 self._on_animations((agent_id, playing))
         for line in self._chat:
-            self.tell("chat", **line)
+            self.tell(line)
         if self.asked is not None:
             self.asked.tell_again()
 
@@ -184,7 +187,7 @@ class Link:
                 begun = loop.time()
                 if begun >= next_stats:
                     next_stats = begun + STATS_GAP
-                    self.tell("stats", **self._figures())
+                    self.tell(self._figures())
                 self._collect()
                 while self._waiting:
                     frame = self._waiting.popleft()
@@ -212,9 +215,9 @@ class Link:
             self._next_number += 1
         return found
 
-    def thing(self, number: Any) -> Entity | None:
+    def thing(self, number: int) -> Entity | None:
         """The thing a browser means by that number."""
-        return self._things.get(number) if isinstance(number, int) else None
+        return self._things.get(number)
 
     def _collect(self) -> None:
         """What changed since the last frame, as frames."""
@@ -227,9 +230,10 @@ class Link:
         size = 0
         for entity in described:
             if entity.is_avatar:
-                where = [entity.region.west, entity.region.south]
-                self.tell("avatar", n=self.number(entity), id=str(entity.id), name=entity.name, at=where,
-                          own=entity.own, size=entity.scale)  # fmt: skip
+                where = (entity.region.west, entity.region.south)
+                self.tell(messages.AvatarTold(
+                    n=self.number(entity), id=str(entity.id), name=entity.name, at=where, own=entity.own, size=entity.scale,
+                ))  # fmt: skip
                 continue
             try:
                 pack.append(frames.thing(self.number(entity), entity))
@@ -268,10 +272,10 @@ class Link:
         number = self._numbers.pop(entity, None)
         if number is not None:
             del self._things[number]
-            self.tell("gone", n=number)
+            self.tell(messages.Gone(n=number))
 
     def _on_animations(self, value: tuple[UUID, frozenset[UUID]]) -> None:
-        self.tell("animations", id=str(value[0]), playing=[str(playing) for playing in value[1]])
+        self.tell(messages.Animations(id=str(value[0]), playing=[str(playing) for playing in value[1]]))
 
     # -- regions ----------------------------------------------------------------------------------------------------
 
@@ -281,69 +285,80 @@ class Link:
 
     def _on_region(self, region: Region) -> None:
         heights = [value if math.isfinite(value) else 0.0 for value in region.ground_heights]
-        self.tell("region", at=[region.west, region.south], name=region.name, water=region.water_height,
-                  ground=[str(texture) for texture in region.ground], heights=heights)  # fmt: skip
+        self.tell(messages.RegionTold(
+            at=(region.west, region.south), name=region.name, water=region.water_height, heights=heights,
+            ground=[str(texture) for texture in region.ground],
+        ))  # fmt: skip
         self._on_land(region)
 
     def _on_region_gone(self, region: Region) -> None:
         self._land.pop(region, None)
         for entity in [entity for entity in self._numbers if entity.region is region]:
             self._on_gone(entity)
-        self.tell("region-gone", at=[region.west, region.south])
+        self.tell(messages.RegionGone(at=(region.west, region.south)))
 
     def _on_here(self, region: Region | None) -> None:
         if region is not None:
-            self.tell("here", at=[region.west, region.south], name=region.name, position=self.view.sight.arrival_position,
-                      yaw=self.yaw())  # fmt: skip
+            self.tell(messages.Here(
+                at=(region.west, region.south), name=region.name, position=self.view.sight.arrival_position, yaw=self.yaw(),
+            ))  # fmt: skip
 
     def _on_sun(self, region: Region) -> None:
         if region is self.view.circuits.region:
-            self.tell("sun", towards=region.sun)
+            self.tell(messages.Sun(towards=region.sun))
 
-    def _figures(self) -> dict[str, Any]:
-        region = self.view.circuits.region
+    def _figures(self) -> messages.Stats:
+        circuits = self.view.circuits
+        region = circuits.region
         if region is None:
-            return {}
-        circuit = region.circuit.stats
-        named = {name: region.stats[n] for n, name in NAMES_OF_STATS.items() if n in region.stats}
-        sums = [r.circuit.stats for r in self.view.circuits.regions.values()]
-        return {
-            **{name: value for name, value in named.items() if math.isfinite(value)},
-            "dilation": region.dilation,
-            "ping": None if region.circuit.ping is None else round(region.circuit.ping * 1000, 1),
-            "loss": round(circuit.missing / max(1, circuit.unique_in + circuit.missing), 4),
-            "region": region.name,
-            "near": len(self.view.sight.avatars),
-            "seen": sum(len(r.entities) - len(r.avatars) for r in self.view.circuits.regions.values()),
-            "regions": len(self.view.circuits.regions),
-            "bytes": sum(s.bytes_in for s in sums),
-            "map": [[str(agent_id), region.west + x, region.south + y] for region in self.view.circuits.regions.values()
-                    for agent_id, (x, y, _) in list(region.coarse.items())[:200]],
-        }  # fmt: skip
+            return messages.Stats(map=[])
+        stats = region.circuit.stats
+        named: dict[str, Any] = {
+            name: region.stats[n] for n, name in NAMES_OF_STATS.items() if math.isfinite(region.stats.get(n, math.nan))
+        }
+        return messages.Stats(
+            **named,
+            dilation=region.dilation,
+            ping=None if region.circuit.ping is None else round(region.circuit.ping * 1000, 1),
+            loss=round(stats.missing / max(1, stats.unique_in + stats.missing), 4),
+            region=region.name,
+            near=len(self.view.sight.avatars),
+            seen=sum(len(r.entities) - len(r.avatars) for r in circuits.regions.values()),
+            regions=len(circuits.regions),
+            bytes=sum(r.circuit.stats.bytes_in for r in circuits.regions.values()),
+            map=[(str(agent_id), r.west + x, r.south + y) for r in circuits.regions.values()
+                 for agent_id, (x, y, _) in list(r.coarse.items())[:200]],
+        )  # fmt: skip
 
     # -- people -----------------------------------------------------------------------------------------------------
 
     def _on_chat(self, chat: Chat) -> None:
         if self.asked is not None and self.asked.blocks(chat.source_id):
             return
-        line = {"name": chat.name, "id": str(chat.source_id), "source": chat.source_type, "type": chat.type,
-                "audible": chat.audible, "text": chat.text}  # fmt: skip
+        line = messages.ChatTold(
+            name=chat.name, id=str(chat.source_id), source=chat.source_type, type=chat.type, audible=chat.audible,
+            text=chat.text,
+        )  # fmt: skip
         if chat.type not in (4, 5):
             self._chat.append(line)
-        self.tell("chat", **line)
+        self.tell(line)
 
     def _on_im(self, message: InstantMessage) -> None:
         if message.dialog == IM_FROM_OBJECT:
-            line = {"name": message.from_name, "id": str(message.id), "source": 2, "type": 1, "audible": 1}
-            self.tell("chat", **line, text=message.text)
+            self.tell(messages.ChatTold(
+                name=message.from_name, id=str(message.id), source=2, type=1, audible=1, text=message.text,
+            ))  # fmt: skip
         elif message.dialog == IM_PLAIN:
-            self.tell("im", name=message.from_name, id=str(message.from_id), text=message.text, old=message.offline)
+            told = messages.ImTold(
+                name=message.from_name, id=str(message.from_id), text=message.text, old=message.offline
+            )
+            self.tell(told)
 
     def _on_alert(self, words: str) -> None:
-        self.tell("alert", text=words)
+        self.tell(messages.Alert(text=words))
 
     def _on_kicked(self, reason: str) -> None:
-        self.tell("kicked", text=reason)
+        self.tell(messages.Kicked(text=reason))
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

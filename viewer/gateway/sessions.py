@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections import Counter
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -28,7 +28,7 @@ from .watching import Vector, watch
 
 log = logging.getLogger("gateway")
 WATCHER_LINGER = 10.0
-UNUSED = 10.0  # seconds a session waits for its first connection: the page makes it at once
+UNUSED = 30.0  # seconds a session waits for its first connection: a slow machine makes ready to draw meanwhile
 LINGER = 60.0  # seconds a session outlives its browser's connection
 # The gateway stands beside the grid: between them is no home's line, which the library's own habits are made for.
 HABITS = Habits(draw_distance=256.0, throttle=10e6)
@@ -62,8 +62,8 @@ class Session:
         """Nobody is connected: end after a while."""
         self.hold()
         # A spectator who comes back has lost nothing; the place is for the next.
-        patience = min(self._sessions.linger, WATCHER_LINGER) if self.watches else self._sessions.linger
-        patience = patience if self.used else min(patience, UNUSED)
+        most = UNUSED if not self.used else WATCHER_LINGER if self.watches else math.inf
+        patience = min(self._sessions.linger, most)
         self._timer = asyncio.get_running_loop().call_later(patience, self._sessions.end, self)
 
     def hold(self) -> None:
@@ -220,12 +220,12 @@ class Sessions:
             self._renew(session)
         return session
 
-    async def serve(self, session: Session, socket: web.WebSocketResponse, greeting: dict[str, Any]) -> None:
+    async def serve(self, session: Session, socket: web.WebSocketResponse, grid: str) -> None:
         """Be a browser's, until its connection ends."""
         session.hold()
         session.used = True
         try:
-            await session.link.serve(socket, {**greeting, "token": session.token})
+            await session.link.serve(socket, grid, session.token)
         finally:
             if session.link.socket is None and session.token in self._by_token:
                 session.linger()

@@ -97,7 +97,7 @@ export class Handle {
     return (
       this.standing !== null &&
       lands.every((region) => region.heights) &&
-      this.world.textures.busy + this.world.forms.busy === 0 &&
+      this.world.textures.busy + this.world.dresser.forms.busy === 0 &&
       performance.now() - Math.max(this.news, this.world.textures.changed) > quiet * 1000 &&
       this.frames > this.framesAtNews + 2
     );

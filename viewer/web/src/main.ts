@@ -1,5 +1,6 @@
 /** The page: ask who comes, then stand in the world. */
-import { grid as askGrid, type Grid } from "./net/api";
+import { grid as askGrid } from "./net/api";
+import type { GridAbout } from "./net/messages";
 import { texts } from "./texts";
 import { enter } from "./visit";
 import { askLogin } from "./ui/login";
@@ -8,7 +9,7 @@ import "./ui/style.css";
 
 const app = document.getElementById("app")!;
 
-async function begin(grid: Grid): Promise<void> {
+async function begin(grid: GridAbout): Promise<void> {
   app.classList.add("outside");
   const ticket = await askLogin(app, grid);
   app.classList.remove("outside");

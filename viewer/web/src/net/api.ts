@@ -1,9 +1,5 @@
 /** Questions to the gateway that need no session. */
-export interface Grid {
-  name: string;
-  guests: boolean;
-  spectators: boolean;
-}
+import type { AccountLogin, GridAbout, GuestLogin, Place, Problem, Token, Watch } from "./messages";
 
 /** What opens the socket, and whether it is for looking only. */
 export interface Ticket {
@@ -11,12 +7,7 @@ export interface Ticket {
   watching: boolean;
 }
 
-export interface Place {
-  region: string;
-  position: [number, number, number];
-}
-
-export type Who = { guest: string } | { first: string; last: string; password: string };
+export type Who = Omit<GuestLogin, "place"> | Omit<AccountLogin, "place">;
 
 /** A login that did not work; `title` is one of `texts.login.problems`. */
 export class LoginProblem extends Error {
@@ -28,18 +19,18 @@ export class LoginProblem extends Error {
   }
 }
 
-export async function grid(): Promise<Grid> {
+export async function grid(): Promise<GridAbout> {
   return (await fetch("api/grid")).json();
 }
 
 /** Log in. Throws LoginProblem. */
 export async function login(who: Who, place: Place | null): Promise<Ticket> {
-  return { token: await ask("api/login", { ...who, place }), watching: false };
+  return { token: await ask("api/login", { ...who, place } satisfies GuestLogin | AccountLogin), watching: false };
 }
 
 /** Look, without an account. Throws LoginProblem. */
 export async function watch(place: Place | null): Promise<Ticket> {
-  return { token: await ask("api/watch", { place }), watching: true };
+  return { token: await ask("api/watch", { place } satisfies Watch), watching: true };
 }
 
 async function ask(path: string, form: unknown): Promise<string> {
@@ -53,8 +44,8 @@ async function ask(path: string, form: unknown): Promise<string> {
   } catch {
     throw new LoginProblem("network", "");
   }
-  const answer = await reply.json().catch(() => ({}));
-  if (!reply.ok) throw new LoginProblem(String(answer.title), String(answer.description ?? ""));
+  const answer = (await reply.json().catch(() => ({}))) as Partial<Token & Problem>;
+  if (!reply.ok || !answer.token) throw new LoginProblem(String(answer.title), answer.description ?? "");
   return answer.token;
 }
 

@@ -1,22 +1,13 @@
-/** Reads the gateway's binary frames; their layout is drawn in viewer/gateway/frames.py. */
-export const LAND = 1;
-export const MOTIONS = 2;
-export const OBJECTS = 3;
+/** The gateway's binary frames as the page uses them; `records.ts` reads their layouts. */
+import { type MotionRecord, readLandHead, readMotionRecord, readShapeRecord, readThingRecord, type ShapeRecord } from "./records";
+import { Reader, within } from "./reader";
+
+export { LAND, MOTIONS, OBJECTS, type MotionRecord } from "./records";
 
 export type Vec3 = [number, number, number];
 export type Quat = [number, number, number, number];
 
-export interface MotionRecord {
-  n: number;
-  parent: number;
-  position: Vec3;
-  rotation: Quat;
-  velocity: Vec3;
-  acceleration: Vec3;
-  spin: Vec3;
-}
-
-/** Path and profile in wire values, as protocol/shapes.py names them. */
+/** Path and profile in shares, turns and lengths, made of what protocol/shapes.py has on the wire. */
 export interface Shape {
   path: number;
   profile: number;
@@ -59,47 +50,14 @@ export interface ObjectRecord {
   flexi: Uint8Array | null;
 }
 
-class Reader {
-  private view: DataView;
-  private at = 1; // behind the kind
-  constructor(private data: ArrayBuffer) {
-    this.view = new DataView(data);
-  }
-  get more(): boolean {
-    return this.at < this.view.byteLength;
-  }
-  u8 = () => this.view.getUint8(this.at++);
-  i8 = () => this.view.getInt8(this.at++);
-  u16 = () => this.view.getUint16((this.at += 2) - 2, true);
-  i16 = () => this.view.getInt16((this.at += 2) - 2, true);
-  u32 = () => this.view.getUint32((this.at += 4) - 4, true);
-  i32 = () => this.view.getInt32((this.at += 4) - 4, true);
-  f32 = () => this.view.getFloat32((this.at += 4) - 4, true);
-  vec = (): Vec3 => [this.f32(), this.f32(), this.f32()];
-  bytes(n: number): Uint8Array {
-    return new Uint8Array(this.data, (this.at += n) - n, n);
-  }
-}
-
+/** How it comes on the wire is no turn yet: shares of 32767. */
 export function motions(data: ArrayBuffer): MotionRecord[] {
-  const r = new Reader(data);
+  const r = new Reader(data, 1);
   const found: MotionRecord[] = [];
   while (r.more) {
-    const n = r.u32();
-    const parent = r.u32();
-    const flags = r.u8();
-    const position = r.vec();
-    const rotation = [r.i16() / 32767, r.i16() / 32767, r.i16() / 32767, r.i16() / 32767] as Quat;
-    const zero: Vec3 = [0, 0, 0];
-    found.push({
-      n,
-      parent,
-      position,
-      rotation,
-      velocity: flags & 1 ? r.vec() : zero,
-      acceleration: flags & 2 ? r.vec() : zero,
-      spin: flags & 4 ? r.vec() : zero,
-    });
+    const record = readMotionRecord(r);
+    record.rotation = record.rotation.map((part) => part / 32767) as Quat;
+    found.push(record);
   }
   return found;
 }
@@ -113,59 +71,48 @@ export function uuid(data: Uint8Array): string {
 }
 
 export function objects(data: ArrayBuffer): ObjectRecord[] {
-  const r = new Reader(data);
+  const r = new Reader(data, 1);
   const found: ObjectRecord[] = [];
   while (r.more) {
-    const head = { n: r.u32(), west: r.i32(), south: r.i32(), pcode: r.u8(), clickAction: r.u8(), scale: r.vec() };
-    const raw = r.bytes(23);
-    const shape = readShape(new DataView(raw.buffer, raw.byteOffset, 23));
-    const species = r.u8();
-    const [red, green, blue, alpha] = r.bytes(4);
-    const text = decoder.decode(r.bytes(r.u16()));
-    const look = r.bytes(r.u16());
-    const moving = r.bytes(r.u8());
-    const named = r.bytes(r.u8());
+    const { shape: raw, textColor, text, form: named, bends, ...plain } = readThingRecord(r);
+    const [red, green, blue, alpha] = textColor;
     const form = named.length === 17 ? { id: uuid(named), kind: named[16] } : null;
-    const bends = r.bytes(r.u8());
-    const isPrim = head.pcode === 9;
+    const isPrim = plain.pcode === 9;
     found.push({
-      ...head,
-      species,
-      moving,
+      ...plain,
       form,
       flexi: bends.length ? bends : null,
-      shape,
-      shapeKey: !isPrim ? `plant ${head.pcode} ${species}` : form ? `form ${form.id} ${form.kind}` : raw.join(","),
-      text,
+      shape: shapeOf(readShapeRecord(within(raw))),
+      shapeKey: !isPrim ? `plant ${plain.pcode} ${plain.species}` : form ? `form ${form.id} ${form.kind}` : raw.join(","),
+      text: decoder.decode(text),
       textColor: [red, green, blue, 255 - alpha], // only alpha is inverted on the wire
-      look,
     });
   }
   return found;
 }
 
-function readShape(v: DataView): Shape {
+function shapeOf(wire: ShapeRecord): Shape {
   const share = (n: number) => n / 50000;
   const signed = (n: number) => n / 100;
   return {
-    path: v.getUint8(0),
-    profile: v.getUint8(1),
-    pathBegin: share(v.getUint16(2, true)),
-    pathEnd: 1 - share(v.getUint16(4, true)),
-    scaleX: (200 - v.getUint8(6)) / 100,
-    scaleY: (200 - v.getUint8(7)) / 100,
-    shearX: signed(v.getInt8(8)),
-    shearY: signed(v.getInt8(9)),
-    twist: signed(v.getInt8(10)),
-    twistBegin: signed(v.getInt8(11)),
-    radiusOffset: signed(v.getInt8(12)),
-    taperX: signed(v.getInt8(13)),
-    taperY: signed(v.getInt8(14)),
-    revolutions: 1 + v.getUint8(15) * 0.015,
-    skew: signed(v.getInt8(16)),
-    profileBegin: share(v.getUint16(17, true)),
-    profileEnd: 1 - share(v.getUint16(19, true)),
-    hollow: share(v.getUint16(21, true)),
+    path: wire.PathCurve,
+    profile: wire.ProfileCurve,
+    pathBegin: share(wire.PathBegin),
+    pathEnd: 1 - share(wire.PathEnd),
+    scaleX: (200 - wire.PathScaleX) / 100,
+    scaleY: (200 - wire.PathScaleY) / 100,
+    shearX: signed((wire.PathShearX << 24) >> 24),
+    shearY: signed((wire.PathShearY << 24) >> 24),
+    twist: signed(wire.PathTwist),
+    twistBegin: signed(wire.PathTwistBegin),
+    radiusOffset: signed(wire.PathRadiusOffset),
+    taperX: signed(wire.PathTaperX),
+    taperY: signed(wire.PathTaperY),
+    revolutions: 1 + wire.PathRevolutions * 0.015,
+    skew: signed(wire.PathSkew),
+    profileBegin: share(wire.ProfileBegin),
+    profileEnd: 1 - share(wire.ProfileEnd),
+    hollow: share(wire.ProfileHollow),
   };
 }
 
@@ -176,8 +123,9 @@ export interface Land {
 }
 
 export async function land(data: ArrayBuffer): Promise<Land> {
-  const view = new DataView(data);
-  const packed = new Blob([data.slice(9)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const r = new Reader(data, 1);
+  const head = readLandHead(r);
+  const packed = new Blob([data.slice(r.place)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const deltas = new Uint16Array(await new Response(packed).arrayBuffer());
   const heights = new Float32Array(65536);
   let sum = 0;
@@ -185,5 +133,5 @@ export async function land(data: ArrayBuffer): Promise<Land> {
     sum = (sum + deltas[i]) & 0xffff;
     heights[i] = (sum - 32768) / 100;
   }
-  return { west: view.getInt32(1, true), south: view.getInt32(5, true), heights };
+  return { ...head, heights };
 }

@@ -1,13 +1,10 @@
-/** The connection to the gateway: opens with a one-time token, comes back by itself for a minute. */
-export interface Hello {
-  t: "hello";
-  token: string;
-  grid: string;
-  agent: string;
-  name: string;
-}
+import { type Sent, type Told, TOLD } from "./messages";
 
-export type Told = { t: string } & Record<string, any>;
+/** A message's fields without its kind. */
+type Fields<K extends Sent["t"]> = Omit<Extract<Sent, { t: K }>, "t">;
+
+/** Tells the gateway something: its kind, and its fields if it has any. */
+export type Send = <K extends Sent["t"]>(kind: K, ...fields: object extends Fields<K> ? [Fields<K>?] : [Fields<K>]) => void;
 
 export interface Listener {
   told(message: Told): void;
@@ -18,6 +15,7 @@ export interface Listener {
 const FINAL = new Set([4000, 4001, 4003]);
 const PATIENCE = 60_000;
 
+/** The connection to the gateway: opens with a one-time token, comes back by itself for a minute. */
 export class Connection {
   bytes = 0;
   private socket: WebSocket | null = null;
@@ -47,9 +45,9 @@ export class Connection {
     socket.onmessage = (event) => {
       if (typeof event.data === "string") {
         this.bytes += event.data.length;
-        const message = JSON.parse(event.data) as Told;
-        if (message.t === "hello") this.token = message.token;
-        this.listener.told(message);
+        const message = read(event.data);
+        if (message?.t === "hello") this.token = message.token;
+        if (message) this.listener.told(message);
       } else {
         this.bytes += event.data.byteLength;
         this.listener.frame(event.data);
@@ -74,12 +72,20 @@ export class Connection {
   }
 
   /** Tell the gateway; silently nothing while the connection is lost. */
-  send(kind: string, fields: Record<string, unknown> = {}): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ t: kind, ...fields }));
-  }
+  send: Send = (kind, ...fields) => {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ t: kind, ...fields[0] }));
+  };
 
   leave(): void {
     this.left = true;
     this.send("leave");
   }
+}
+
+/** A message of the gateway; null for one that this page does not know, of a gateway that is newer. */
+function read(text: string): Told | null {
+  const message = JSON.parse(text) as { t: string };
+  if (TOLD.has(message.t)) return message as Told;
+  console.warn(`the gateway tells of ${message.t}, which this page does not know`);
+  return null;
 }

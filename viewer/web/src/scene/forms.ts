@@ -1,6 +1,8 @@
 import { BufferAttribute, BufferGeometry } from "three";
 import { mergeGeometries } from "three/examples/jsm/utils/BufferGeometryUtils.js";
 import type { ObjectRecord } from "../net/frames";
+import { readFaceHead, readMeshHead, readSculptHead } from "../net/records";
+import { Reader } from "../net/reader";
 import { ENDS, FINEST, MESH_ENDS, SEGMENTS } from "./levels";
 import { plantFaces } from "./plants";
 import { sculptFace, type Picture } from "./sculpt";
@@ -136,34 +138,32 @@ export class Forms {
 const isMesh = (record: ObjectRecord) => !!record.form && (record.form.kind & 7) === MESH;
 
 function picture(data: ArrayBuffer): Picture {
-  const view = new DataView(data);
-  return { width: view.getUint16(0, true), height: view.getUint16(2, true), rgb: new Uint8Array(data, 4) };
+  const r = new Reader(data);
+  return { ...readSculptHead(r), rgb: new Uint8Array(data, r.place) };
 }
 
-/** Reads what viewer/gateway/forms.py draws: the level it is of, as ours count, and its faces. */
+/** Reads what viewer/gateway/records.py draws: the level it is of, as ours count, and its faces. */
 function meshFaces(data: ArrayBuffer): [number, Faces] {
-  const view = new DataView(data);
+  const r = new Reader(data);
+  const head = readMeshHead(r);
   const faces: Faces = [];
-  let at = 4;
-  for (let n = view.getUint16(0, true); n > 0; n--) {
-    const [corners, triangles] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
-    at += 8;
+  for (let n = head.faces; n > 0; n--) {
+    const { corners, triangles } = readFaceHead(r);
     if (!corners) {
       faces.push(null);
       continue;
     }
-    const floats = (width: number) => new BufferAttribute(new Float32Array(data, (at += corners * width * 4) - corners * width * 4, corners * width), width);
+    const floats = (width: number) => new BufferAttribute(new Float32Array(data, r.skip(corners * width * 4), corners * width), width);
     const made = new BufferGeometry();
     made.setAttribute("position", floats(3));
     made.setAttribute("normal", floats(3));
     made.setAttribute("uv", floats(2));
-    made.setIndex(new BufferAttribute(new Uint16Array(data, at, triangles * 3), 1));
-    at += triangles * 6 + ((triangles * 6) % 4 ? 2 : 0);
+    made.setIndex(new BufferAttribute(new Uint16Array(data, r.skip(triangles * 6 + ((triangles * 6) % 4 ? 2 : 0)), triangles * 3), 1));
     const normals = made.attributes.normal.array as Float32Array;
     if (normals.every((v) => v === 0)) made.computeVertexNormals();
     faces.push(made);
   }
-  return [Math.max(FINEST - view.getUint16(2, true), 0), faces];
+  return [Math.max(FINEST - head.level, 0), faces];
 }
 
 /** Triangles of a face, with normals smooth within it: points at the same place share theirs. */

@@ -1,4 +1,5 @@
-import type { Told } from "../net/socket";
+import type { Ask } from "../net/messages";
+import type { Send } from "../net/socket";
 import { texts } from "../texts";
 import { h, name } from "./dom";
 
@@ -17,7 +18,7 @@ export class Asked {
   private clicked = -Infinity;
 
   constructor(
-    private send: (kind: string, fields: Record<string, unknown>) => void,
+    private send: Send,
     private back: () => void,
   ) {}
 
@@ -39,7 +40,7 @@ export class Asked {
     if (held) this.back();
   }
 
-  told(ask: Told, now: number): void {
+  told(ask: Ask, now: number): void {
     this.gone(ask.q);
     const heading = h("h2", { id: `ask-${ask.q}` }, name(ask.kind === "permissions" ? t.wants(ask.object) : ask.object));
     const card = h("section", { class: "ask card", role: "dialog", tabindex: "-1", "aria-labelledby": heading.id }, heading);
@@ -58,7 +59,7 @@ export class Asked {
     this.clicked = -Infinity;
   }
 
-  private reply(q: number, fields: Record<string, unknown>): void {
+  private reply(q: number, fields: { button?: number; text?: string; grant?: boolean }): void {
     this.send("answer", { q, ...fields });
     this.gone(q);
   }
@@ -69,7 +70,7 @@ export class Asked {
     return made;
   }
 
-  private body(ask: Told): HTMLElement[] {
+  private body(ask: Ask): HTMLElement[] {
     if (ask.kind === "dialog") return [this.choices(ask)];
     if (ask.kind === "text") return [this.textBox(ask)];
     if (ask.kind === "permissions") return this.permissions(ask);
@@ -77,25 +78,25 @@ export class Asked {
   }
 
   /** Buttons in the protocol's order: rows of three, the first row at the bottom. */
-  private choices(ask: Told): HTMLElement {
-    const buttons = (ask.buttons as string[]).map((label, n) => this.button(label, () => this.reply(ask.q, { button: n })));
+  private choices(ask: Ask): HTMLElement {
+    const buttons = (ask.buttons ?? []).map((label, n) => this.button(label, () => this.reply(ask.q, { button: n })));
     const rows: HTMLElement[][] = [];
     while (buttons.length) rows.unshift(buttons.splice(0, 3));
     return h("div", { class: "choices" }, ...rows.flatMap((row) => [...row, ...Array.from({ length: 3 - row.length }, () => h("span"))]));
   }
 
-  private textBox(ask: Told): HTMLElement {
+  private textBox(ask: Ask): HTMLElement {
     const input = h("textarea", { "aria-label": t.answer, rows: "2", maxlength: "250" });
     const form = h("form", {}, input, h("button", { type: "submit", class: "main" }, t.send));
     form.onsubmit = (event) => {
       event.preventDefault();
-      this.reply(ask.q, { text: input.value });
+      this.reply(ask.q, { text: input.value.toWellFormed() });
     };
     return form;
   }
 
-  private permissions(ask: Told): HTMLElement[] {
-    let rest = ask.asked as number;
+  private permissions(ask: Ask): HTMLElement[] {
+    let rest = ask.asked ?? 0;
     const rows: HTMLElement[] = [];
     for (const [bit, words] of Object.entries(t.permissions)) {
       if (!(rest & Number(bit))) continue;
@@ -109,10 +110,10 @@ export class Asked {
     ];
   }
 
-  private page(ask: Told): HTMLElement[] {
+  private page(ask: Ask): HTMLElement[] {
     let url: URL | null = null;
     try {
-      url = new URL(ask.url);
+      url = new URL(ask.url ?? "");
     } catch {
       // said below
     }
@@ -123,7 +124,7 @@ export class Asked {
     return [h("span", { class: "quiet" }, t.page), h("span", { class: "address" }, url.href), open];
   }
 
-  private footer(ask: Told): HTMLElement {
+  private footer(ask: Ask): HTMLElement {
     const block = this.button(t.block, () => {
       this.send("block", { q: ask.q });
       this.gone(ask.q);

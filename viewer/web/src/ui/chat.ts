@@ -1,4 +1,4 @@
-import type { Told } from "../net/socket";
+import type { ChatTold, ImTold, Say } from "../net/messages";
 import { texts } from "../texts";
 import { h, name } from "./dom";
 
@@ -6,7 +6,7 @@ const MOST_LINES = 400;
 const t = texts.chat;
 
 export interface Talker {
-  say(text: string, type: number): void;
+  say(text: string, type: Say["type"]): void;
   im(to: string, text: string): void;
   typing(on: boolean): void;
 }
@@ -37,11 +37,11 @@ export class Chat {
     this.root = h("section", { class: "chat card", "aria-label": t.label }, this.log, this.aside, form);
     form.onsubmit = (event) => {
       event.preventDefault();
-      const text = this.input.value.trim();
+      const text = this.input.value.trim().toWellFormed();
       if (text && this.to) {
         talker.im(this.to.id, text);
         this.line("im", t.youTo(this.to.name), text);
-      } else if (text) talker.say(text, Number(this.range.value));
+      } else if (text) talker.say(text, Number(this.range.value) as Say["type"]);
       this.input.value = "";
       this.type(false);
       if (!text) this.input.blur();
@@ -60,7 +60,7 @@ export class Chat {
     this.seen.clear();
   }
 
-  told(told: Told): void {
+  told(told: ChatTold): void {
     if (told.type === 4 || told.type === 5) {
       if (told.id === this.me()) return;
       if (told.type === 4) this.typers.set(told.id, told.name);
@@ -73,7 +73,7 @@ export class Chat {
     this.line(told.id === this.me() ? "own" : told.source === 2 ? "thing" : "", who, told.text);
   }
 
-  im(told: Told): void {
+  im(told: ImTold): void {
     this.line("im", t.toYou(told.name), told.text, () => this.answer({ id: told.id, name: told.name }));
   }
 

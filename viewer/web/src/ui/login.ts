@@ -1,11 +1,12 @@
-import { type Grid, login, LoginProblem, placeInAddress, type Ticket, watch, type Who } from "../net/api";
+import { login, LoginProblem, placeInAddress, type Ticket, watch, type Who } from "../net/api";
+import type { GridAbout } from "../net/messages";
 import { texts } from "../texts";
 import { h } from "./dom";
 
 const KEPT = "mainland.name";
 
 /** Ask who comes, and log in. An address with `?watch` asks nothing: whoever opens it looks at the place in it. */
-export function askLogin(app: HTMLElement, grid: Grid): Promise<Ticket> {
+export function askLogin(app: HTMLElement, grid: GridAbout): Promise<Ticket> {
   const t = texts.login;
   return new Promise((resolve) => {
     let asGuest = grid.guests;

@@ -1,18 +1,12 @@
 import type { Vector3 } from "three";
 import type { Region, World } from "../world/world";
+import type { MapBlock } from "../net/messages";
 import { texts } from "../texts";
 import { h } from "./dom";
 
 const t = texts.map;
 const SIZE = 160; // pixels of the mini-map
 const SPAN = 256; // metres it shows
-
-export interface MapBlock {
-  x: number;
-  y: number;
-  name: string;
-  agents: number;
-}
 
 /** Ground seen from above: a colour for a height. */
 function shade(height: number, water: number, slope: number): [number, number, number] {

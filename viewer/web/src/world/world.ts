@@ -1,69 +1,24 @@
-import { Group, type InstancedMesh, Matrix4, Quaternion, Raycaster, Vector2, Vector3, type Sprite } from "three";
-import type { MotionRecord, ObjectRecord, Land } from "../net/frames";
-import type { Told } from "../net/socket";
+import { Matrix4, Quaternion, Raycaster, Vector3, type InstancedMesh, type Vector2 } from "three";
+import type { Land, MotionRecord, ObjectRecord } from "../net/frames";
+import type { Animations, AvatarTold, Here, RegionTold } from "../net/messages";
 import { Figure } from "../scene/avatars";
-import { Batches, type Slot } from "../scene/batches";
-import { bend, flexibility, MOST_BENT, Spine } from "../scene/flexi";
-import { Form, Forms, smooth } from "../scene/forms";
-import { chooseLevel, FAR, SEGMENTS, UNSEEN } from "../scene/levels";
-import { looks, PLAIN, type FaceLook } from "../scene/look";
-import { loops, moved, textureMotion, type TextureMotion } from "../scene/moving";
-import { plantColors } from "../scene/plants";
+import type { Slot } from "../scene/batches";
 import type { Stage } from "../scene/stage";
 import { drop, fit, tag } from "../scene/tags";
-import { Terrain } from "../scene/terrain";
-import { isLine, tessellate } from "../scene/tessellate";
-import { BLANK, Textures, TRANSPARENT } from "../scene/textures";
+import { Textures } from "../scene/textures";
+import { Dresser } from "./dresser";
+import { Lands } from "./lands";
 import { Motion } from "./motion";
+import { key, type Region, type Thing } from "./thing";
 
-const key = (at: [number, number]) => `${at[0]},${at[1]}`;
-const PRIM = 9;
-const REFINED = 400; // things a frame whose level of detail is chosen again
-
-/** A region in view: its land, and the corner that everything in it counts from. */
-export interface Region {
-  at: [number, number];
-  name: string;
-  water: number;
-  group: Group;
-  terrain: Terrain;
-  heights: Float32Array | null;
-  step: number;
-}
-
-/** A prim or a person. */
-export interface Thing {
-  n: number;
-  region: string;
-  parent: number;
-  children: Set<number>;
-  motion: Motion;
-  moving: boolean;
-  frame: Matrix4; // where it is and how it is turned, in its region
-  // a prim
-  record?: ObjectRecord;
-  level?: number; // of detail; none chosen yet: it has no faces either
-  slots?: Slot[];
-  texture?: { motion: TextureMotion; since: number | null; slots: Slot[] };
-  told?: { moving: string; at: number }; // how its texture moves, and since when
-  words?: Sprite | null;
-  spine?: Spine; // of one that bends
-  bent?: InstancedMesh[]; // what is drawn of it as it is bent now
-  // a person
-  figure?: Figure;
-  id?: string;
-  name?: string;
-  own?: boolean;
-  height?: number;
-}
+export type { Region, Thing } from "./thing";
 
 /** Everything the gateway has told of, as it stands in the scene. */
 export class World {
-  readonly regions = new Map<string, Region>();
   readonly things = new Map<number, Thing>();
   readonly textures: Textures;
-  readonly forms = new Forms();
-  here = "";
+  readonly lands: Lands;
+  readonly dresser: Dresser;
   agent = "";
   me: Thing | null = null;
   /** Where the own avatar faces by its keys, which are ahead of the region's news. */
@@ -71,114 +26,60 @@ export class World {
   /** Whether the own avatar is left out of the picture. */
   hidden = false;
   private stood: { place: Vector3; turn: Quaternion } | null = null; // where the own figure was drawn last; null: on a seat
-  private origin: [number, number] | null = null;
-  private textured = new Set<Thing>();
-  private bending = new Set<Thing>();
-  private round = this.things.values();
   private early = new Map<number, MotionRecord>();
   private animations = new Map<string, Set<string>>();
-  private batches: Batches;
-  private scale = new Matrix4();
-  private place = new Matrix4();
   private spot = new Vector3();
-  private size = new Vector3();
   private quaternion = new Quaternion();
   private one = new Vector3(1, 1, 1);
   private away = new Vector3();
 
   constructor(private stage: Stage) {
     this.textures = new Textures(stage.software ? 1 : Math.min(4, stage.renderer.capabilities.getMaxAnisotropy()));
-    this.batches = new Batches(stage.scene, this.textures);
+    this.lands = new Lands(stage, this.textures);
+    this.dresser = new Dresser(stage, this.textures, this.things, this.lands.regions);
+  }
+
+  /** The regions in view, by their corners. */
+  get regions(): Map<string, Region> {
+    return this.lands.regions;
+  }
+
+  /** The region one stands in, by its corner. */
+  get here(): string {
+    return this.lands.here;
   }
 
   /** Forget all: the gateway is about to tell it again. */
   clear(): void {
     for (const n of [...this.things.keys()]) this.gone(n);
-    for (const region of [...this.regions.values()]) this.regionGone(region.at);
+    this.lands.clear();
     this.early.clear();
     this.animations.clear();
     this.me = this.stood = null;
-    this.origin = null;
   }
 
   // -- regions --------------------------------------------------------------------------------------------------
 
-  region(told: Told): void {
-    const region = this.regionAt(told.at);
-    region.name = told.name;
-    region.water = told.water;
-    region.terrain.describe(told.ground, told.heights, told.water);
-  }
-
-  private regionAt(at: [number, number]): Region {
-    let region = this.regions.get(key(at));
-    if (!region) {
-      this.origin ??= at;
-      const group = new Group();
-      group.position.set(at[0] - this.origin[0], at[1] - this.origin[1], 0);
-      this.stage.scene.add(group);
-      const terrain = new Terrain(group, this.textures);
-      region = { at, name: "", water: 20, group, terrain, heights: null, step: 0 };
-      this.regions.set(key(at), region);
-    }
-    return region;
+  region(told: RegionTold): void {
+    this.lands.region(told);
   }
 
   regionGone(at: [number, number]): void {
-    const region = this.regions.get(key(at));
-    if (!region) return;
-    region.terrain.dispose();
-    region.group.removeFromParent();
-    this.regions.delete(key(at));
+    this.lands.gone(at);
   }
 
   land(land: Land): void {
-    const region = this.regionAt([land.west, land.south]);
-    region.heights = land.heights;
-    // Its own mesh, and those to the west and south whose edge it closes.
-    for (const [dx, dy] of [[0, 0], [-256, 0], [0, -256], [-256, -256]]) {
-      const near = this.regions.get(key([land.west + dx, land.south + dy]));
-      if (near?.heights) this.build(near);
-    }
+    this.lands.land(land);
   }
 
-  private build(region: Region): void {
-    const [x, y] = region.at;
-    const beside = (dx: number, dy: number) => this.regions.get(key([x + dx, y + dy]))?.heights ?? undefined;
-    region.terrain.ground.fill(region.heights!, beside(256, 0), beside(0, 256), beside(256, 256));
-    const home = key(region.at) === this.here;
-    region.step = this.stage.software ? (home ? 2 : 4) : home ? 1 : 2;
-    region.terrain.build(region.step);
-  }
-
-  hereIs(told: Told): void {
+  hereIs(told: Here): void {
     const before = this.here;
-    this.here = key(told.at);
-    const region = this.regionAt(told.at);
-    // Far from where we began, numbers get coarse: count from here on.
-    const [dx, dy] = [told.at[0] - this.origin![0], told.at[1] - this.origin![1]];
-    if (Math.hypot(dx, dy) > 4096) {
-      this.origin = told.at;
-      for (const each of this.regions.values()) {
-        each.group.position.set(each.at[0] - this.origin![0], each.at[1] - this.origin![1], 0);
-      }
-      for (const thing of this.things.values()) thing.moving = true;
-    }
-    const left = this.regions.get(before);
-    for (const each of [region, left]) if (each?.heights) this.build(each);
+    if (this.lands.stand(told)) for (const thing of this.things.values()) thing.moving = true;
     if (before !== this.here) this.chooseMe();
   }
 
   /** Height of the land (or the water above it) at scene coordinates. */
-  ground = (x: number, y: number): number => {
-    for (const region of this.regions.values()) {
-      const [lx, ly] = [x - region.group.position.x, y - region.group.position.y];
-      if (lx >= 0 && ly >= 0 && lx < 256 && ly < 256 && region.terrain.ground.known) {
-        return Math.max(region.terrain.ground.at(lx, ly), region.water);
-      }
-    }
-    return this.regions.get(this.here)?.water ?? 20;
-  };
+  ground = (x: number, y: number): number => this.lands.ground(x, y);
 
   // -- things ---------------------------------------------------------------------------------------------------
 
@@ -212,75 +113,13 @@ export class World {
     }
   }
 
-  /** Give a thing the faces of its level, now or when its form has come; those that look the same are one piece. */
-  private dress(thing: Thing, record: ObjectRecord, level: number): void {
-    thing.level = level;
-    for (const slot of thing.slots ?? []) this.batches.remove(slot);
-    thing.slots = undefined;
-    if (thing.texture) thing.texture.slots = [];
-    this.bending.delete(thing);
-    if (level === UNSEEN) {
-      thing.slots = [];
-      return;
-    }
-    const form = this.bendable(thing, record, level) ?? this.forms.of(record, level, () => {
-      if (thing.record !== record || this.things.get(record.n) !== thing) return;
-      thing.level = undefined;
-      thing.moving = true;
-    });
-    if (!form) return;
-    const look = record.pcode === PRIM ? looks(record.look) : plantLook(record.pcode, record.species);
-    const motion = record.moving ? textureMotion(record.moving) : null;
-    const pieces = new Map<string, { skin: FaceLook; moves: boolean; faces: number[] }>();
-    form.faces.forEach((made, face) => {
-      const skin = look(face);
-      if (!made || skin.color[3] < 0.01 || skin.texture === TRANSPARENT) return;
-      const moves = !!motion && (motion.face < 0 || motion.face === face);
-      const kind = JSON.stringify([moves, skin]);
-      const piece = pieces.get(kind) ?? { skin, moves, faces: [] };
-      piece.faces.push(face);
-      pieces.set(kind, piece);
-    });
-    const found = [...pieces.values()];
-    const slots = (thing.slots = found.map(({ skin, faces }) => this.batches.add(form, faces, skin, level, record.n)));
-    if (!motion) return;
-    thing.texture = { motion, since: loops(motion) ? null : thing.told!.at, slots: slots.filter((_, n) => found[n].moves) };
-    this.textured.add(thing);
-  }
-
-  /** A form of its own for a prim that bends, if it is near enough for that to be seen. */
-  private bendable(thing: Thing, record: ObjectRecord, level: number): Form | null {
-    const how = record.form || !isLine(record.shape) || level <= FAR ? null : flexibility(record.flexi);
-    if (record.pcode !== PRIM || !how || this.bending.size >= MOST_BENT) return null;
-    this.bending.add(thing);
-    thing.spine ??= new Spine(how);
-    return new Form(`bent ${record.n} ${level}`, tessellate(record.shape, SEGMENTS[level], how.sections * 3).map(smooth));
-  }
-
-  /** Let what bends hang and swing. */
-  private bend(now: number, dt: number): void {
-    for (const thing of this.bending) {
-      const slots = thing.slots ?? [];
-      const meshes = slots.flatMap((slot) => slot.batch?.mesh ?? []);
-      const same = meshes.length === thing.bent?.length && meshes.every((mesh, n) => mesh === thing.bent![n]);
-      const scale = this.size.set(...thing.record!.scale);
-      if (!thing.spine!.step(thing.frame, scale.z, dt, now) && same) continue;
-      const joints = thing.spine!.local();
-      for (const slot of slots) if (slot.batch) bend(slot.form, slot.batch.mesh.geometry, joints, scale);
-      thing.bent = meshes;
-    }
-  }
-
   private undress(thing: Thing): void {
-    this.textured.delete(thing);
-    this.bending.delete(thing);
-    for (const slot of thing.slots ?? []) this.batches.remove(slot);
-    thing.slots = thing.texture = thing.level = undefined;
+    this.dresser.undress(thing);
     drop(thing.words ?? null);
     thing.words = null;
   }
 
-  avatar(told: Told): void {
+  avatar(told: AvatarTold): void {
     const thing = this.thing(told.n, key(told.at));
     if (!thing.figure) {
       thing.figure = new Figure(told.id, !this.stage.software);
@@ -307,7 +146,7 @@ export class World {
     }
   }
 
-  animate(told: Told): void {
+  animate(told: Animations): void {
     const playing = new Set<string>(told.playing);
     this.animations.set(told.id, playing);
     for (const thing of this.things.values()) if (thing.figure && thing.id === told.id) thing.figure.playing = playing;
@@ -354,18 +193,12 @@ export class World {
       const words = thing.words ?? thing.figure?.label;
       if (words) fit(words, this.stage.camera.position);
     }
-    this.refine();
-    this.bend(shown, dt);
-    this.batches.sort(this.stage.camera.position, this.regions.get(this.here)?.water ?? 20);
-    for (const { texture } of this.textured) {
-      const seconds = texture!.since === null ? phase : now - texture!.since;
-      for (const slot of texture!.slots) slot.batch?.touch(slot, moved(slot.look, texture!.motion, seconds));
-    }
+    this.dresser.step(now, shown, dt, phase, this.regions.get(this.here)?.water ?? 20);
   }
 
   /** What is drawn with a halo. */
   glows(): Iterable<InstancedMesh> {
-    return this.batches.glows();
+    return this.dresser.glows();
   }
 
   private stepThing(thing: Thing, now: number, dt: number, depth: number): void {
@@ -377,52 +210,13 @@ export class World {
     if (parent) thing.frame.premultiply(parent.frame);
     const region = this.regions.get(thing.region);
     if (!region) return;
-    if (thing.record) this.put(thing, thing.record, region, this.level(thing, thing.record, region, thing.level));
+    if (thing.record) this.dresser.put(thing, thing.record, region);
     // Links hang on their root; the depth is bounded whatever was sent.
     if (depth < 4) {
       for (const n of thing.children) {
         const child = this.things.get(n);
         if (child) this.stepThing(child, now, dt, depth + 1);
       }
-    }
-  }
-
-  /** Show a prim where it is, at a level of detail. */
-  private put(thing: Thing, record: ObjectRecord, region: Region, level: number): void {
-    if (level !== thing.level) this.dress(thing, record, level);
-    this.place.copy(thing.frame);
-    this.place.elements[12] += region.group.position.x;
-    this.place.elements[13] += region.group.position.y;
-    if (thing.words) {
-      thing.words.position.setFromMatrixPosition(this.place);
-      thing.words.position.z += record.scale[2] / 2 + 0.15;
-    }
-    this.place.multiply(this.scale.makeScale(...record.scale));
-    for (const slot of thing.slots ?? []) this.batches.move(slot, this.place);
-  }
-
-  /** The level of detail for how large a prim looks; `before`: the one it has, if it may keep it. */
-  private level(thing: Thing, record: ObjectRecord, region: Region, before: number | undefined): number {
-    this.spot.setFromMatrixPosition(thing.frame).add(region.group.position);
-    const distance = Math.max(this.spot.distanceTo(this.stage.camera.position), 0.01);
-    const pixels = (Math.max(...record.scale) / distance) * this.stage.pixels;
-    return chooseLevel(pixels, this.forms.isRound(record), before, this.forms.ends(record));
-  }
-
-  /** Choose levels again: of some things each frame, or of all, whatever they had, for pictures that compare. */
-  private refine(): void {
-    const { steady } = this.stage;
-    if (steady) this.round = this.things.values();
-    for (let n = steady ? this.things.size : REFINED; n > 0; n--) {
-      const { value: thing, done } = this.round.next();
-      if (done) {
-        this.round = this.things.values();
-        return;
-      }
-      const region = this.regions.get(thing.region);
-      if (!thing.record || thing.level === undefined || !region) continue;
-      const level = this.level(thing, thing.record, region, steady ? undefined : thing.level);
-      if (level !== thing.level) this.put(thing, thing.record, region, level);
     }
   }
 
@@ -455,14 +249,8 @@ export class World {
     this.ray.setFromCamera(point, this.stage.camera);
     this.ray.far = reach;
     const lands = [...this.regions.values()].flatMap((region) => region.group.children);
-    const hit = this.ray.intersectObjects([...this.batches.meshes, ...lands], false)[0];
+    const hit = this.ray.intersectObjects([...this.dresser.batches.meshes, ...lands], false)[0];
     const slot = hit?.object.userData.batch?.slots[hit.instanceId ?? -1] as Slot | undefined;
     return slot ? (this.things.get(slot.owner) ?? null) : null;
   }
-}
-
-/** Plants have colours of ours instead of faces of somebody's. */
-function plantLook(pcode: number, species: number): (face: number) => FaceLook {
-  const colors = plantColors(pcode, species);
-  return (face) => ({ ...PLAIN, texture: BLANK, color: [...colors[face % colors.length], 1] });
 }
