@@ -12,7 +12,7 @@ listened to; ``bots`` walks crowds about. What is named here is the library's su
 everything else may change.
 """
 
-from .building import Building
+from .building import About, Building
 from .cache import ObjectCache
 from .caps import CapError, Caps
 from .circuits import Circuits, Counters, Heard
@@ -46,7 +46,7 @@ from .travel import Crossing, Travel
 from .visit import login, new_http
 
 __all__ = [
-    "BadStart", "Buddy", "Building", "CapError", "Caps", "Chat", "Circuits", "Client", "ConnectionLost", "Counters", "Crossing", "Dialog",
+    "About", "BadStart", "Buddy", "Building", "CapError", "Caps", "Chat", "Circuits", "Client", "ConnectionLost", "Counters", "Crossing", "Dialog",
     "Entity", "EventHub", "Friend", "Habits", "Heard", "InstantMessage", "Inventory", "LoginFailed", "LoginRefused", "MapBlock",
     "MapItem", "Movement", "Neighbours", "ObjectCache", "Profile", "Quaternion", "Question", "Region", "Scripts", "Session",
     "Sight", "SitRefused", "Social", "StartElsewhere", "TeleportRefused", "Travel", "UnknownEvent", "Vector", "ViewerError", "WaitTimeout",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from protocol.message import Message
+from protocol.message import Message, text
 from protocol.objects import BOX, PRIM, Edit, encode_edit
 
 from .circuits import Circuits
@@ -15,6 +16,16 @@ from .model import Entity, Vector
 _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 _CREATE_SELECTED = 0x2
 _WOOD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a thing is called, and whose it is."""
+
+    id: UUID
+    name: str
+    description: str
+    owner_id: UUID
 
 
 class Building:
@@ -39,6 +50,16 @@ class Building:
         )
         entity: Entity = await answered(made, timeout, "our new box")
         return entity
+
+    async def about(self, entity: Entity, timeout: float = 10.0) -> About:
+        """Name, description and owner of a thing. ``WaitTimeout`` when its region does not know it any more."""
+        reply = self._circuits.events.expect(
+            "ObjectPropertiesFamily", lambda heard: heard["ObjectData"]["ObjectID"] == entity.id
+        )
+        asked = {"RequestFlags": 0, "ObjectID": entity.id}
+        entity.region.send(Message("RequestObjectPropertiesFamily", AgentData=self._circuits.agent_block, ObjectData=asked))
+        d = (await answered(reply, timeout, "ObjectPropertiesFamily"))["ObjectData"]
+        return About(entity.id, text(d["Name"]), text(d["Description"]), d["OwnerID"])
 
     def drag(self, entity: Entity, position: Vector) -> None:
         """Put a thing, with all that is linked to it, somewhere else; over a border too (0..256 are the region's)."""

@@ -43,7 +43,7 @@ def told() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def asked(ada: Someone, told: list[dict[str, Any]]) -> Asked:
-    return Asked(cast(Any, ada), ada.events, lambda message: told.append(json.loads(encode(message))))
+    return Asked(cast(Any, ada), cast(Any, ada), ada.events, lambda message: told.append(json.loads(encode(message))))
 
 
 def dialog(thing: int = 1, *buttons: str) -> Dialog:

@@ -59,7 +59,7 @@ def entity(**values: Any) -> Entity:
 
 def tail(data: bytes) -> list[bytes]:
     """Texture animation, form and flexibility at a record's end; there are no texts and looks before them."""
-    at, found = struct.calcsize("<IiiBB3f") + 23 + 1 + 4 + 2 + 2, []
+    at, found = struct.calcsize("<IiiBBB3f") + 23 + 1 + 4 + 2 + 2, []
     while at < len(data):
         found.append(data[at + 1 : at + 1 + data[at]])
         assert len(found[-1]) == data[at]

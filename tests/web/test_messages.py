@@ -21,7 +21,7 @@ LOOKS = messages.decoder(messages.Looks)
 KINDS = get_args(messages.Acts)
 GOOD: dict[str, Any] = {
     "flags": 5, "yaw": 1.5, "text": "hello", "type": 0, "on": True, "n": 7, "q": 1, "button": 2, "grant": False, "at": 5.0,
-    "to": str(UUID(int=9)), "region": "Harbour", "position": [1.0, 2.0, 3.0],
+    "to": str(UUID(int=9)), "region": "Harbour", "id": str(UUID(int=9)), "position": [1.0, 2.0, 3.0],
 }  # fmt: skip
 anything: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -112,7 +112,7 @@ def test_what_is_told_is_json_with_every_field() -> None:
 
 
 def test_layouts_pack_what_they_say() -> None:
-    assert records.MOTION.head().size == 29 and records.SHAPE.head().size == 23 and records.THING.head().size == 54
+    assert records.MOTION.head().size == 29 and records.SHAPE.head().size == 23 and records.THING.head().size == 55
     assert records.THING.tail(b"ab", b"", b"", b"c", b"") == b"\x02\0ab\0\0\0\x01c\0"
     with pytest.raises(struct.error):
         records.THING.tail(b"", b"", bytes(256), b"", b"")

@@ -1,4 +1,4 @@
-"""What scripts ask of one person, as it waits for an answer.
+"""What scripts and people ask of one person, as it waits for an answer.
 
 A script may ask as often as it likes, so room is bounded twice: an object's newer dialog takes the place of its older one
 (as in every viewer), and beyond ``MOST`` waiting ones the oldest goes. A browser that comes back is shown again what waits.
@@ -8,31 +8,57 @@ Who blocks an object is not asked by it any more, for as long as the session las
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from viewer import Dialog, EventHub, Question, Scripts, WebPage
+from viewer import Dialog, EventHub, InstantMessage, Question, Scripts, Social, WebPage
 
 from . import messages
 
 MOST = 8  # waiting at a time
 MOST_BLOCKED = 1000
 LONGEST = 1023  # characters of a script's words that are shown
-Ask = Dialog | Question | WebPage
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Somebody offers friendship; in the place of a thing's id and name are theirs."""
+
+    object_id: UUID
+    object_name: str
+    offer: InstantMessage
+
+
+Ask = Dialog | Question | WebPage | Offer
 
 
 class Asked:
     """Numbers what scripts ask; ``tell(message)`` reaches the browser."""
 
-    def __init__(self, scripts: Scripts, events: EventHub, tell: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        social: Social,
+        events: EventHub,
+        tell: Callable[[Any], None],
+        muted: Callable[[UUID], bool] = lambda who: False,
+    ) -> None:
+        self._social = social
+        self._muted = muted
         self._scripts = scripts
         self._tell = tell
         self._waiting: dict[int, Ask] = {}
         self._blocked: dict[UUID, None] = {}
         self._next = 1
         self.off = [events.subscribe(name, self._take) for name in ("dialog", "question", "web-page")]
+        self.off.append(events.subscribe("friend-offer", self._offered))
+
+    def _offered(self, offer: InstantMessage) -> None:
+        if not self._muted(offer.from_id):
+            self._take(Offer(offer.from_id, offer.from_name, offer))
 
     def _take(self, ask: Ask) -> None:
         if ask.object_id in self._blocked or (isinstance(ask, Question) and not ask.asked):
@@ -71,6 +97,9 @@ class Asked:
             if not isinstance(ask, Dialog) or not ask.wants_text:
                 raise ValueError("nobody asked for a text")
             self._scripts.answer(ask, words)
+        elif isinstance(ask, Offer):
+            if grant is not None:
+                (self._social.accept_friendship if grant is True else self._social.decline_friendship)(ask.offer)
         elif isinstance(ask, Question):
             self._scripts.grant(ask, ask.asked if grant is True else 0)
         self._drop(number)
@@ -99,6 +128,8 @@ def described(number: int, ask: Ask) -> messages.Ask:
         kind: Literal["text", "dialog"] = "text" if ask.wants_text else "dialog"
         buttons = [label[:64] for label in ask.buttons]
         return tell(kind=kind, owner=ask.owner_name[:130], text=ask.message[:LONGEST], buttons=buttons)
+    if isinstance(ask, Offer):
+        return tell(kind="friend", owner="", text=ask.offer.text[:LONGEST])
     if isinstance(ask, Question):
         return tell(kind="permissions", owner=ask.owner_name[:130], text="", asked=ask.asked & 0xFFFFFFFF)
     return tell(kind="page", owner="", text=ask.message[:LONGEST], url=ask.url if is_web(ask.url) else "")

@@ -104,6 +104,7 @@ class Acting(Commands):
         now = client.clock()
         self._talk = Bucket(3, 15, now)
         self._heavy = Bucket(0.5, 5, now)
+        self._curious = Bucket(5, 20, now)
 
     def let_go(self) -> None:
         self._client.movement.hold(self._client.movement.keys & keys.FLY)
@@ -187,20 +188,55 @@ class Acting(Commands):
         if self._talk.take(self._client.clock()) and words.strip():
             self._client.im(asked.to, words)
 
-    def _later(self, work: Callable[[], Any]) -> None:
-        """Do what takes a while, beside reading on; tell of a failure."""
-        link = self._link
+    def _about(self, asked: messages.AskAbout) -> None:
+        thing = self._link.thing(asked.n)
+        if thing is None or not self._curious.take(self._client.clock()):
+            return  # it went while it was asked about, or the pointer flies over everything
 
+        async def ask() -> None:
+            found = await self._client.building.about(thing)
+            owner = (await self._client.social.names([found.owner_id])).get(found.owner_id, "")
+            told = messages.AboutTold(n=asked.n, name=found.name[:64], description=found.description[:128], owner=owner[:130])
+            self._link.tell(told)
+
+        self._beside(ask, tells=False)
+
+    def _profile(self, asked: messages.AskProfile) -> None:
+        async def ask() -> None:
+            found = await self._client.social.profile(asked.id)
+            told = messages.ProfileTold(
+                id=str(asked.id), about=found.about[:1000], born=found.born_on[:32], online=found.online
+            )
+            self._link.tell(told)
+
+        if self._curious.take(self._client.clock()):
+            self._beside(ask, tells=False)
+
+    def _befriend(self, asked: messages.Befriend) -> None:
+        if self._talk.take(self._client.clock()):
+            self._client.social.offer_friendship(asked.id)
+
+    def _mute(self, asked: messages.Mute) -> None:
+        self._link.mute(asked.id, asked.on)
+
+    def _beside(self, work: Callable[[], Any], tells: bool = True) -> None:
         async def doing() -> None:
             try:
                 await work()
             except ViewerError as error:
-                link.tell(messages.Alert(text=str(error)))
+                if tells:
+                    self._link.tell(messages.Alert(text=str(error)))
+                else:
+                    log.debug("%s: %s", self._client.name, error)
 
+        self._client.circuits.spawn(doing(), "command")
+
+    def _later(self, work: Callable[[], Any]) -> None:
+        """Do what takes a while, beside reading on; tell of a failure."""
         if self._heavy.take(self._client.clock()):
-            self._client.circuits.spawn(doing(), "command")
+            self._beside(work)
         else:
-            link.tell(messages.Notice(what="too-fast"))
+            self._link.tell(messages.Notice(what="too-fast"))
 
 
 def _cut(words: str, most: int) -> str:

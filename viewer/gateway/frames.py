@@ -17,7 +17,7 @@ from protocol.shapes import WIRE_NAMES
 from viewer.model import Entity, Quaternion, Vector
 
 from . import records
-from .records import HAS_ACCELERATION, HAS_SPIN, HAS_VELOCITY, LAND, MOTIONS, OBJECTS
+from .records import CAN_CHANGE, CAN_MOVE, CAN_TOUCH, HAS_ACCELERATION, HAS_SPIN, HAS_VELOCITY, LAND, MOTIONS, OBJECTS
 
 __all__ = ["LAND", "MOTIONS", "OBJECTS", "land", "motion", "thing"]
 
@@ -27,6 +27,7 @@ _MOTION = records.MOTION.head()
 _VECTOR = struct.Struct("<3f")
 _THING = records.THING.head()
 _SHAPE = records.SHAPE.head()
+_TOUCHED, _MODIFY, _MOVE = 0x80, 0x4, 0x100  # update flags
 _LONGEST_TEXT = 1024
 _FLEXI, _SCULPT = 0x10, 0x30  # of ExtraParams, and their bytes
 _SIZES = {_FLEXI: 16, _SCULPT: 17}
@@ -71,10 +72,16 @@ def thing(number: int, entity: Entity) -> bytes:
     moving = moving if len(moving) == 16 else b""
     form, bends = _extra(entity.extra_params, _SCULPT), _extra(entity.extra_params, _FLEXI)
     head = _THING.pack(
-        number, region.west, region.south, entity.pcode, entity.click_action, *entity.scale, *_SHAPE.pack(*shape),
+        number, region.west, region.south, entity.pcode, entity.click_action, _can(entity), *entity.scale, *_SHAPE.pack(*shape),
         entity.state, *entity.text_color[:4].ljust(4, b"\0"),
     )  # fmt: skip
     return head + records.THING.tail(words, look, moving, form, bends)
+
+
+def _can(entity: Entity) -> int:
+    """What one may do with a thing, of all that its region says of it."""
+    flags = entity.update_flags
+    return bool(flags & _TOUCHED) * CAN_TOUCH | bool(flags & _MODIFY) * CAN_CHANGE | bool(flags & _MOVE) * CAN_MOVE
 
 
 def _extra(extra_params: bytes, kind: int) -> bytes:

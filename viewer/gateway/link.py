@@ -26,6 +26,7 @@ from viewer.social import IM_FROM_OBJECT, IM_PLAIN
 from . import frames, messages
 from .asked import Asked
 from .commands import Acting, Commands, Looking
+from .friends import FriendList
 from .watching import Spectator
 
 log = logging.getLogger("gateway")
@@ -34,6 +35,7 @@ FRAME_GAP = 1 / 30  # seconds between two frames of motions to one browser
 STATS_GAP = 1.0
 GOODBYE = 3.0  # seconds a browser has to take its leave
 _PACK = 48 * 1024  # bytes of objects in one frame
+MOST_MUTED = 1000
 HISTORY = 100  # lines of chat a returning browser is shown again
 
 NAMES_OF_STATS = {1: "frames", 2: "physics", 11: "objects", 13: "agents", 14: "children"}
@@ -57,6 +59,8 @@ class Link:
         self.watching = False
         self.asked: Asked | None = None  # what scripts ask of somebody who stands in the world
         self.yaw: Callable[[], float] = lambda: 0.0
+        self._friends: FriendList | None = None
+        self._muted: dict[UUID, None] = {}
         self.socket: web.WebSocketResponse | None = None
         self._parting: asyncio.Future[tuple[int, bytes]] | None = None  # why the socket ends, once it is to
         self._waiting: deque[bytes | str] = deque()
@@ -84,10 +88,11 @@ class Link:
     def acting(cls, client: Client, count: Counter[str]) -> Link:
         """Of somebody who stands in the world."""
         link = cls(client, count)
-        link.asked = Asked(client.scripts, client.events, link.tell)
+        link.asked = Asked(client.scripts, client.social, client.events, link.tell, lambda who: who in link._muted)
         link._commands = Acting(link, client, link.asked)
         link._off += link.asked.off
-        link._listen({"im": link._on_im})
+        link._friends = FriendList(client, link.tell)
+        link._listen({"im": link._on_im, **link._friends.listeners})
         link.yaw = lambda: client.movement.yaw
         return link
 
@@ -178,6 +183,8 @@ class Link:
             self.tell(line)
         if self.asked is not None:
             self.asked.tell_again()
+        if self._friends is not None:
+            self._friends.tell_all()
 
     async def _write(self, socket: web.WebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
@@ -333,7 +340,8 @@ class Link:
     # -- people -----------------------------------------------------------------------------------------------------
 
     def _on_chat(self, chat: Chat) -> None:
-        if self.asked is not None and self.asked.blocks(chat.source_id):
+        blocked = self.asked is not None and self.asked.blocks(chat.source_id)
+        if blocked or chat.source_id in self._muted:
             return
         line = messages.ChatTold(
             name=chat.name, id=str(chat.source_id), source=chat.source_type, type=chat.type, audible=chat.audible,
@@ -343,7 +351,17 @@ class Link:
             self._chat.append(line)
         self.tell(line)
 
+    def mute(self, who: UUID, on: bool) -> None:
+        """Hear no more of a person, or again."""
+        self._muted.pop(who, None)
+        if on:
+            if len(self._muted) >= MOST_MUTED:
+                self._muted.pop(next(iter(self._muted)))
+            self._muted[who] = None
+
     def _on_im(self, message: InstantMessage) -> None:
+        if message.from_id in self._muted:
+            return
         if message.dialog == IM_FROM_OBJECT:
             self.tell(messages.ChatTold(
                 name=message.from_name, id=str(message.id), source=2, type=1, audible=1, text=message.text,

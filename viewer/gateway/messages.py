@@ -189,6 +189,39 @@ class Block:
 
 
 @message
+class AskAbout:
+    """What a thing is called and whose it is; answered as ``about``."""
+
+    t: Literal["about"] = "about"
+    n: Uint32
+
+
+@message
+class AskProfile:
+    """What somebody tells about themselves; answered as ``profile``."""
+
+    t: Literal["profile"] = "profile"
+    id: UUID
+
+
+@message
+class Befriend:
+    """Offer friendship."""
+
+    t: Literal["befriend"] = "befriend"
+    id: UUID
+
+
+@message
+class Mute:
+    """Hear no more of a person (or again), for as long as the session lasts."""
+
+    t: Literal["mute"] = "mute"
+    id: UUID
+    on: bool
+
+
+@message
 class Look:
     """A spectator's camera: metres in the region it looks into first, and a direction."""
 
@@ -240,8 +273,9 @@ class Leave:
 Looks = Look | Ping | Leave
 """What a spectator may send."""
 Acts = (
-    Keys | Say | Typing | Fly | Run | Sit | Stand | Touch | Answer | Block | SendIm | Teleport | AskMap | Ping | Leave
-)
+    Keys | Say | Typing | Fly | Run | Sit | Stand | Touch | Answer | Block | SendIm | Teleport | AskMap | AskAbout | AskProfile
+    | Befriend | Mute | Ping | Leave
+)  # fmt: skip
 """What somebody who stands in the world may send."""
 
 
@@ -354,12 +388,53 @@ class ImTold:
 
 
 @message
+class AboutTold:
+    """The answer to ``about``: a thing's name, description and owner's name, as far as there are any."""
+
+    t: Literal["about"] = "about"
+    n: int
+    name: str
+    description: str
+    owner: str
+
+
+@message
+class ProfileTold:
+    """The answer to ``profile``; ``born``: the day they came, in the grid's words."""
+
+    t: Literal["profile"] = "profile"
+    id: str
+    about: str
+    born: str
+    online: bool
+
+
+@message
+class FriendTold:
+    """A friend."""
+
+    id: str
+    name: str
+    online: bool
+
+
+@message
+class FriendsTold:
+    """All friends, whenever one of them changes."""
+
+    t: Literal["friends"] = "friends"
+    friends: list[FriendTold]
+
+
+@message
 class Ask:
-    """A script asks: a dialog's buttons, a line of text, permissions (bits in ``asked``) or to open a page."""
+    """A script asks: a dialog's buttons, a line of text, permissions (bits in ``asked``) or to open a page. Or a person
+    (``object`` is their name) offers friendship.
+    """
 
     t: Literal["ask"] = "ask"
     q: int
-    kind: Literal["dialog", "text", "permissions", "page"]
+    kind: Literal["dialog", "text", "permissions", "page", "friend"]
     object: str
     owner: str
     text: str
@@ -459,7 +534,7 @@ class Refused:
 
 Told = (
     Hello | RegionTold | RegionGone | Here | AvatarTold | Animations | Gone | Sun | ChatTold | ImTold | Ask | Asked | Alert | Notice
-    | Kicked | MapTold | Pong | Stats | Refused
+    | Kicked | AboutTold | ProfileTold | FriendsTold | MapTold | Pong | Stats | Refused
 )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def message_types() -> str:
     parts = [HEAD.format("messages")]
     parts += [interface(kind, True) for kind in (*_HTTP, *sent)]
     parts.append("/** What the page sends. */\nexport type Sent =\n  | " + "\n  | ".join(kind.__name__ for kind in sent) + ";\n")
-    parts += [interface(kind, False) for kind in (messages.MapBlock, *told)]
+    parts += [interface(kind, False) for kind in (messages.MapBlock, messages.FriendTold, *told)]
     parts.append("/** What the gateway tells. */\nexport type Told =\n  | " + "\n  | ".join(kind.__name__ for kind in told) + ";\n")
     kinds = ",\n".join(f'  "{get_args(get_type_hints(kind)["t"])[0]}"' for kind in told)
     parts.append(f"/** Every `t` of them. */\nexport const TOLD: ReadonlySet<string> = new Set<Told[\"t\"]>([\n{kinds},\n]);\n")

@@ -10,6 +10,7 @@
  */
 import { Vector3 } from "three";
 import { GridClock } from "./net/clock";
+import type { Bubbles } from "./scene/bubbles";
 import { SUNS, type Sky } from "./scene/sky";
 import type { Stage } from "./scene/stage";
 import type { World } from "./world/world";
@@ -39,6 +40,8 @@ export class Handle {
   look: (yaw: number, around: number, pitch: number, distance: number) => void = () => {};
   /** Log out. */
   leave: () => void = () => {};
+  /** What people say, above their heads. */
+  bubbles: Bubbles | null = null;
   private framesAtNews = 0;
   private eye = new Vector3();
   private goal = new Vector3();

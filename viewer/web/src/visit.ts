@@ -6,6 +6,7 @@ import type { GridAbout } from "./net/messages";
 import { Connection, type Send } from "./net/socket";
 import { FollowCamera } from "./scene/camera";
 import { Sky } from "./scene/sky";
+import { Bubbles } from "./scene/bubbles";
 import { Stage } from "./scene/stage";
 import { Water } from "./scene/water";
 import { texts } from "./texts";
@@ -15,6 +16,8 @@ import { Chat } from "./ui/chat";
 import { Controls } from "./ui/controls";
 import { MiniMap, WorldMap } from "./ui/map";
 import { Banner, helpPanel } from "./ui/panels";
+import { People, PersonCard } from "./ui/people";
+import { actOf, Pointing } from "./ui/pointing";
 import { Readings } from "./ui/readings";
 import { shareButton } from "./ui/share";
 import { SunChoice } from "./ui/sun";
@@ -26,7 +29,8 @@ const SIT_ON_GROUND = "1a2bd58e-87ff-0df8-0b4c-53e047b0bb6e"; // the animation
 
 /** Run a visit until it ends; resolves with the words that say how. Throws when nothing can be drawn. */
 export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watching }: Ticket, grid: GridAbout): Promise<string> {
-  const stage = new Stage(canvas);
+  const connection = new Connection(token);
+  const stage = staged(canvas, connection);
   const sky = new Sky(stage.scene, !stage.software);
   const world = new World(stage);
   const camera = new FollowCamera(stage.camera);
@@ -51,6 +55,10 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     banner.say(texts.status.teleporting(region), 10);
     send("teleport", { region, position: [128, 128, 40] });
   });
+  const pointing = new Pointing(canvas, stage, world, send);
+  const people = new People(world, (who) => person.open(who), back);
+  const person: PersonCard = new PersonCard(send, world, people, (who) => chat.answer(who), (text) => chat.notice(text), back);
+  const bubbles = (state.bubbles = new Bubbles());
   const share = shareButton(grid.spectators, back);
   const sun = new SunChoice(sky);
   const sits = () => !!world.me?.parent || !!world.me?.figure?.playing.has(SIT_ON_GROUND);
@@ -60,6 +68,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       run: (on) => ghost || send("run", { on }),
       sit: () => (sits() ? send("stand") : send("sit")),
       map: () => send("map"),
+      people: () => people.toggle(),
       figures: () => readings.figures.toggle(),
       help: () => help.showModal(),
       leave: () => connection.leave(),
@@ -81,14 +90,18 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       else if (what === "run") bar.toggle(what);
       else if (ghost) return;
       else if (what === "chat") chat.input.focus();
+      else if (what === "people") people.toggle();
       else if (what === "map") send("map");
       else bar.toggle(what);
     },
     click: (at, shift) => {
-      const thing = ghost ? null : world.pick(at);
+      const thing = ghost ? null : world.point(at);
       if (!thing) return;
-      asked.expect(now());
-      send(shift ? "sit" : "touch", { n: thing.n });
+      if (thing.figure) person.open({ id: thing.id!, name: thing.name! });
+      else {
+        asked.expect(now());
+        send(shift || actOf(thing) === "sit" ? "sit" : "touch", { n: thing.n });
+      }
     },
   });
   const view = new View(stage, sky, new Water(stage.scene, sky), world, camera, controls, state, ghost, () => bar.pressed.run, send);
@@ -101,7 +114,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
   };
   state.leave = () => connection.leave();
   app.append(readings.place, minimap.root, readings.figures.root, bar.root);
-  if (!ghost) app.append(chat.root, asked.root, map.root);
+  if (!ghost) app.append(chat.root, asked.root, map.root, people.root, person.root, pointing.root);
   app.append(controls.stick, banner.root, share.dialog, help);
   back();
   banner.say(texts.status.arriving);
@@ -116,6 +129,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       world.clear();
       chat.clear();
       asked.clear();
+      pointing.clear();
       world.agent = hello.agent;
       document.title = ghost ? hello.grid : `${hello.name} · ${hello.grid}`;
       view.again();
@@ -136,10 +150,20 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     },
     avatar: (avatar) => world.avatar(avatar),
     animations: (animations) => world.animate(animations),
-    gone: ({ n }) => world.gone(n),
+    gone: ({ n }) => {
+      world.gone(n);
+      pointing.gone(n);
+    },
     sun: ({ towards }) => sun.told(towards),
-    chat: (line) => chat.told(line),
+    chat: (line) => {
+      chat.told(line);
+      const figure = line.type < 4 && line.id !== world.agent ? world.figureOf(line.id) : null;
+      if (figure) bubbles.say(figure, line.text, now());
+    },
     im: (message) => chat.im(message),
+    about: (about) => pointing.told(about),
+    profile: (profile) => person.told(profile),
+    friends: ({ friends }) => people.told(friends),
     ask: (ask) => asked.told(ask, now()),
     asked: ({ q }) => asked.gone(q),
     alert: ({ text }) => {
@@ -160,7 +184,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
   let over = false;
   let ended!: (words: string) => void;
   const done = new Promise<string>((resolve) => (ended = resolve));
-  const connection = new Connection(token, {
+  connection.listen({
     told,
     frame: (data) => look(world, data, now(), () => state.touched()),
     state: (what) => {
@@ -181,8 +205,23 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     const time = now();
     readings.drawn(view.step(time));
     minimap.draw(world, world.regions.get(world.here), view.local, readings.stats?.map ?? [], controls.yaw, time);
+    bubbles.step(time, stage.camera.position);
+    if (!ghost) {
+      pointing.step(time);
+      people.step(time);
+    }
     bar.seated(sits());
     readings.step(time, regionName, state.standing === null ? null : view.local, state.grid.roundTrip, connection.bytes);
   });
   return done;
+}
+
+/** What is drawn on; who cannot draw stands in nobody's way. */
+function staged(canvas: HTMLCanvasElement, connection: Connection): Stage {
+  try {
+    return new Stage(canvas);
+  } catch (error) {
+    connection.listen({ told: () => {}, frame: () => {}, state: (state) => state === "open" && connection.leave() });
+    throw error;
+  }
 }

@@ -35,6 +35,8 @@ export interface ObjectRecord {
   south: number;
   pcode: number;
   clickAction: number;
+  /** Bits of what one may do with it. */
+  can: number;
   scale: Vec3;
   shape: Shape;
   shapeKey: string;

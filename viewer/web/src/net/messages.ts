@@ -126,6 +126,31 @@ export interface AskMap {
   t: "map";
 }
 
+/** What a thing is called and whose it is; answered as ``about``. */
+export interface AskAbout {
+  t: "about";
+  n: number;
+}
+
+/** What somebody tells about themselves; answered as ``profile``. */
+export interface AskProfile {
+  t: "profile";
+  id: string;
+}
+
+/** Offer friendship. */
+export interface Befriend {
+  t: "befriend";
+  id: string;
+}
+
+/** Hear no more of a person (or again), for as long as the session lasts. */
+export interface Mute {
+  t: "mute";
+  id: string;
+  on: boolean;
+}
+
 /** Answered as ``pong``; ``at`` comes back as it was. */
 export interface Ping {
   t: "ping";
@@ -159,6 +184,10 @@ export type Sent =
   | SendIm
   | Teleport
   | AskMap
+  | AskAbout
+  | AskProfile
+  | Befriend
+  | Mute
   | Ping
   | Leave
   | Look;
@@ -169,6 +198,13 @@ export interface MapBlock {
   y: number;
   name: string;
   agents: number;
+}
+
+/** A friend. */
+export interface FriendTold {
+  id: string;
+  name: string;
+  online: boolean;
 }
 
 /** The first of a connection; ``token`` opens the next one. All that was told before is void. */
@@ -256,11 +292,12 @@ export interface ImTold {
   old: boolean;
 }
 
-/** A script asks: a dialog's buttons, a line of text, permissions (bits in ``asked``) or to open a page. */
+/** A script asks: a dialog's buttons, a line of text, permissions (bits in ``asked``) or to open a page. Or a person
+    (``object`` is their name) offers friendship. */
 export interface Ask {
   t: "ask";
   q: number;
-  kind: "dialog" | "text" | "permissions" | "page";
+  kind: "dialog" | "text" | "permissions" | "page" | "friend";
   object: string;
   owner: string;
   text: string;
@@ -291,6 +328,30 @@ export interface Notice {
 export interface Kicked {
   t: "kicked";
   text: string;
+}
+
+/** The answer to ``about``: a thing's name, description and owner's name, as far as there are any. */
+export interface AboutTold {
+  t: "about";
+  n: number;
+  name: string;
+  description: string;
+  owner: string;
+}
+
+/** The answer to ``profile``; ``born``: the day they came, in the grid's words. */
+export interface ProfileTold {
+  t: "profile";
+  id: string;
+  about: string;
+  born: string;
+  online: boolean;
+}
+
+/** All friends, whenever one of them changes. */
+export interface FriendsTold {
+  t: "friends";
+  friends: FriendTold[];
 }
 
 /** The answer to ``map``. */
@@ -349,6 +410,9 @@ export type Told =
   | Alert
   | Notice
   | Kicked
+  | AboutTold
+  | ProfileTold
+  | FriendsTold
   | MapTold
   | Pong
   | Stats
@@ -371,6 +435,9 @@ export const TOLD: ReadonlySet<string> = new Set<Told["t"]>([
   "alert",
   "notice",
   "kicked",
+  "about",
+  "profile",
+  "friends",
   "map",
   "pong",
   "stats",

@@ -5,6 +5,9 @@ import type { Reader } from "./reader";
 export const LAND = 1;
 export const MOTIONS = 2;
 export const OBJECTS = 3;
+export const CAN_TOUCH = 1;
+export const CAN_CHANGE = 2;
+export const CAN_MOVE = 4;
 
 /** The corner of the region whose land follows. */
 export interface LandHead {
@@ -42,13 +45,14 @@ export function readMotionRecord(r: Reader): MotionRecord {
   return { n, parent, flags, position, rotation, velocity, acceleration, spin };
 }
 
-/** What a thing looks like. `look`: texture entry as on the wire; `moving`: 16 bytes of texture animation or none; `form`: 17 bytes, id and kind of a sculpt map or mesh, or none; `bends`: 16 bytes as in ExtraParams, or none. */
+/** What a thing looks like. `can`: bits of what one may do with it, 1 touch, 2 change, 4 move. `look`: texture entry as on the wire; `moving`: 16 bytes of texture animation or none; `form`: 17 bytes, id and kind of a sculpt map or mesh, or none; `bends`: 16 bytes as in ExtraParams, or none. */
 export interface ThingRecord {
   n: number;
   west: number;
   south: number;
   pcode: number;
   clickAction: number;
+  can: number;
   scale: [number, number, number];
   shape: Uint8Array;
   species: number;
@@ -66,6 +70,7 @@ export function readThingRecord(r: Reader): ThingRecord {
   const south: number = r.i32();
   const pcode: number = r.u8();
   const clickAction: number = r.u8();
+  const can: number = r.u8();
   const scale: [number, number, number] = [r.f32(), r.f32(), r.f32()];
   const shape: Uint8Array = r.bytes(23);
   const species: number = r.u8();
@@ -75,7 +80,7 @@ export function readThingRecord(r: Reader): ThingRecord {
   const moving: Uint8Array = r.bytes(r.u8());
   const form: Uint8Array = r.bytes(r.u8());
   const bends: Uint8Array = r.bytes(r.u8());
-  return { n, west, south, pcode, clickAction, scale, shape, species, textColor, text, look, moving, form, bends };
+  return { n, west, south, pcode, clickAction, can, scale, shape, species, textColor, text, look, moving, form, bends };
 }
 
 /** Path and profile in wire values, as protocol/shapes.py names them. */

@@ -23,11 +23,16 @@ export class Connection {
   private tries = 0;
   private left = false;
 
-  constructor(
-    private token: string,
-    private listener: Listener,
-  ) {
+  private listener!: Listener;
+
+  /** Opens at once: a token waits for nobody, and a slow machine takes long to make ready what shall listen. */
+  constructor(private token: string) {
     this.open();
+  }
+
+  /** Who is told of what comes. To be called before anything can come: in the same turn as the constructor. */
+  listen(listener: Listener): void {
+    this.listener = listener;
   }
 
   private open(): void {

@@ -42,7 +42,7 @@ export class Asked {
 
   told(ask: Ask, now: number): void {
     this.gone(ask.q);
-    const heading = h("h2", { id: `ask-${ask.q}` }, name(ask.kind === "permissions" ? t.wants(ask.object) : ask.object));
+    const heading = h("h2", { id: `ask-${ask.q}` }, name(this.heading(ask)));
     const card = h("section", { class: "ask card", role: "dialog", tabindex: "-1", "aria-labelledby": heading.id }, heading);
     if (ask.owner) card.append(h("span", { class: "quiet" }, name(t.from(ask.owner))));
     if (ask.text) card.append(h("p", {}, h("bdi", {}, ask.text)));
@@ -70,9 +70,15 @@ export class Asked {
     return made;
   }
 
+  private heading(ask: Ask): string {
+    if (ask.kind === "friend") return texts.people.offers(ask.object);
+    return ask.kind === "permissions" ? t.wants(ask.object) : ask.object;
+  }
+
   private body(ask: Ask): HTMLElement[] {
     if (ask.kind === "dialog") return [this.choices(ask)];
     if (ask.kind === "text") return [this.textBox(ask)];
+    if (ask.kind === "friend") return [this.yesOrNo(ask)];
     if (ask.kind === "permissions") return this.permissions(ask);
     return this.page(ask);
   }
@@ -106,8 +112,13 @@ export class Asked {
     if (rest) rows.push(h("li", {}, t.other));
     return [
       h("ul", {}, ...rows),
-      h("div", { class: "choices" }, this.button(t.yes, () => this.reply(ask.q, { grant: true })), this.button(t.no, () => this.reply(ask.q, { grant: false }), "main")),
+      this.yesOrNo(ask),
     ];
+  }
+
+  private yesOrNo(ask: Ask): HTMLElement {
+    const [yes, no] = ask.kind === "friend" ? [t.accept, t.decline] : [t.yes, t.no];
+    return h("div", { class: "choices" }, this.button(yes, () => this.reply(ask.q, { grant: true })), this.button(no, () => this.reply(ask.q, { grant: false }), "main"));
   }
 
   private page(ask: Ask): HTMLElement[] {

@@ -9,6 +9,7 @@ export interface Actions {
   run(on: boolean): void;
   sit(): void;
   map(): void;
+  people(): void;
   figures(): void;
   help(): void;
   leave(): void;
@@ -43,8 +44,9 @@ export class Bar {
     const comeIn = h("button", { type: "button", class: "main" }, t.comeIn);
     comeIn.onclick = () => actions.comeIn();
     const map = this.button(t.map, () => actions.map());
+    const people = this.button(texts.people.button, () => actions.people());
     const { fly, run } = this.toggles;
-    this.root.append(...(watching ? [run, figures, ...more, help, comeIn, leave] : [fly, run, this.sit, map, figures, ...more, help, leave]));
+    this.root.append(...(watching ? [run, figures, ...more, help, comeIn, leave] : [fly, run, this.sit, people, map, figures, ...more, help, leave]));
   }
 
   toggle(what: "fly" | "run"): void {

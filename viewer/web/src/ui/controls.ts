@@ -14,7 +14,7 @@ const GAP = 0.05; // seconds between two changes told
 
 export interface Walker {
   keys(flags: number, yaw: number): void;
-  act(what: "fly" | "run" | "map" | "figures" | "help" | "chat"): void;
+  act(what: "fly" | "run" | "map" | "figures" | "help" | "chat" | "people"): void;
   click(at: Vector2, shift: boolean): void;
 }
 
@@ -46,7 +46,7 @@ export class Controls {
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
     const onButton = target.tagName === "BUTTON" || target.closest("dialog") !== null;
     if (onButton && /^(Space|Enter|Tab|Escape)$/.test(event.code)) return;
-    const act = ({ KeyF: "fly", KeyR: "run", KeyM: "map", KeyI: "figures", KeyH: "help", Enter: "chat" } as const)[event.code as "KeyF"];
+    const act = ({ KeyF: "fly", KeyR: "run", KeyM: "map", KeyI: "figures", KeyH: "help", KeyP: "people", Enter: "chat" } as const)[event.code as "KeyF"];
     if (act) {
       event.preventDefault();
       if (!event.repeat) this.walker.act(act);

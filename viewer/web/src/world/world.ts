@@ -1,4 +1,4 @@
-import { Matrix4, Quaternion, Raycaster, Vector3, type InstancedMesh, type Vector2 } from "three";
+import { Matrix4, Quaternion, Raycaster, Vector3, type InstancedMesh, type Intersection, type Vector2 } from "three";
 import type { Land, MotionRecord, ObjectRecord } from "../net/frames";
 import type { Animations, AvatarTold, Here, RegionTold } from "../net/messages";
 import { Figure } from "../scene/avatars";
@@ -240,17 +240,54 @@ export class World {
     thing.figure!.step(shown, dt, Math.hypot(velocity.x, velocity.y), forward, thing.parent !== 0);
   }
 
+  /** Somebody's figure, if it is in view. */
+  figureOf(id: string): Figure | null {
+    for (const thing of this.things.values()) if (thing.id === id && thing.figure?.root.visible) return thing.figure;
+    return null;
+  }
+
+  /** How the unit cube of a prim stands in the scene, into `place`; false for what has no place yet. */
+  placeOf(thing: Thing, place: Matrix4): boolean {
+    const region = this.regions.get(thing.region);
+    if (!region || !thing.record) return false;
+    const [x, y, z] = thing.record.scale;
+    place.copy(thing.frame).scale(this.away.set(x, y, z));
+    place.elements[12] += region.group.position.x;
+    place.elements[13] += region.group.position.y;
+    return true;
+  }
+
   // -- picking --------------------------------------------------------------------------------------------------
 
   private ray = new Raycaster();
 
   /** The prim under a point of the screen (-1..1), within `reach` metres; null when land is before it. */
   pick(point: Vector2, reach = 100): Thing | null {
+    return this.owner(this.cast(point, reach));
+  }
+
+  private owner(hit: Intersection | undefined): Thing | null {
+    const slot = hit?.object.userData.batch?.slots[hit.instanceId ?? -1] as Slot | undefined;
+    return slot ? (this.things.get(slot.owner) ?? null) : null;
+  }
+
+  /** The person or prim under a point of the screen; the own figure is looked through. */
+  point(point: Vector2, reach = 100): Thing | null {
+    const first = this.cast(point, reach);
+    let [found, nearest] = [this.owner(first), first?.distance ?? reach];
+    for (const each of this.things.values()) {
+      if (!each.figure || each === this.me || !each.figure.root.visible) continue;
+      const hit = this.ray.intersectObject(each.figure.root, true)[0];
+      if (hit && hit.distance < nearest) [found, nearest] = [each, hit.distance];
+    }
+    return found;
+  }
+
+  /** What is hit first of prims and lands. */
+  private cast(point: Vector2, reach: number): Intersection | undefined {
     this.ray.setFromCamera(point, this.stage.camera);
     this.ray.far = reach;
     const lands = [...this.regions.values()].flatMap((region) => region.group.children);
-    const hit = this.ray.intersectObjects([...this.dresser.batches.meshes, ...lands], false)[0];
-    const slot = hit?.object.userData.batch?.slots[hit.instanceId ?? -1] as Slot | undefined;
-    return slot ? (this.things.get(slot.owner) ?? null) : null;
+    return this.ray.intersectObjects([...this.dresser.batches.meshes, ...lands], false)[0];
   }
 }
