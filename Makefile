@@ -18,7 +18,7 @@ world: ## set up, then run a 2x2 grid; Ctrl-C ends it (data: ~/.local/share/main
 # pytest comes last, so that its closing line is the last thing seen.
 test: ## set up, then lint, types and all tests, with two public client libraries and a browser in a real grid
 	@.ci/venv test
-	@.ci/kernels
+	@.ci/kernels test
 	@tests/clients/setup.sh
 	@tests/web/setup.sh
 	@echo 'lint and types'

@@ -273,6 +273,8 @@ class Supervisor:
             part.health, part.heard = "ok", time.monotonic()
             return
         part.health = "failing"
+        if status:  # what says that it is not well is not stuck, and may mend; ending it helps nobody
+            part.heard = time.monotonic()
         silent = time.monotonic() - part.heard
         if 0 < self.settings.stuck_seconds < silent:
             self.report({"event": "stuck", "process": part.name, "seconds": round(silent)})

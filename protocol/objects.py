@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
 from protocol.codec import NULL, pack_quaternion, unpack_quaternion
 from protocol.compressed import decode_compressed, encode_compressed
 from protocol.errors import ProtocolError
+from protocol.kernels import inline, kernel
 
 __all__ = [
     "RECORD_SIZE", "Edit", "Motion", "Terse", "attachment_state", "avatar_block", "decode_compressed", "decode_edit",
@@ -325,7 +324,7 @@ def terse_block(data: bytes, texture_entry: bytes = b"") -> dict[str, Any]:
     return {"Data": data, "TextureEntry": wrapped}
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _put_word(record, at, value, limit):
     share = (np.float64(value) + limit) / (2.0 * limit)
     if not share > 0.0:  # also NaN, which no comparison holds for
@@ -337,7 +336,7 @@ def _put_word(record, at, value, limit):
     record[at + 1] = word >> 8
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _put_float(record, at, value):
     word = np.float32(value).view(np.uint32)
     record[at] = word & 255
@@ -346,7 +345,7 @@ def _put_float(record, at, value):
     record[at + 3] = word >> 24
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_terse_batch(
     rows, local_id, is_avatar, position, velocity, acceleration, rotation, angular_velocity, records, lengths
 ):
@@ -392,16 +391,14 @@ def encode_terse_batch(
 
 
 def warm() -> None:
-    """Compile (or load from cache) the batch encoder now, for plain columns and for fields of a record array."""
+    """Compile (or load from cache) the batch encoder now, for fields of a record array, those of avatars and of others."""
     fields: list[tuple[Any, ...]] = [("id", np.uint32), ("avatar", np.uint8), *((n, np.float32, 3) for n in "pvas")]
-    table = np.zeros(1, np.dtype([*fields, ("r", np.float32, 4)]))
-    columns: list[NDArray[Any]] = [table[name] for name in ("id", "avatar", "p", "v", "a", "r", "s")]
+    table = np.zeros(2, np.dtype([*fields, ("r", np.float32, 4)]))
     rows, records, lengths = np.zeros(1, np.int64), np.zeros((1, RECORD_SIZE), np.uint8), np.zeros(1, np.int64)
-    for kind in (columns, [np.ascontiguousarray(column) for column in columns]):
-        local_id, is_avatar, position, velocity, acceleration, rotation, spin = kind
-        encode_terse_batch(
-            rows, local_id, is_avatar, position, velocity, acceleration, rotation, spin, records, lengths
-        )
+    nobody = np.zeros(2, np.uint8)
+    for part, avatars in ((table, table["avatar"]), (table, nobody), (table[:1], nobody)):  # a column of one row is contiguous
+        position, velocity, acceleration, rotation, spin = (part[name] for name in ("p", "v", "a", "r", "s"))
+        encode_terse_batch(rows, part["id"], avatars, position, velocity, acceleration, rotation, spin, records, lengths)
 
 
 # ---- edits

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from protocol.errors import ProtocolError
+from protocol.kernels import kernel
 
 ZEROCODED = 0x80
 RELIABLE = 0x40
@@ -55,7 +55,7 @@ class Packet(NamedTuple):
         return bool(self.flags & RESENT)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def zero_decode_into(source, start, end, target):
     """Expand source[start:end] (uint8) into `target`: its length, -1 if cut off in a run, -2 if target is too small."""
     size = target.shape[0]
@@ -84,7 +84,7 @@ def zero_decode_into(source, start, end, target):
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def zero_encode_into(source, start, end, target):
     """Zero code source[start:end] (uint8) into `target`: its length, or -2 if target is too small (twice is enough)."""
     size = target.shape[0]

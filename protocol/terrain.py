@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from protocol.errors import ProtocolError
+from protocol.kernels import inline, kernel
 
 LAND = 76  # LayerID.Type "L"; "W" 87 water, "7" 55 wind, "8" 56 cloud are coded the same way
 PATCH = 16  # heights along a patch's side
@@ -58,7 +58,7 @@ _ZIGZAG = _zigzag()
 _STEPS = (1 + 2 * (np.arange(PATCH)[:, None] + np.arange(PATCH)[None, :])).astype(np.float32)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _put(out, at, value, bits):
     """Write `bits` bits of value at bit `at`; the new bit position. `out` holds zeros from `at` on."""
     while bits > 0:
@@ -77,7 +77,7 @@ def _put(out, at, value, bits):
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _quantise(heights, x, y, block, scratch, quantised):
     """The quantised coefficients of one patch in zig-zag order: (lowest, range)."""
     low = high = heights[y * PATCH, x * PATCH]
@@ -112,7 +112,7 @@ def _quantise(heights, x, y, block, scratch, quantised):
     return low, span
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _write_patch(out, at, quantised, low, span, x, y):
     largest = 0
     last = -1
@@ -139,7 +139,7 @@ def _write_patch(out, at, quantised, low, span, x, y):
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _encode(heights, patches, layer, limit, out, ends):
     """Write all payloads one after the other into zeroed `out`, where each ends into `ends`: how many there are."""
     block = np.empty((PATCH, PATCH), np.float32)
@@ -200,7 +200,7 @@ def encode_patches(
     return [data[start:end] for start, end in zip(starts, ends[:count].tolist(), strict=True)]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _get(data, at, bits):
     """The value of `bits` bits at bit `at`; the caller has checked that they are there."""
     value = np.int64(0)
@@ -218,7 +218,7 @@ def _get(data, at, bits):
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _decode(data, ids, out):
     """Read all patches of a payload: how many, or -1 cut off, -2 not a land patch, -3 too many, -4 not finite."""
     size = data.shape[0] * 8

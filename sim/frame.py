@@ -171,9 +171,8 @@ class Frame:
         """Run and time one stage. A bug in it is logged and counted; the region and everyone in it live on."""
         try:
             run()
-        except Exception:
-            self.sim.metrics.count("stage_errors", label=name)
-            log.exception("stage %s failed", name)
+        except Exception as error:
+            self.sim.region.aside.failed("stage", name, error)
         now = self.clock.now()
         self.stages[name] = now - self._last
         self.sim.metrics.stage_seconds[name] += now - self._last

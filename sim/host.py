@@ -110,6 +110,7 @@ def warm() -> None:
     warm_fastpath()
     packet.parse(packet.build(bytes(300), 1, packet.ZEROCODED))
     ground = Terrain.natural(1000, 1000, 1)
+    ground.height(1.0, 1.0)
     ground.normal(1.0, 1.0)
     for payload in terrain.encode_patches(ground.patches(), [(0, 0)]):
         terrain.decode_patches(payload)

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sim.clock import Clock
 from sim.metrics import Metrics
+from sim.setaside import SetAside
 from sim.world.world import RegionFacts, World
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,10 @@ class Settings:
 class Tasks:
     """What is put off: actions a frame runs when their time has come, and coroutines in the slack between frames."""
 
-    def __init__(self, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics, aside: SetAside) -> None:
         self._clock = clock
         self._metrics = metrics
+        self._aside = aside
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -73,9 +75,8 @@ class Tasks:
             action = heapq.heappop(self._timers)[2]
             try:
                 action()
-            except Exception:  # one visitor's errand must not end the region for everybody
-                self._metrics.count("task_errors", label="timer")
-                log.exception("a timer failed")
+            except Exception as error:  # one visitor's errand must not end the region for everybody
+                self._aside.failed("task", "timer", error)
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str, standing: bool = False) -> asyncio.Task[Any]:
         """Run a coroutine in the slack between frames. What it raises is logged and counted under `name`.
@@ -104,8 +105,7 @@ class Tasks:
         self._tasks.discard(task)
         self._standing.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._metrics.count("task_errors", label=task.get_name())
-            log.error("task %s failed", task.get_name(), exc_info=error)
+            self._aside.failed("task", task.get_name(), error)
 
 
 class Region:
@@ -115,7 +115,8 @@ class Region:
         self.settings = settings
         self.clock = clock
         self.metrics = Metrics(settings.name)
-        self.tasks = Tasks(clock, self.metrics)
+        self.aside = SetAside(clock, self.metrics)
+        self.tasks = Tasks(clock, self.metrics, self.aside)
         self.world = world
 
     @property

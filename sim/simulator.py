@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiohttp
 import numpy as np
@@ -24,6 +24,7 @@ from sim.circuits.circuits import Circuits
 from sim.circuits.datagrams import DatagramSocket
 from sim.clock import Clock
 from sim.frame import Frame
+from sim.handlers.replies import alert
 from sim.handlers.xfer import Xfers
 from sim.interest.interest import Interest
 from sim.metrics import Metrics
@@ -57,7 +58,7 @@ class Simulator:
         self.port = socket.port
         self.address = settings.advertise or settings.bind
         self.circuits = Circuits(self, socket)
-        self.bodies = Bodies(self, settings.physics)
+        self.bodies = Bodies(self.region, settings.physics, lambda asset: self.assets.get(asset))
         self.scripts = Scripts(self)
         self.seating = Seating(self.region, self.bodies)
         self.sessions = Sessions(self)
@@ -69,6 +70,7 @@ class Simulator:
         self.frame = Frame(self)
         self.rest = Rest(self)
         self.region.tasks.on_new = self.rest.wake
+        self.region.aside.tell = self._tell
         self.backbone: BackboneClient
         self.assets: AssetClient
         scene = load(settings.scene)
@@ -143,6 +145,14 @@ class Simulator:
 
     def circuit_opened(self, agent: Agent) -> None:
         self.sessions.circuit_opened(agent)
+
+    def _tell(self, owner: UUID, words: str) -> bool:
+        """Tell somebody what became of their things, if they are here."""
+        agent = self.world.agents.get(owner)
+        if agent is None or not agent.root or agent.circuit is None:
+            return False
+        alert(agent, words)
+        return True
 
     def agent_lost(self, agent: Agent, reason: str) -> None:
         self.sessions.lost(agent, reason)

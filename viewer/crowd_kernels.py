@@ -17,8 +17,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, types
 
+from protocol.kernels import inline, kernel, types
 from protocol.packet import zero_decode_into, zero_encode_into
 
 SLOT = 2048  # bytes kept of a datagram; longer ones are counted, their end is not read
@@ -84,18 +84,18 @@ _clock_gettime: Any = types.ExternalFunction("clock_gettime", types.int32(types.
 _DONTWAIT = 0x40
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def seed(number):  # pragma: no cover - compiled
     np.random.seed(number)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _unix(pair):  # pragma: no cover - compiled
     _clock_gettime(np.int32(0), np.uint64(pair.ctypes.data))
     return pair[0] + pair[1] * 1e-9
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _put32(out, at, word):  # pragma: no cover - compiled
     out[at] = word & np.uint32(255)
     out[at + 1] = (word >> np.uint32(8)) & np.uint32(255)
@@ -103,12 +103,12 @@ def _put32(out, at, word):  # pragma: no cover - compiled
     out[at + 3] = word >> np.uint32(24)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _put_float(out, at, value):  # pragma: no cover - compiled
     _put32(out, at, np.float32(value).view(np.uint32))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _u32(data, at):  # pragma: no cover - compiled
     return (
         np.uint32(data[at])
@@ -118,13 +118,13 @@ def _u32(data, at):  # pragma: no cover - compiled
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _share(data, at):  # pragma: no cover - compiled
     """A U16 as -1..1."""
     return (np.int64(data[at]) + 256 * np.int64(data[at + 1])) * (2 / 65535) - 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _head(bot, out, flags):  # pragma: no cover - compiled
     bot.sequence += np.uint32(1)
     sequence = bot.sequence
@@ -136,7 +136,7 @@ def _head(bot, out, flags):  # pragma: no cover - compiled
     out[5] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _post(bot, out, size):  # pragma: no cover - compiled
     if _send(bot.fd, np.uint64(out.ctypes.data), np.uint64(size), np.int32(_DONTWAIT)) < 0:
         bot.refused += 1
@@ -147,7 +147,7 @@ def _post(bot, out, size):  # pragma: no cover - compiled
 # ---- what clients do
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _agent_update(bot, body, out):  # pragma: no cover - compiled
     """Write and send AgentUpdate as viewers do: zero coded, unreliable."""
     body[:] = 0
@@ -173,7 +173,7 @@ def _agent_update(bot, body, out):  # pragma: no cover - compiled
     _post(bot, out, size + 6)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _turn(bot, number, now, angle, walk, seen, met, missed):  # pragma: no cover - compiled
     """Choose a direction. Who has not been shown the last one by now never will be."""
     if bot.timed:
@@ -192,7 +192,7 @@ def _turn(bot, number, now, angle, walk, seen, met, missed):  # pragma: no cover
     bot.turned_at = now
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def act(bots, now, interval, idle, edge, seen, met, missed, pair, body, out):  # pragma: no cover - compiled
     """One tick of everybody: acks, whims, AgentUpdates.
 
@@ -228,7 +228,7 @@ def act(bots, now, interval, idle, edge, seen, met, missed, pair, body, out):  #
             _agent_update(bot, body, out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def send_acks(bots, acks, out):  # pragma: no cover - compiled
     """PacketAck for all that asked to be acknowledged."""
     for number in range(len(bots)):
@@ -248,7 +248,7 @@ def send_acks(bots, acks, out):  # pragma: no cover - compiled
 # ---- what clients hear
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _terse(
     bots, number, data, size, stamp, owner, seen, met, near_times, far_times, near
 ):  # pragma: no cover - compiled
@@ -296,7 +296,7 @@ def _terse(
             far_times[slot] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _message(
     bots, number, data, size, stamp, owner, seen, met, near_times, far_times, near, acks, plain, out
 ):  # pragma: no cover - compiled
@@ -365,7 +365,7 @@ def _message(
             bot.state = GONE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hear(
     bots, buffer, headers, vectors, control, owner, seen, met, near_times, far_times, near, acks, plain, out
 ):  # pragma: no cover - compiled

@@ -140,8 +140,7 @@ class CapServer:
         except (Refused, web.HTTPException):
             raise
         except Exception as error:
-            log.exception("capability %s failed for %s", capability.name, grant.agent.name)
-            self.sim.metrics.count("handler_errors", label=capability.name)
+            self.sim.region.aside.failed("handler", capability.name, error)
             raise Refused(500, f"{capability.name} failed") from error
         if isinstance(answer, web.StreamResponse):
             return answer
@@ -178,7 +177,10 @@ class CapServer:
         return bytes(body)
 
     async def _health(self, request: web.Request) -> web.Response:
-        return web.json_response({"ok": True, "region": self.sim.world.facts.name})
+        """200 when all is well, 503 while a stage of the frame fails: `failing` names it."""
+        failing = self.sim.region.aside.failing()
+        answer = {"ok": not failing, "region": self.sim.world.facts.name, "failing": failing}
+        return web.json_response(answer, status=503 if failing else 200)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         measure(self.sim)

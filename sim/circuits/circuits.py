@@ -336,9 +336,8 @@ class Circuits:
             row.function(self.sim, agent, message)
         except handlers.Later:
             raise
-        except Exception:
-            self.metrics.count("handler_errors", label=message.name)
-            log.exception("handler of %s failed for %s", message.name, agent.name)
+        except Exception as error:
+            self.sim.region.aside.failed("handler", message.name, error)
 
     @staticmethod
     def _within_rate(circuit: Circuit, rate: handlers.Rate, now: float) -> bool:

@@ -24,10 +24,12 @@ import ipaddress
 import select
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numpy.typing import NDArray
+
+from protocol.kernels import inline, kernel, types
 
 SLOT = 2048  # bytes a received datagram may have; nothing honest is over 1500
 BATCH = 256
@@ -55,7 +57,7 @@ def address_of(key: int) -> tuple[str, int]:
     return str(ipaddress.IPv4Address(key >> 16)), key & 0xFFFF
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def put_header(buffer, at, flags, sequence):  # pragma: no cover - compiled
     """The six bytes every packet begins with: flags, sequence U32 BE, no extra header."""
     buffer[at] = flags
@@ -66,7 +68,7 @@ def put_header(buffer, at, flags, sequence):  # pragma: no cover - compiled
     buffer[at + 5] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _receive(fd, buffer, names, headers, vectors, keys, lengths):  # pragma: no cover - compiled
     """Fill the slots; returns how many. A datagram over SLOT bytes gets length -1."""
     n = len(lengths)
@@ -98,7 +100,7 @@ def _receive(fd, buffer, names, headers, vectors, keys, lengths):  # pragma: no 
     return got
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _together(first, count, offsets, lengths, keys):  # pragma: no cover - compiled
     """How many datagrams from `first` on can be handed over as one."""
     size = lengths[first]
@@ -117,7 +119,7 @@ def _together(first, count, offsets, lengths, keys):  # pragma: no cover - compi
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _send(
     fd, count, segment, buffer, offsets, lengths, keys, names, headers, vectors, controls, starts
 ):  # pragma: no cover - compiled
@@ -183,6 +185,17 @@ def _send(
     return refused
 
 
+class Wire(NamedTuple):
+    """Where kernels write datagrams: `sequences` and `keys` (addresses) by circuit slot, and Outgoing's columns."""
+
+    sequences: NDArray[np.uint32]
+    keys: NDArray[np.uint64]
+    buffer: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    receivers: NDArray[np.uint64]
+
+
 class Outgoing:
     """Datagrams waiting to leave. Kernels append by writing the arrays and setting `count` and `used`."""
 
@@ -206,6 +219,10 @@ class Outgoing:
             grown = np.zeros(max(self.used + packets * MTU, 2 * len(self.buffer)), np.uint8)
             grown[: self.used] = self.buffer[: self.used]
             self.buffer = grown
+
+    def wire(self, sequences: NDArray[np.uint32], keys: NDArray[np.uint64]) -> Wire:
+        """For kernels, after `reserve`."""
+        return Wire(sequences, keys, self.buffer, self.offsets, self.lengths, self.keys)
 
     def queue(self, key: int, datagram: bytes) -> None:
         self.reserve(1 + len(datagram) // MTU)

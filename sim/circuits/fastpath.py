@@ -15,11 +15,11 @@ means; this must do the same, and tests compare the two.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from protocol.kernels import inline, kernel
 from protocol.packet import zero_decode_into
 from sim.circuits.datagrams import SLOT, TAKEN
 from sim.circuits.flights import Flights, land
@@ -49,7 +49,25 @@ SLOT_DTYPE = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True, inline="always")
+class _Senders(NamedTuple):
+    """Whose addresses they are (see above), their columns by circuit slot, and what is in flight to them."""
+
+    table_keys: np.ndarray
+    table_slots: np.ndarray
+    slots: np.ndarray
+    flights: np.ndarray
+    flying: np.ndarray
+
+
+class _Rate(NamedTuple):
+    per_second: float
+    burst: float
+
+
+_CONTROL = _Rate(CONTROL.per_second, CONTROL.burst)
+
+
+@inline
 def _f32(data, at):  # pragma: no cover - compiled
     word = (
         np.uint32(data[at])
@@ -60,7 +78,7 @@ def _f32(data, at):  # pragma: no cover - compiled
     return np.uint32(word).view(np.float32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find(table_keys, table_slots, key):  # pragma: no cover - compiled
     mask = np.uint64(len(table_keys) - 1)
     at = ((key * _SPREAD) >> np.uint64(32)) & mask
@@ -71,7 +89,7 @@ def _find(table_keys, table_slots, key):  # pragma: no cover - compiled
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _insert(table_keys, table_slots, key, slot):  # pragma: no cover - compiled
     """1 when the key is new to the table."""
     mask = np.uint64(len(table_keys) - 1)
@@ -86,7 +104,7 @@ def _insert(table_keys, table_slots, key, slot):  # pragma: no cover - compiled
     return 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _apply(slot, row, body, world_time):  # pragma: no cover - compiled
     """What `handlers.movement.agent_update` does for a root agent."""
     camera = slot.camera
@@ -143,7 +161,7 @@ def _apply(slot, row, body, world_time):  # pragma: no cover - compiled
     row.rotation[3] = w
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _acknowledge(data, size, flights, flying, slot):  # pragma: no cover - compiled
     """Whether this is a PacketAck, as clients send it, and of flights only. Those it names have landed in any case."""
     if size < 11 or data[0] & 0x80 or data[5] or data[6] != 0xFF or data[7] != 0xFF or data[8] != 0xFF or data[9] != 0xFB:
@@ -164,32 +182,15 @@ def _acknowledge(data, size, flights, flying, slot):  # pragma: no cover - compi
     return landed == count
 
 
-@njit(cache=True, nogil=True)
-def _take(
-    count,
-    buffer,
-    keys,
-    lengths,
-    table_keys,
-    table_slots,
-    slots,
-    rows,
-    flights,
-    flying,
-    now,
-    world_time,
-    per_second,
-    burst,
-    batch,
-    scratch,
-    tally,
-):  # pragma: no cover - compiled
+@kernel
+def _take(count, buffer, keys, lengths, senders, rows, now, world_time, rate, batch, scratch, tally):
+    # pragma: no cover - compiled
     """Deal with the plain ones of a batch: their length becomes TAKEN. tally += taken, bytes, AgentUpdates, over the rate."""
     for i in range(count):
-        number = _find(table_keys, table_slots, keys[i])
+        number = _find(senders.table_keys, senders.table_slots, keys[i])
         if number < 0:
             continue
-        slot = slots[number]
+        slot = senders.slots[number]
         if slot.local_id == 0 or slot.key != keys[i] or slot.blocked == batch:
             continue
         slot.blocked = batch  # taken back below when all is well
@@ -197,7 +198,7 @@ def _take(
         data = buffer[SLOT * i : SLOT * i + max(size, 0)]
         if size < 8 or data[0] & 0x50:  # reliable, or with acks: both need Python
             continue
-        if _acknowledge(data, size, flights, flying, number):
+        if _acknowledge(data, size, senders.flights, senders.flying, number):
             slot.blocked = -1
             lengths[i] = TAKEN
             tally[0] += 1
@@ -236,7 +237,7 @@ def _take(
         tally[1] += size
         tally[2] += 1
         slot.heard = now
-        tokens = min(slot.bucket[0] + (now - slot.bucket[1]) * per_second, burst)
+        tokens = min(slot.bucket[0] + (now - slot.bucket[1]) * rate.per_second, rate.burst)
         slot.bucket[1] = now
         if tokens < 1:
             slot.bucket[0] = tokens
@@ -340,8 +341,9 @@ class FastPath:
         self._batch += 1
         self._tally[:] = 0
         _take(
-            count, buffer, keys, lengths, self._table_keys, self._table_slots, self.slots, rows, flights.table,
-            flights.flying, now, world_time,            CONTROL.per_second, CONTROL.burst, self._batch, self._scratch, self._tally,
+            count, buffer, keys, lengths,
+            _Senders(self._table_keys, self._table_slots, self.slots, flights.table, flights.flying),
+            rows, now, world_time, _CONTROL, self._batch, self._scratch, self._tally,
         )  # fmt: skip
         taken, size, updates, over = self._tally.tolist()
         return taken, size, updates, over
@@ -352,6 +354,7 @@ def warm() -> None:
     table, numbers = np.zeros(8, np.uint64), np.full(8, -1, np.int64)
     _insert(table, numbers, np.uint64(1), 0)
     _take(
-        0, np.zeros(SLOT, np.uint8), table, numbers, table, numbers, np.zeros(1, SLOT_DTYPE), np.zeros(1, AVATAR_DTYPE),
-        Flights().table, Flights().flying, 0.0, 0.0, CONTROL.per_second, CONTROL.burst, 1, np.zeros(256, np.uint8), np.zeros(4, np.int64),
+        0, np.zeros(SLOT, np.uint8), table, numbers,
+        _Senders(table, numbers, np.zeros(1, SLOT_DTYPE), Flights().table, Flights().flying), np.zeros(1, AVATAR_DTYPE),
+        0.0, 0.0, _CONTROL, 1, np.zeros(256, np.uint8), np.zeros(4, np.int64),
     )  # fmt: skip

@@ -11,7 +11,8 @@ again, and the packet that says so is a new one with what is true then.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from protocol.kernels import kernel
 
 WINDOW = 256  # flights a circuit may have; a power of two
 ROWS = 12  # a flight may be about
@@ -29,7 +30,7 @@ FLIGHT_DTYPE = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def land(table, flying, slot, sequence):  # pragma: no cover - compiled
     """A viewer acknowledges a packet: 1 when it was a flight."""
     flight = table[slot, sequence & np.uint32(WINDOW - 1)]
@@ -40,7 +41,7 @@ def land(table, flying, slot, sequence):  # pragma: no cover - compiled
     return 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _overdue(table, flying, owed, first, now):  # pragma: no cover - compiled
     lost = 0
     for slot in range(first, min(len(table), len(owed)), SLICES):

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from protocol.kernels import kernel
 from protocol.message import Message, encode
 from sim.circuits.datagrams import MTU, Outgoing, put_header
 from sim.handlers.avatar import playing_animations
@@ -33,11 +33,11 @@ BODY_SIZE = 1400  # 32 animations started and the default one are 1,215 bytes
 TOLD_ONCE, CHANGED = 1, 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pack(
-    total, bodies, lengths, viewers, pending, needs, lines, quota, least, turn, sequences, keys, buffer, offsets, sizes, out_keys,
-    count, used
+    total, bodies, lengths, viewers, pending, needs, lines, quota, least, turn, wire, count, used
 ):  # pragma: no cover - compiled
+    buffer, sequences = wire.buffer, wire.sequences
     written = 0
     for v in range(len(viewers)):
         slot = viewers[v]
@@ -65,9 +65,9 @@ def _pack(
                 put_header(buffer, used, 0, sequence)
                 for b in range(length):
                     buffer[used + 6 + b] = bodies[r, b]
-                offsets[count] = used
-                sizes[count] = length + 6
-                out_keys[count] = keys[slot]
+                wire.offsets[count] = used
+                wire.sizes[count] = length + 6
+                wire.receivers[count] = wire.keys[slot]
                 lines[slot].tokens -= length + 34
                 used += length + 6
                 count += 1
@@ -157,8 +157,7 @@ class Animations:
         outgoing.reserve(share * min(quota, total) * (1 + self._bodies.shape[1] // MTU))
         outgoing.count, outgoing.used, _ = _pack(
             total, self._bodies, self._lengths, slots[mine], self.pending, rings.needs, rings.lines, quota, least, number,
-            circuits.sequences, circuits.keys, outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys,
-            outgoing.count, outgoing.used,
+            outgoing.wire(circuits.sequences, circuits.keys), outgoing.count, outgoing.used,
         )  # fmt: skip
 
 
@@ -168,5 +167,5 @@ def warm() -> None:
     one = np.zeros(1, np.int64)
     _pack(
         1, np.zeros((1, 160), np.uint8), one, one, np.zeros((1, 1), np.uint8), rings.needs, rings.lines, 1, 1, 1,
-        np.zeros(1, np.uint32), np.zeros(1, np.uint64), outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, 0, 0,
+        outgoing.wire(np.zeros(1, np.uint32), np.zeros(1, np.uint64)), 0, 0,
     )  # fmt: skip

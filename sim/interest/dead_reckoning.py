@@ -8,8 +8,8 @@ that said it may be lost. So free fall costs an update at release and one at imp
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from protocol.kernels import kernel
 from sim.world.objects import OBJECT_DTYPE
 
 POSITION_TOLERANCE = 0.05  # metres; grows a little with speed, which hides more
@@ -19,7 +19,7 @@ REPEAT_AFTER = 0.4
 LONGEST = 4.0  # seconds a moving object may go untold: viewers stop extrapolating after some
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scan(rows, dt):  # pragma: no cover - compiled
     """Mark `dirty` where an update is due; returns how many are."""
     due = 0
@@ -47,7 +47,7 @@ def scan(rows, dt):  # pragma: no cover - compiled
     return due
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _turned(row, age):  # pragma: no cover - compiled
     """Cosine of half the angle between where the object faces and where a viewer has spun it to by now."""
     wx, wy, wz = row.sent_angular_velocity[0], row.sent_angular_velocity[1], row.sent_angular_velocity[2]
@@ -66,7 +66,7 @@ def _turned(row, age):  # pragma: no cover - compiled
     return abs(x * row.rotation[0] + y * row.rotation[1] + z * row.rotation[2] + w * row.rotation[3])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mark_sent(rows, which):  # pragma: no cover - compiled
     """Remember what viewers extrapolate from now on."""
     for k in range(len(which)):

@@ -318,7 +318,7 @@ def encode_rows(rows: np.ndarray, movers: np.ndarray, records: np.ndarray, lengt
 
 def warm() -> None:
     """Compile, or load from the cache, before the region opens."""
-    rows = np.zeros(1, AVATAR_DTYPE)
+    rows = np.zeros(2, AVATAR_DTYPE)
     records, lengths = np.zeros((1, objects.RECORD_SIZE), np.uint8), np.zeros(1, np.int64)
     one = np.zeros(1, np.int64)
     encode_rows(rows, one, records, lengths)

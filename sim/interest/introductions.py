@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from protocol import objects, packet
+from protocol.errors import ProtocolError
+from protocol.kernels import inline, kernel
 from protocol.message import Message, encode
 from protocol.packet import zero_encode_into
 from sim.circuits.datagrams import MTU, Outgoing, put_header
@@ -54,7 +55,47 @@ _PLANE = 17  # with the length of ObjectData
 _RELIABLE, _ZEROCODED = packet.RELIABLE, packet.ZEROCODED
 
 
-@njit(cache=True, nogil=True, inline="always")
+class _Debts(NamedTuple):
+    """By circuit slot and avatar row: what is owed (and eight marks as one word), who is near, who was shown to whom, what is
+    owed of animations. By slot: bytes that may be sent now, and a second."""
+
+    owed: np.ndarray
+    words: np.ndarray
+    needs: np.ndarray
+    known: np.ndarray
+    acting: np.ndarray
+    tokens: np.ndarray
+    rates: np.ndarray
+
+
+class _Kept(NamedTuple):
+    """By avatar row: its block of ObjectUpdate, its whole AvatarAppearance, and whether that is zero coded."""
+
+    blocks: np.ndarray
+    lengths: np.ndarray
+    looks: np.ndarray
+    look_lengths: np.ndarray
+    look_coded: np.ndarray
+
+
+class _Aloft(NamedTuple):
+    """Flights by circuit slot, how many there are, and seconds until one is lost."""
+
+    table: np.ndarray
+    flying: np.ndarray
+    patience: np.ndarray
+
+
+class _Room(NamedTuple):
+    """To work in: a packet, rows owed, rows in the packet, and what was done (see `_introduce`)."""
+
+    plain: np.ndarray
+    picked: np.ndarray
+    chosen: np.ndarray
+    tally: np.ndarray
+
+
+@inline
 def _put_vector(target, at, values, sign):  # pragma: no cover - compiled
     for k in range(3):
         word = np.float32(values[k] * sign).view(np.uint32)
@@ -64,7 +105,7 @@ def _put_vector(target, at, values, sign):  # pragma: no cover - compiled
         target[at + 4 * k + 3] = word >> np.uint32(24)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_block(plain, at, block, length, row):  # pragma: no cover - compiled
     """The kept block with what the avatar does now; one on a seat stays in its place there, which the block has."""
     for b in range(length):
@@ -81,7 +122,7 @@ def _copy_block(plain, at, block, length, row):  # pragma: no cover - compiled
     _put_vector(plain, moment + 48, row.angular_velocity, plus)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _post(body, length, zerocode, sequence, buffer, used):  # pragma: no cover - compiled
     """Write a reliable datagram at `used`; its length."""
     start = used + 6
@@ -98,7 +139,7 @@ def _post(body, length, zerocode, sequence, buffer, used):  # pragma: no cover -
     return coded + 6
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pick(words, owed, need, own, picked, enough):  # pragma: no cover - compiled
     """Rows owed anything, nearest ring first, until there are enough; returns how many."""
     total = 0
@@ -123,22 +164,23 @@ def _pick(words, owed, need, own, picked, enough):  # pragma: no cover - compile
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _introduce(
-    viewers, own, first, left, rows, owed, words, needs, known, acting, blocks, lengths, looks, look_lengths, look_coded,
-    tokens, rates, dt, now, patience, flights, flying, plain, picked, chosen, sequences, keys, buffer, offsets, sizes, out_keys,
-    count, used, tally
+    viewers, own, first, left, rows, debts, kept, flights, room, wire, dt, now, count, used
 ):  # pragma: no cover - compiled
     """Pay what is owed, to viewers[first:] and on round the list, until `left` packets are spent.
 
     `plain` begins with ObjectUpdate's head. tally += blocks, appearances, viewers that were owed something. Returns the
     outgoing count and used, and the viewer to begin with next time.
     """
+    tokens, rates, known = debts.tokens, debts.rates, debts.known
+    plain, picked, chosen, tally = room.plain, room.picked, room.chosen, room.tally
+    lengths, look_lengths = kept.lengths, kept.look_lengths
     for n in range(len(viewers)):
         v = (first + n) % len(viewers)
         slot = viewers[v]
-        marks = owed[slot]
-        total = _pick(words[slot], marks, needs[slot], own[v], picked, PACKETS_A_VIEWER * ROWS)
+        marks = debts.owed[slot]
+        total = _pick(debts.words[slot], marks, debts.needs[slot], own[v], picked, PACKETS_A_VIEWER * ROWS)
         if total == 0:
             tokens[slot] = rates[slot] * BURST_SECONDS
             continue
@@ -151,8 +193,8 @@ def _introduce(
         done = 0
         full = True  # first people, then how they look
         while sent < most and tokens[slot] > 0:
-            sequence = (sequences[slot] + np.uint32(1)) & np.uint32(0xFFFFFF)
-            flight = flights[slot, sequence & np.uint32(WINDOW - 1)]
+            sequence = (wire.sequences[slot] + np.uint32(1)) & np.uint32(0xFFFFFF)
+            flight = flights.table[slot, sequence & np.uint32(WINDOW - 1)]
             if flight.count:  # it has not acknowledged what was sent a window ago
                 break
             people = 0
@@ -166,7 +208,7 @@ def _introduce(
                 if marks[r] & FULL and lengths[r]:
                     if people and at + lengths[r] > BLOCKS_BYTES:
                         break
-                    _copy_block(plain, at, blocks[r], lengths[r], rows[r])
+                    _copy_block(plain, at, kept.blocks[r], lengths[r], rows[r])
                     at += lengths[r]
                     chosen[people] = r
                     people += 1
@@ -174,7 +216,7 @@ def _introduce(
             if people:
                 kind = FULL
                 plain[_HEAD - 1] = people
-                size = _post(plain, at, True, sequence, buffer, used)
+                size = _post(plain, at, True, sequence, wire.buffer, used)
                 tally[0] += people
             else:
                 if full:
@@ -190,23 +232,24 @@ def _introduce(
                 kind = LOOKS
                 chosen[0] = picked[done]
                 people = 1
-                size = _post(looks[chosen[0]], look_lengths[chosen[0]], look_coded[chosen[0]], sequence, buffer, used)
+                r = chosen[0]
+                size = _post(kept.looks[r], look_lengths[r], kept.look_coded[r], sequence, wire.buffer, used)
                 tally[1] += 1
-            sequences[slot] = sequence
-            offsets[count], sizes[count], out_keys[count] = used, size, keys[slot]
+            wire.sequences[slot] = sequence
+            wire.offsets[count], wire.sizes[count], wire.receivers[count] = used, size, wire.keys[slot]
             count += 1
             used += size
             sent += 1
             tokens[slot] -= size
-            flight.sequence, flight.due, flight.kind, flight.count = sequence, now + patience[slot], kind, people
-            flying[slot] += 1
+            flight.sequence, flight.due, flight.kind, flight.count = sequence, now + flights.patience[slot], kind, people
+            flights.flying[slot] += 1
             for k in range(people):
                 r = chosen[k]
                 flight.rows[k] = r
                 marks[r] &= ~np.uint8(kind)
                 if not known[slot, r]:
                     known[slot, r] = 1
-                    acting[slot, r] = CHANGED
+                    debts.acting[slot, r] = CHANGED
         left -= sent
     return count, used, first
 
@@ -306,34 +349,29 @@ class Introductions:
         row, look = agent.row, agent.appearance
         seat = self.sim.world.seats.of.get(agent)
         if not self._lengths[row]:
-            fields = objects.avatar_block(
-                agent.local_id,
-                agent.agent_id,
-                agent.first,
-                agent.last,
-                objects.Motion(position=seat.offset, rotation=seat.turn) if seat is not None else objects.Motion(),
-                parent_id=seat.prim.local_id if seat is not None else 0,
-                title=agent.group_title[:TITLE_LIMIT],
-                height=look.size[2],
-                texture_entry=look.texture_entry,
-            )
-            body = encode(Message("ObjectUpdate", ObjectData=[fields]))[_HEAD:]
+            motion = objects.Motion(position=seat.offset, rotation=seat.turn) if seat is not None else objects.Motion()
+            parent = seat.prim.local_id if seat is not None else 0
+            try:
+                body = _person(agent, motion, parent, agent.group_title, look.size[2], look.texture_entry)
+            except Exception as error:  # of it is shown what can be: that it is here
+                self._put_aside(agent, error)
+                body = _person(agent, objects.Motion(), 0, "", 1.9, b"")
             self._blocks = _kept(self._blocks, row, body)
             self._lengths[row] = len(body)
         if not self._look_lengths[row] and (look.texture_entry or look.visual_params):
-            message = Message(
-                "AvatarAppearance",
-                Sender={"ID": agent.agent_id, "IsTrial": False},
-                ObjectData={"TextureEntry": look.texture_entry},
-                VisualParam=[{"ParamValue": value} for value in look.visual_params[:255]],
-                AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial & 0x7FFFFFFF, "Flags": 0}],
-                AppearanceHover=[{"HoverHeight": (0.0, 0.0, look.hover)}],
-            )
-            body = encode(message)
+            try:
+                body = _looks(agent)
+            except Exception as error:  # others keep seeing it as a viewer draws who has no looks
+                self._put_aside(agent, error)
+                return row
             self._looks = _kept(self._looks, row, body)
             self._look_lengths[row] = len(body)
-            self._look_coded[row] = message.spec.zerocoded
+            self._look_coded[row] = Message("AvatarAppearance").spec.zerocoded
         return row
+
+    def _put_aside(self, agent: Agent, error: Exception) -> None:
+        words = "Others cannot be told how you look: your viewer sent something that is no appearance."
+        self.sim.region.aside.put("interest", agent, error, agent.agent_id, words)
 
     def update(
         self, viewers: np.ndarray, own: np.ndarray, rings: Rings, known: np.ndarray, acting: np.ndarray, busy: float
@@ -343,8 +381,8 @@ class Introductions:
         known (slots, rows): who was shown to whom; acting: what is owed of animations. busy: seconds the last frames
         took.
         """
-        sim, now = self.sim, self.sim.clock.now()
-        lost = sim.circuits.flights.lost(self.owed, now)
+        sim, circuits, now = self.sim, self.sim.circuits, self.sim.clock.now()
+        lost = circuits.flights.lost(self.owed, now)
         if lost:
             sim.metrics.count("resends", lost)
             self._owing = True
@@ -352,17 +390,18 @@ class Introductions:
         if not self._owing or not len(viewers):
             return
         left = round(MOST_PACKETS + (LEAST_PACKETS - MOST_PACKETS) * min(busy / BUSY, 1.0))
-        outgoing: Outgoing = sim.circuits.socket.outgoing
+        outgoing: Outgoing = circuits.socket.outgoing
         outgoing.reserve(min(left, PACKETS_A_VIEWER * len(viewers)) * PACKET_ROOM)
         head = _OBJECT_UPDATE.pack(12, sim.world.facts.handle, objects.dilation(sim.world.dilation), 0)
         self._plain[:_HEAD] = np.frombuffer(head, np.uint8)
         self._tally[:] = 0
         outgoing.count, outgoing.used, self._first = _introduce(
-            viewers, own, self._first % len(viewers), left, sim.world.avatars.rows, self.owed, self.owed.view(np.uint64),
-            rings.needs, known, acting, self._blocks, self._lengths, self._looks, self._look_lengths, self._look_coded,
-            self._tokens, sim.circuits.rates, dt, now, sim.circuits.patience, sim.circuits.flights.table,
-            sim.circuits.flights.flying, self._plain, self._picked, self._chosen, sim.circuits.sequences, sim.circuits.keys, outgoing.buffer, outgoing.offsets,
-            outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used, self._tally,
+            viewers, own, self._first % len(viewers), left, sim.world.avatars.rows,
+            _Debts(self.owed, self.owed.view(np.uint64), rings.needs, known, acting, self._tokens, circuits.rates),
+            _Kept(self._blocks, self._lengths, self._looks, self._look_lengths, self._look_coded),
+            _Aloft(circuits.flights.table, circuits.flights.flying, circuits.patience),
+            _Room(self._plain, self._picked, self._chosen, self._tally),
+            outgoing.wire(circuits.sequences, circuits.keys), dt, now, outgoing.count, outgoing.used,
         )  # fmt: skip
         shown, _, waiting = self._tally.tolist()
         sim.metrics.count("object_updates", shown, "full")
@@ -370,6 +409,35 @@ class Introductions:
         for slots, row, what in self._held:
             self.owed[slots, row] |= what
         self._held.clear()
+
+
+def _person(agent: Agent, motion: objects.Motion, parent: int, title: str, height: float, texture_entry: bytes) -> bytes:
+    """A block of ObjectUpdate."""
+    fields = objects.avatar_block(
+        agent.local_id, agent.agent_id, agent.first, agent.last, motion, parent_id=parent, title=title[:TITLE_LIMIT], height=height,
+        texture_entry=texture_entry,
+    )  # fmt: skip
+    body = encode(Message("ObjectUpdate", ObjectData=[fields]))[_HEAD:]
+    if len(body) > LONGEST_BLOCK:
+        raise ProtocolError(f"{len(body)} bytes")
+    return body
+
+
+def _looks(agent: Agent) -> bytes:
+    look = agent.appearance
+    body = encode(
+        Message(
+            "AvatarAppearance",
+            Sender={"ID": agent.agent_id, "IsTrial": False},
+            ObjectData={"TextureEntry": look.texture_entry},
+            VisualParam=[{"ParamValue": value} for value in look.visual_params[:255]],
+            AppearanceData=[{"AppearanceVersion": 0, "CofVersion": look.serial & 0x7FFFFFFF, "Flags": 0}],
+            AppearanceHover=[{"HoverHeight": (0.0, 0.0, look.hover)}],
+        )
+    )
+    if len(body) > LONGEST_BLOCK:
+        raise ProtocolError(f"{len(body)} bytes")
+    return body
 
 
 def _kept(table: np.ndarray, row: int, body: bytes) -> np.ndarray:
@@ -388,8 +456,9 @@ def warm() -> None:
     one, marks = np.zeros(1, np.int64), np.zeros((1, 8), np.uint8)
     many = np.zeros((1, 512), np.uint8)
     _introduce(
-        one, one, 0, 1, np.zeros(1, AVATAR_DTYPE), marks, marks.view(np.uint64), rings.needs, marks, marks, many, one, many,
-        one, np.zeros(1, np.bool_), np.zeros(1), np.zeros(1), STEP, 0.0, np.zeros(1), flights.table, flights.flying,
-        np.zeros(64, np.uint8), one, one, np.zeros(1, np.uint32), np.zeros(1, np.uint64), outgoing.buffer,
-        outgoing.offsets, outgoing.lengths, outgoing.keys, 0, 0, np.zeros(3, np.int64),
+        one, one, 0, 1, np.zeros(1, AVATAR_DTYPE),
+        _Debts(marks, marks.view(np.uint64), rings.needs, marks, marks, np.zeros(1), np.zeros(1)),
+        _Kept(many, one, many, one, np.zeros(1, np.bool_)), _Aloft(flights.table, flights.flying, np.zeros(1)),
+        _Room(np.zeros(64, np.uint8), one, one, np.zeros(3, np.int64)),
+        outgoing.wire(np.zeros(1, np.uint32), np.zeros(1, np.uint64)), STEP, 0.0, 0, 0,
     )  # fmt: skip

@@ -7,7 +7,6 @@ counted and named in the log, so that what is wrong with it costs nobody else.
 
 from __future__ import annotations
 
-import logging
 from enum import IntEnum
 
 import numpy as np
@@ -19,14 +18,14 @@ from protocol.packet import zero_encode
 from protocol.permissions import LOCK
 from protocol.textures import PLAIN
 from protocol.wellknown import Permission
-from sim.metrics import Metrics
+from sim.setaside import SetAside
 from sim.world.agent import Agent
 from sim.world.objects import Objects, Prim
 
-log = logging.getLogger(__name__)
-
 HEADER = 12  # message number, region handle, dilation, count: what precedes the blocks of an ObjectUpdate
 CACHED_DTYPE = np.dtype([("id", "<u4"), ("crc", "<u4"), ("flags", "<u4")])  # a block of ObjectUpdateCached
+NUMBERS = ("position", "velocity", "acceleration", "rotation", "angular_velocity", "scale")
+MOST_RAW = 7000  # bytes of one packet, and so of one block: viewers unpack into 8 KB
 Block = tuple[bytes, int]  # and the bytes it takes on the line, zero coded
 
 # UpdateFlags
@@ -50,11 +49,10 @@ def relation(prim: Prim, agent: Agent) -> Relation:
 
 
 class Blocks:
-    def __init__(self, objects: Objects, metrics: Metrics) -> None:
+    def __init__(self, objects: Objects, aside: SetAside) -> None:
         self._objects = objects
-        self._metrics = metrics
+        self._aside = aside
         self._kept: dict[tuple[int, Relation], tuple[int, Block]] = {}  # (local id, whose block) -> (crc, block)
-        self._refused: dict[int, int] = {}  # local id of what cannot be encoded -> the crc it had when that was logged
         self._flags = np.zeros(256, CACHED_DTYPE)  # by row: as told to everybody but its owner, and when that was true
 
     def __len__(self) -> int:
@@ -62,7 +60,6 @@ class Blocks:
         return len(self._kept)
 
     def forget(self, local_id: int) -> None:
-        self._refused.pop(local_id, None)
         for viewer in Relation:
             self._kept.pop((local_id, viewer), None)
 
@@ -78,21 +75,18 @@ class Blocks:
         flags = update_flags(prim, whose) | CREATE_SELECTED * created
         try:
             data = self._encode(prim, flags)
-        except (ProtocolError, ValueError, TypeError, OverflowError) as error:
-            self._refuse(prim, error)
+            if len(data) > MOST_RAW:
+                raise ProtocolError(f"{len(data)} bytes")
+            self._aside.forget("interest", prim)
+        except Exception as error:
+            words = f"Your object {prim.name!r} is shown as a plain box: what it is cannot be told to viewers."
+            self._aside.put("interest", prim, error, prim.owner_id, words)
             data = self._plain(prim, flags)
         block = data, len(zero_encode(data))
         row = self._objects.row(prim)
         if not row["moving"] and not created:
             self._kept[prim.local_id, whose] = int(row["crc"]), block
         return block
-
-    def _refuse(self, prim: Prim, error: Exception) -> None:
-        crc = int(self._objects.row(prim)["crc"])
-        if self._refused.get(prim.local_id) != crc:
-            self._refused[prim.local_id] = crc
-            self._metrics.count("objects_not_encodable")
-            log.error("object %s of %s cannot be told to viewers as it is: %s", prim.full_id, prim.owner_id, error)
 
     def _plain(self, prim: Prim, flags: int) -> bytes:
         """A box in its place that can be seen, selected and deleted."""
@@ -108,6 +102,8 @@ class Blocks:
 
     def _encode(self, prim: Prim, flags: int) -> bytes:
         row = self._objects.row(prim)
+        if not all(np.isfinite(row[name]).all() for name in NUMBERS):
+            raise ProtocolError("its place, size or movement is no number")
         motion = wire.Motion(
             position=tuple(row["position"].tolist()),
             velocity=tuple(row["velocity"].tolist()),

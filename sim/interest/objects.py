@@ -31,7 +31,7 @@ import numpy as np
 from protocol import objects as wire
 from protocol.message import Message, encode
 from sim.interest.dead_reckoning import mark_sent, scan
-from sim.interest.object_blocks import CACHED_DTYPE, HEADER, Block, Blocks
+from sim.interest.object_blocks import CACHED_DTYPE, HEADER, MOST_RAW, Block, Blocks
 from sim.interest.packing import pack_terse
 from sim.world.agent import Agent
 from sim.world.objects import SHOWN, Prim
@@ -47,7 +47,6 @@ BATCH_SECONDS = 0.1  # and only while less than that waits in its throttle
 FRAME_BYTES = 64_000  # for all viewers together in a frame, in equal parts
 ENCODES = 60  # blocks encoded anew in a frame, for all viewers together
 PACKET_BYTES = 1150  # on the line
-MOST_RAW = 7000  # of one packet: viewers unpack into 8 KB
 MOST_BLOCKS = 255
 CACHED_PER_PACKET = 90
 SILENCE = 4.0  # seconds without an acknowledgement after which a viewer gets one batch at a time
@@ -66,7 +65,7 @@ class ObjectInterest:
         self._busy: dict[Agent, None] = {}  # viewers with waiting rows, in the order of their turns
         self._selected: dict[Agent, set[int]] = {}
         self._at_creation: set[tuple[Agent, int]] = set()
-        self._blocks = Blocks(sim.world.objects, sim.metrics)
+        self._blocks = Blocks(sim.world.objects, sim.region.aside)
         self._orders: dict[Agent, tuple[int, deque[int]]] = {}  # rows that wait, as put in order at a frame
         self._offers: dict[Agent, np.ndarray] = {}  # rows whose checksums a viewer with a cache is still to be told
         self._records = np.zeros((256, wire.RECORD_SIZE), np.uint8)

@@ -11,15 +11,17 @@ One packet (ImprovedTerseObjectUpdate, unreliable, not zero coded):
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
+import numpy as np
+
+from protocol.kernels import inline, kernel
 from sim.circuits.datagrams import MTU, Outgoing, put_header
 
 _HEADER = 18
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _open_packet(buffer, start, sequence, handle, dilation):  # pragma: no cover - compiled
     put_header(buffer, start, 0, sequence)
     buffer[start + 6] = 15
@@ -29,25 +31,10 @@ def _open_packet(buffer, start, sequence, handle, dilation):  # pragma: no cover
     buffer[start + 16] = (dilation >> 8) & 255
 
 
-@njit(cache=True, nogil=True)
-def _pack(
-    records,
-    lengths,
-    movers,
-    viewers,
-    known,
-    sequences,
-    keys,
-    handle,
-    dilation,
-    buffer,
-    offsets,
-    sizes,
-    out_keys,
-    count,
-    used,
-):  # pragma: no cover - compiled
+@kernel
+def _pack(records, lengths, movers, viewers, known, wire, handle, dilation, count, used):  # pragma: no cover - compiled
     """Append packets to the outgoing arrays; returns the new count, used, and how many blocks were written."""
+    buffer, sizes, sequences = wire.buffer, wire.sizes, wire.sequences
     written = 0
     for v in range(len(viewers)):
         slot = viewers[v]
@@ -65,8 +52,8 @@ def _pack(
                     count += 1
                     used = start + at
                 start = used
-                offsets[count] = start
-                out_keys[count] = keys[slot]
+                wire.offsets[count] = start
+                wire.receivers[count] = wire.keys[slot]
                 sequences[slot] = (sequences[slot] + np.uint32(1)) & np.uint32(0xFFFFFF)
                 _open_packet(buffer, start, sequences[slot], handle, dilation)
                 at = _HEADER
@@ -107,7 +94,7 @@ LINE_DTYPE = np.dtype([("tokens", np.float64), ("level", np.int64), ("told", np.
 TURNS = 3  # at most
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _news(rows, turn, moved_at, news_at):  # pragma: no cover - compiled
     """Note who moves, as viewers think or nearly so, and who does something else now."""
     for r in range(len(rows)):
@@ -125,7 +112,7 @@ def _news(rows, turn, moved_at, news_at):  # pragma: no cover - compiled
             news_at[r] = turn
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _rings(rows, ex, ey, ez, own, need):  # pragma: no cover - compiled
     for r in range(len(rows)):
         dx, dy, dz = rows[r].position[0] - ex, rows[r].position[1] - ey, rows[r].position[2] - ez
@@ -142,11 +129,11 @@ def _rings(rows, ex, ey, ez, own, need):  # pragma: no cover - compiled
         need[own] = 1  # nothing comes before oneself
 
 
-@njit(cache=True, nogil=True)
-def _mark(
-    rows, viewers, own, eyes, known, pending, needs, lines, turn, turns, moved_at, news_at, moved
-):  # pragma: no cover - compiled
+@kernel
+def _mark(rows, viewers, own, eyes, known, rings, turn, turns):  # pragma: no cover - compiled
     """Note for every one of these viewers what moved since it was told last, and draw the rings of some of them anew."""
+    pending, needs, lines = rings.pending, rings.needs, rings.lines
+    moved_at, news_at, moved = rings.moved_at, rings.news_at, rings.picked
     oldest = turn
     for v in range(len(viewers)):
         oldest = min(oldest, lines[viewers[v]].told)
@@ -171,7 +158,7 @@ def _mark(
                 waiting[r] = max(waiting[r], gain)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _collect(words, ready, need, picked):  # pragma: no cover - compiled
     """Rows marked in `ready` (bytes, and the same as u64 words): near ones first; returns how many near, and in all."""
     near = 0
@@ -195,23 +182,25 @@ def _collect(words, ready, need, picked):  # pragma: no cover - compiled
     return near, total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pack_rings(
-    records, lengths, viewers, own, pending, needs, ready, words, lines, rates, share, dt, turn, turns, picked, sequences, keys,
-    handle, dilation, buffer, offsets, sizes, out_keys, count, used
+    records, lengths, viewers, own, rings, rates, beat, wire, handle, dilation, count, used
 ):  # pragma: no cover - compiled
+    needs, ready, words, picked = rings.needs, rings.ready, rings.words, rings.picked
+    buffer, sizes, sequences = wire.buffer, wire.sizes, wire.sequences
+    turn, turns = beat.turn, beat.turns
     written = 0
     for v in range(len(viewers)):
         slot = viewers[v]
-        line = lines[slot]
-        rate = rates[slot] * share
+        line = rings.lines[slot]
+        rate = rates[slot] * beat.share
         burst = rate * BURST_SECONDS
         if line.told == 0:  # a new viewer's line is empty
             line.tokens = burst
-        line.tokens = min(line.tokens + rate * dt * min(turn - line.told, TURNS), burst)
+        line.tokens = min(line.tokens + rate * beat.dt * min(turn - line.told, TURNS), burst)
         line.told = turn
         near, total = _collect(words[slot], ready[slot], needs[slot], picked)
-        waiting = pending[slot]
+        waiting = rings.pending[slot]
         if line.level > 0 and total > near:  # a full line carries full packets; what is over waits for the next frame
             total = max(total - total % FULL_PACKET, near)
         start = -1
@@ -239,8 +228,8 @@ def _pack_rings(
                     count += 1
                     used = start + at
                 start = used
-                offsets[count] = start
-                out_keys[count] = keys[slot]
+                wire.offsets[count] = start
+                wire.receivers[count] = wire.keys[slot]
                 sequences[slot] = (sequences[slot] + np.uint32(1)) & np.uint32(0xFFFFFF)
                 _open_packet(buffer, start, sequences[slot], handle, dilation)
                 at = _HEADER
@@ -265,6 +254,29 @@ def _pack_rings(
             elif line.tokens > 0.75 * burst:
                 line.level = max(line.level - 1, 0)
     return count, used, written
+
+
+class _Columns(NamedTuple):
+    """All of `Rings`, for kernels: by circuit slot and avatar row, by slot, by row."""
+
+    pending: np.ndarray
+    needs: np.ndarray
+    lines: np.ndarray
+    ready: np.ndarray
+    words: np.ndarray
+    moved_at: np.ndarray
+    news_at: np.ndarray
+    picked: np.ndarray
+
+
+class _Beat(NamedTuple):
+    """Of this frame: the share of their lines that viewers are given, its seconds, its number, and in how many viewers are
+    told once."""
+
+    share: float
+    dt: float
+    turn: int
+    turns: int
 
 
 class Rings:
@@ -337,10 +349,10 @@ class Rings:
         mine = np.flatnonzero(viewers % self.turns == turn % self.turns)
         viewers, own, eyes = viewers[mine], own[mine], eyes[mine]
         outgoing.reserve(len(viewers) * (len(rows) // FULL_PACKET + 1))
-        _mark(
-            rows, viewers, own, eyes, known, self.pending, self.needs, self.lines, turn, self.turns, self._moved_at,
-            self._news_at, self._picked,
-        )  # fmt: skip
+        rings = _Columns(
+            self.pending, self.needs, self.lines, self._ready, self._words, self._moved_at, self._news_at, self._picked
+        )
+        _mark(rows, viewers, own, eyes, known, rings, turn, self.turns)
         # One round of waiting for all whose turn it is: bytes, which numpy adds 32 at a time.
         whose = slice(turn % self.turns, None, self.turns)
         pending, ready, gain = self.pending[whose], self._ready[whose], self._gain[whose]
@@ -353,9 +365,8 @@ class Rings:
         np.multiply(gain, ready, out=pending)
         np.greater_equal(pending, np.maximum(self.needs[whose], 1, out=gain), out=ready)
         outgoing.count, outgoing.used, written = _pack_rings(
-            records, lengths, viewers, own, self.pending, self.needs, self._ready, self._words, self.lines,
-            rates, self.share, dt, turn, self.turns, self._picked, sequences, keys, np.uint64(handle), round(dilation * 65535),
-            outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used,
+            records, lengths, viewers, own, rings, rates, _Beat(self.share, dt, turn, self.turns),
+            outgoing.wire(sequences, keys), np.uint64(handle), round(dilation * 65535), outgoing.count, outgoing.used,
         )  # fmt: skip
         return int(written)
 
@@ -380,7 +391,7 @@ def pack_terse(
     per_packet = max((MTU - _HEADER) // max(int(lengths.max()), 1), 1)
     outgoing.reserve(len(viewers) * (len(movers) // per_packet + 1))
     outgoing.count, outgoing.used, written = _pack(
-        records, lengths, movers, viewers, known, sequences, keys, np.uint64(handle), round(dilation * 65535),
-        outgoing.buffer, outgoing.offsets, outgoing.lengths, outgoing.keys, outgoing.count, outgoing.used,
+        records, lengths, movers, viewers, known, outgoing.wire(sequences, keys), np.uint64(handle), round(dilation * 65535),
+        outgoing.count, outgoing.used,
     )  # fmt: skip
     return int(written)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from assets.client import AssetError
@@ -22,10 +22,8 @@ from protocol.wellknown import NULL
 from sim.physics.engine import Form, Made, Shape, box, compound, stretched
 from sim.physics.solids import MOST_CUT, AssetSolid, Convex
 from sim.physics.solids_worker import Work, Workshop
+from sim.region import Region
 from sim.world.objects import Prim
-
-if TYPE_CHECKING:
-    from sim.simulator import Simulator
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +40,8 @@ MOST_WORK = 60_000  # triangles of the meshes of a linkset, so that a frame has 
 PIECE_WORK = 100  # triangles that take as long as a convex piece
 SHARE = 0.002  # seconds of a step for giving bodies their shapes
 _NO_TURN = (0.0, 0.0, 0.0, 1.0)
+
+Fetch = Callable[[UUID], Awaitable[bytes | None]]  # an asset's bytes, None for one that there is not; AssetError
 
 
 class Source(NamedTuple):
@@ -71,11 +71,12 @@ def source_of(prim: Prim) -> Source | None:
 
 
 class AssetSolids:
-    """`reshape` is called with every linkset of which a solid has come."""
+    """`fetch` gets an asset from the store; `reshape` is called with every linkset of which a solid has come."""
 
-    def __init__(self, sim: Simulator, reshape: Callable[[Prim], None]) -> None:
+    def __init__(self, region: Region, fetch: Fetch, reshape: Callable[[Prim], None]) -> None:
         self.workshop = Workshop()
-        self._sim = sim
+        self._region = region
+        self._fetch_asset = fetch
         self._reshape = reshape
         self._known: OrderedDict[Source, AssetSolid] = OrderedDict()
         self._kept = 0  # bytes of them
@@ -132,11 +133,11 @@ class AssetSolids:
             source = self._queue.popleft()
             if self._wanted(source):
                 self._running += 1
-                self._sim.spawn(self._bring(source), "asset solids")
+                self._region.tasks.spawn(self._bring(source), "asset solids")
         if not self._arrived:
             return
-        end = self._sim.clock.now() + SHARE
-        while self._arrived and self._sim.clock.now() <= end:
+        end = self._region.clock.now() + SHARE
+        while self._arrived and self._region.clock.now() <= end:
             root, _ = self._arrived.popitem(last=False)
             if root.row >= 0 and root.root is None:
                 self._reshape(root)
@@ -147,19 +148,19 @@ class AssetSolids:
             outcome = await self._fetch(source)
         finally:
             self._running -= 1
-            self._sim.metrics.count("asset_solids", label=outcome)
+            self._region.metrics.count("asset_solids", label=outcome)
             if outcome in ("made", "refused"):
                 self._tell(source)
             else:
                 self._tries[source] = tries = self._tries.get(source, 0) + 1
-                self._sim.after(min(AGAIN * 2 ** (tries - 1), LONGEST), lambda: self._queue.append(source))
+                self._region.tasks.after(min(AGAIN * 2 ** (tries - 1), LONGEST), lambda: self._queue.append(source))
             if not self._running and not self._queue:
-                self._sim.after(IDLE, self._rest)
+                self._region.tasks.after(IDLE, self._rest)
 
     async def _fetch(self, source: Source) -> str:
         """Fetch it and have it made solid; what came of it, as counted."""
         try:
-            data = await self._sim.assets.get(source.asset)
+            data = await self._fetch_asset(source.asset)
         except AssetError as error:
             log.info("asset %s: %s", source.asset, error)
             return "unreachable"
@@ -208,7 +209,7 @@ class AssetSolids:
 
     def _rest(self) -> None:
         if not self._running and not self._queue:
-            self._sim.spawn(self.workshop.close(), "asset solids")
+            self._region.tasks.spawn(self.workshop.close(), "asset solids")
 
     async def close(self) -> None:
         """End the worker."""

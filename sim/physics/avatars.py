@@ -43,6 +43,8 @@ TERMINAL = 54.0
 PRE_JUMP_TIME, LANDING_TIME, STANDING_UP_TIME = 0.22, 0.4, 0.9  # seconds of world time
 HARD_LANDING = 4.0  # metres a second of fall that make a landing worth an animation
 CEILING = 4096.0
+MOST_SPEED = 250.0  # metres a second, whatever moved it
+LOWEST_HEIGHT, HIGHEST_HEIGHT = 0.5, 4.0  # metres
 STRIDE = 0.2  # metres: the longest piece of a move through the air that is checked for walls at once
 
 # AgentUpdate.ControlFlags
@@ -322,6 +324,25 @@ def _must_tell(row, dt):  # pragma: no cover - compiled
         row.repeats -= 1
 
 
+@inner
+def _hold(row):  # pragma: no cover - compiled
+    """Whatever a row was given from outside, it is an avatar: of a person's height, at a speed there is, somewhere."""
+    row.height = min(max(row.height, LOWEST_HEIGHT), HIGHEST_HEIGHT) if row.height > 0 else LOWEST_HEIGHT
+    v = row.velocity
+    speed = v[0] * v[0] + v[1] * v[1] + v[2] * v[2]
+    if not speed <= MOST_SPEED * MOST_SPEED:
+        f = MOST_SPEED / math.sqrt(speed) if math.isfinite(speed) else 0.0
+        for k in range(3):
+            v[k] = v[k] * f if f > 0 else 0.0
+    for k in range(3):
+        if not abs(row.position[k]) < CEILING * 2:
+            row.position[k] = 128.0 if k < 2 else (CEILING if row.position[k] > 0 else 0.0)
+    q = row.rotation
+    size = q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]
+    if not (size > 0.25 and size < 4.0):
+        q[0], q[1], q[2], q[3] = 0.0, 0.0, 0.0, 1.0
+
+
 @kernel
 def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # pragma: no cover - compiled
     """One step of all rows; (touches so far, rows that changed their motion, rows over a border)."""
@@ -332,6 +353,7 @@ def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # prag
         row = rows[i]
         if not row.active or row.held:
             continue
+        _hold(row)
         extra = extras[i]
         before = row.motion
         controls = row.controls

@@ -9,60 +9,50 @@ copied to the objects' rows in a few numpy operations; `interest` decides from t
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from protocol.errors import ProtocolError
-from protocol.shapes import Shape as PrimShape
-from protocol.shapes import from_wire
-from sim.physics.asset_solids import MOST_WORK, AssetSolids, Detail, source_of, work_of
-from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, compound, create
-from sim.physics.prims import prim_shape
+from sim.physics.asset_solids import AssetSolids, Detail, Fetch
+from sim.physics.culprit import culprit
+from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, create
+from sim.physics.linkset_shapes import LinksetShapes, details
+from sim.physics.numba_engine import NumbaEngine
+from sim.region import Region
 from sim.world.agent import Vector
 from sim.world.changes import What
 from sim.world.objects import Prim
 
-if TYPE_CHECKING:
-    from sim.simulator import Simulator
-
 log = logging.getLogger(__name__)
 
-NO_SHAPE, CONVEX = 1, 2  # Features tab: physics shape types "none" and "convex hull"
-ALIKE = 4096  # prims whose solid is remembered: thousands of a region come in a handful of forms
 # What of a prim makes its linkset another body; of a place alone, a root's body is moved, and a child's linkset remade.
 FORM = What.MADE | What.GONE | What.SCALE | What.SHAPE | What.BODY | What.MATERIAL | What.LINK
 LONG = 0.005  # seconds a linkset may take to be remade as often as it is edited
-PAUSE = 10
+PAUSE = 10  # times as long as it took, in which it is not
 FEW = 8  # bodies that are not worth being made in columns
 SLOW = 0.01  # metres a second under which something counts as resting
 
 
-@lru_cache(ALIKE)
-def _real(fields: tuple[tuple[str, int], ...]) -> PrimShape:
-    return from_wire(dict(fields))
-
-
-@lru_cache(ALIKE)
-def _solid(fields: tuple[tuple[str, int], ...], scale: Vector, convex: bool) -> Shape:
-    return prim_shape(_real(fields), scale, convex)
-
-
 class Bodies:
-    def __init__(self, sim: Simulator, engine: str) -> None:
-        self.sim = sim
+    """`fetch` gets an asset from the store."""
+
+    def __init__(self, region: Region, engine: str, fetch: Fetch) -> None:
+        self._region = region
+        self._world = world = region.world
+        self._aside = region.aside
         self.engine: Engine = create(engine)
-        self.engine.set_terrain(sim.world.terrain.heights)
-        self.engine.open_sides = sim.world.open_sides
-        self.engine.water_height = sim.world.facts.water_height
+        self.engine.set_terrain(world.terrain.heights)
+        self.engine.open_sides = world.open_sides
+        self.engine.water_height = world.facts.water_height
         self._rows = np.full(256, -1, np.int64)  # handle -> object row
         self._handles: dict[Prim, int] = {}  # of roots that have a body
         self._later: dict[Prim, float] = {}  # roots -> real time before which they are not remade again
-        self._changes = sim.world.changes.prims.reader(FORM | What.PLACE)
-        self._terrain_revision = sim.world.terrain.revision
-        self.solids = AssetSolids(sim, self.reshape)
+        self._edited: set[Prim] = set()  # those of them that wait to be
+        self._changes = world.changes.prims.reader(FORM | What.PLACE)
+        self._own_notes: set[Prim] = set()  # whose change is but that we set it aside
+        self._terrain_revision = world.terrain.revision
+        self.solids = AssetSolids(region, fetch, lambda root: self._guarded(self.reshape, root))
+        self._shapes = LinksetShapes(world.objects, self.solids)
 
     # --- objects change
 
@@ -71,46 +61,58 @@ class Bodies:
 
         A linkset that took long to remake is left as it is for ten times as long, however often it is edited meanwhile.
         """
-        if not len(self._changes) and not self._later:
+        if not len(self._changes) and not self._edited:
             return
-        now = self.sim.clock.now()
-        remade = {root: None for root, due in self._later.items() if now >= due and root.row >= 0}
+        now = self._region.clock.now()
+        waited = [root for root in self._edited if root.row < 0 or now >= self._later.get(root, 0.0)]
+        self._edited.difference_update(waited)
+        remade: dict[Prim, None] = {root: None for root in waited if root.row >= 0}
         self._later = {root: due for root, due in self._later.items() if now < due and root.row >= 0}
         fresh: dict[Prim, None] = {}
         moved: list[Prim] = []
         for prim, what in self._changes.take().items():
             if prim.row < 0 or prim.root is not None:
-                self._let_go(prim)
+                self._guarded(self._let_go, prim)
+                self._try_again(prim)
             if prim.row < 0:
                 continue
             root = prim.linkset_root
             if prim.root is None and what == What.PLACE:
                 moved.append(prim)
             elif root in self._later:
-                continue
+                self._edited.add(root)
             elif root in self._handles:
                 remade[root] = None
             else:
                 fresh[root] = None
+        for root in (*remade, *fresh):
+            self._try_again(root)
         for root in remade:
-            self.rebuild(root)
-            after = self.sim.clock.now()
+            self._guarded(self.rebuild, root)
+            after = self._region.clock.now()
             if after - now > LONG:
                 self._later[root] = after + PAUSE * (after - now)
             now = after
         self.build_all([root for root in fresh if root.row >= 0])
         for root in moved:
             if root not in remade:
-                self.moved(root)
+                self._guarded(self.moved, root)
+
+    def _guarded(self, change: Callable[[Prim], None], root: Prim) -> None:
+        """Whatever a body cannot be made of costs the one object its body."""
+        try:
+            change(root)
+        except Exception as error:
+            self._put_aside(root, error)
 
     def rebuild(self, prim: Prim) -> None:
         """Make the body of a prim's linkset anew."""
         root = prim.linkset_root
         self.drop(root)
-        if root.leaving:
+        if root.leaving or self._aside.has("physics", root):
             return
         reason = ""
-        for detail in self._details(root):
+        for detail in details(root):
             shape = self._shape(root, detail)
             if shape is None:
                 return
@@ -125,10 +127,10 @@ class Bodies:
 
     def reshape(self, root: Prim) -> None:
         """The solid of an asset came: the linkset's body has the shape that it makes, and keeps all else."""
-        handle = int(self.sim.world.objects.row(root)["body"])
+        handle = int(self._world.objects.row(root)["body"])
         if handle < 0:
             return
-        for detail in self._details(root):
+        for detail in details(root):
             shape = self._shape(root, detail)
             if shape is None:
                 return
@@ -139,41 +141,48 @@ class Bodies:
                 continue
             return
 
-    def _details(self, root: Prim) -> Sequence[Detail]:
-        """How finely to make a linkset solid, as long as physics cannot have it: prims there is but one way."""
-        return tuple(Detail) if any(source_of(prim) for prim in root.linkset()) else (Detail.FULL,)
-
     def build_all(self, roots: Sequence[Prim]) -> None:
         """As `rebuild` for each of many linksets that have no body yet; those of the same stuff are made at once."""
         if len(roots) < FEW:
             for root in roots:
-                self.rebuild(root)
+                self._guarded(self.rebuild, root)
             return
-        objects = self.sim.world.objects
         alike: dict[Hashable, list[tuple[Prim, Shape]]] = {}
         for root in roots:
-            if root.leaving:
+            if root.leaving or self._aside.has("physics", root):
                 continue
             f = root.features
             kind = root.physical, root.phantom, root.volume_detect, f.density, f.friction, f.restitution, f.gravity
-            shape = self._shape(root)
+            try:
+                shape = self._shape(root)
+            except Exception as error:
+                self._put_aside(root, error)
+                continue
             if shape is not None:
                 alike.setdefault(kind, []).append((root, shape))
         for group in alike.values():
-            first, shape = group[0]
-            rows = objects.rows[[root.row for root, _ in group]]
-            shapes, users = [shape for _, shape in group], [root.local_id for root, _ in group]
-            spec = self._spec(first, shape)
-            handles, refused = self.engine.add_alike(spec, shapes, rows["position"], rows["rotation"], users)
-            for k in refused:
-                self.rebuild(group[k][0])
-            good = [k for k in range(len(group)) if k not in refused]
-            if good:
-                self._joined([handles[k] for k in good], [group[k][0] for k in good])
+            try:
+                self._build_alike(group)
+            except Exception as error:
+                log.info("%d objects are made bodies one by one: %s", len(group), error)
+                for root, _ in group:
+                    self._guarded(self.rebuild, root)
+
+    def _build_alike(self, group: list[tuple[Prim, Shape]]) -> None:
+        first, shape = group[0]
+        rows = self._world.objects.rows[[root.row for root, _ in group]]
+        shapes, users = [shape for _, shape in group], [root.local_id for root, _ in group]
+        spec = self._spec(first, shape)
+        handles, refused = self.engine.add_alike(spec, shapes, rows["position"], rows["rotation"], users)
+        good = [k for k in range(len(group)) if k not in refused]
+        if good:
+            self._joined([handles[k] for k in good], [group[k][0] for k in good])
+        for k in refused:
+            self._guarded(self.rebuild, group[k][0])
 
     def _spec(self, root: Prim, shape: Shape) -> BodySpec:
-        row = self.sim.world.objects.row(root)
-        position, rotation = self.sim.world.objects.world_place(root)
+        row = self._world.objects.row(root)
+        position, rotation = self._world.objects.world_place(root)
         features = root.features
         return BodySpec(
             shape,
@@ -199,51 +208,56 @@ class Bodies:
         physical = [root.physical for root in roots]
         self._rows[handles] = rows
         self._handles.update(zip(roots, handles, strict=True))
-        table = self.sim.world.objects.rows
+        table = self._world.objects.rows
         table["body"][rows] = handles
         table["physical"][rows] = table["moving"][rows] = physical
 
     def _shape(self, root: Prim, detail: Detail = Detail.FULL) -> Shape | None:
-        """The linkset as one shape around the root's origin; None when it is nothing to bump into."""
-        objects = self.sim.world.objects
-        parts = []
-        for prim in root.linkset():
-            if prim.features.shape_type == NO_SHAPE or prim.pcode != 9:
-                continue
-            row = objects.row(prim)
-            scale, convex = row["scale"].tolist(), prim.features.shape_type == CONVEX
-            try:
-                shape = self.solids.shape(prim, scale, root.physical, detail)
-                if shape is None:
-                    shape = _solid(tuple(prim.shape.items()), tuple(scale), convex)
-            except (BadBody, ProtocolError) as error:
-                self._refused(root, str(error))
-                continue
-            if prim is root:
-                parts.append((shape, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)))
-            else:
-                parts.append((shape, row["position"].tolist(), row["rotation"].tolist()))
-        if not parts:
-            return None
-        if detail == Detail.FULL and sum(work_of(shape) for shape, *_ in parts) > MOST_WORK:
-            return self._shape(root, Detail.HULL)
-        if len(parts) == 1 and parts[0][1] == (0.0, 0.0, 0.0) and parts[0][2] == (0.0, 0.0, 0.0, 1.0):
-            return parts[0][0]
-        return compound(parts)
+        """What a linkset is solid as; None when it is nothing to bump into."""
+        shape, wrong = self._shapes.shape(root, detail)
+        if wrong:
+            self._refused(root, wrong)
+        return shape
 
     def _refused(self, root: Prim, reason: str) -> None:
         """An object that physics cannot have stays as a picture; its owner's next look at it finds it not physical."""
-        self.sim.metrics.count("bodies_refused")
+        self._region.metrics.count("bodies_refused")
         log.info("object %s has no body: %s", root.full_id, reason)
         if any(prim.physical for prim in root.linkset()):
-            for prim in root.linkset():
-                prim.physical = False
-            self.sim.world.objects.note_linkset(root, What.BODY)
+            self._stop(root)
+            self._aside.tell(root.owner_id, f"Your object {root.name!r} cannot be physical: {reason}.")
+
+    def _stop(self, root: Prim) -> None:
+        """It is physical no more."""
+        for prim in root.linkset():
+            prim.physical = False
+        self._world.objects.note_linkset(root, What.BODY)
+
+    def _put_aside(self, root: Prim, why: BaseException | str) -> None:
+        """An object that the engine fails by has no body until somebody changes it."""
+        try:
+            self._let_go(root)
+        except Exception as error:  # the engine does not know it any more, or never did
+            log.error("the body of %s could not be taken away", root.full_id, exc_info=error)
+        if root.row < 0:
+            return
+        x, y, z = (round(value) for value in np.nan_to_num(self._world.objects.world_place(root)[0]).tolist())
+        words = f"Your object {root.name!r} at {x}, {y}, {z} is no body any more: physics cannot work it out. Change it to try again."
+        if self._aside.put("physics", root, why, root.owner_id, words):
+            self._stop(root)
+            self._own_notes.add(root)
+
+    def _try_again(self, root: Prim) -> None:
+        """Somebody changed it: it may have a body once more."""
+        if root in self._own_notes:
+            self._own_notes.discard(root)
+        else:
+            self._aside.forget("physics", root)
 
     def drop(self, root: Prim) -> None:
         """Take a linkset's body away."""
         self._let_go(root)
-        row = self.sim.world.objects.row(root)
+        row = self._world.objects.row(root)
         row["body"] = -1
         row["moving"] = row["physical"] = 0
 
@@ -255,7 +269,7 @@ class Bodies:
         self.engine.remove(handle)
         self._rows[handle] = -1
         if prim.row >= 0:
-            row = self.sim.world.objects.row(prim)
+            row = self._world.objects.row(prim)
             row["body"] = -1
             row["moving"] = row["physical"] = 0
 
@@ -264,8 +278,8 @@ class Bodies:
         handle = self._handles.get(root, -1)
         if handle < 0:
             return
-        row = self.sim.world.objects.row(root)
-        position, rotation = self.sim.world.objects.world_place(root)
+        row = self._world.objects.row(root)
+        position, rotation = self._world.objects.world_place(root)
         self.engine.set_pose(handle, position, rotation)
         self.engine.set_velocity(handle, row["velocity"].tolist(), row["angular_velocity"].tolist())
         row["moving"] = root.physical
@@ -279,22 +293,37 @@ class Bodies:
     @property
     def still(self) -> bool:
         """A step would change nothing: all sleep, ground and objects are as the engine knows them, and no shape waits."""
-        known = self.sim.world.terrain.revision == self._terrain_revision and not len(self._changes) and not self._later
+        known = self._world.terrain.revision == self._terrain_revision and not len(self._changes) and not self._edited
         return known and self.solids.idle and not self.engine.awake.any()
 
     def step(self, dt: float) -> None:
         """Bodies and avatars move on by so many seconds, bodies as their objects are by now. `place_objects` is to follow."""
-        world = self.sim.world
+        world = self._world
         self.update()
         if world.terrain.revision != self._terrain_revision:
             self._terrain_revision = world.terrain.revision
             self.engine.set_terrain(world.terrain.heights)
-        self.engine.step(dt, world.avatars.rows[: world.avatars.count])
+        try:
+            self.engine.step(dt, world.avatars.rows[: world.avatars.count])
+        except Exception as error:
+            self._blame(error, dt)
+        for handle in self.engine.lost.tolist():
+            self._put_aside(world.objects.of_row[int(self._rows[handle])], "its place or speed came to be no number")
+
+    def _blame(self, error: Exception, dt: float) -> None:
+        """The engine's step failed: whose body it fails by is set aside. The error once more when it is nobody's."""
+        engine = self.engine
+        assert isinstance(engine, NumbaEngine)
+        engine.recover()
+        row = int(self._rows[handle]) if (handle := culprit(engine, dt)) >= 0 else -1
+        if row < 0:
+            raise error
+        self._put_aside(self._world.objects.of_row[row], error)
 
     def place_objects(self) -> None:
         """Objects are where the step moved their bodies. What came to rest is marked so that it is told, and cached, as
         resting; what is outside of the region is noted for the borders."""
-        engine, objects = self.engine, self.sim.world.objects
+        engine, objects = self.engine, self._world.objects
         handles = engine.moved
         if not len(handles):
             return
@@ -316,7 +345,7 @@ class Bodies:
             table["crc"][asleep] += 1
         place = table["position"][rows, :2]
         outside = ((place < 0) | (place >= 256)).any(axis=1)
-        self.sim.world.marks.outside.update(dict.fromkeys(rows[outside].tolist()))
+        self._world.marks.outside.update(dict.fromkeys(rows[outside].tolist()))
 
     # --- questions
 

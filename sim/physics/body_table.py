@@ -128,10 +128,14 @@ class BodyTable:
         rotations: NDArray[Any],
         users: Sequence[int],
     ) -> tuple[list[int], dict[int, BadBody]]:
-        positions, rotations = checks.positions(positions), checks.rotations(rotations)
+        positions, rotations, nowhere = checks.places(positions, rotations)
         if not len(shapes) == len(positions) == len(rotations) == len(users):
             raise BadBody("as many shapes as positions, rotations and users, please")
         numbers, refused = self.shapes.add_all(shapes)
+        for k in nowhere:
+            if k not in refused:
+                self.shapes.drop(numbers[k])
+                refused[k] = BadBody("a place or rotation that is none")
         if spec.kind != Kind.STATIC:
             for k, number in enumerate(numbers):
                 if k not in refused and self.shapes.is_mesh(number):

@@ -33,22 +33,18 @@ def position(values: Sequence[float]) -> NDArray[np.float64]:
     return np.array([min(max(x, -OUTSIDE), edge), min(max(y, -OUTSIDE), edge), min(max(z, LOWEST), HIGHEST)])
 
 
-def positions(values: NDArray[Any]) -> NDArray[np.float64]:
-    """As `position`, for many: (n, 3)."""
-    array = np.asarray(values, np.float64).reshape(-1, 3)
-    if not np.isfinite(array).all():
-        raise BadBody("a position is infinite or not a number")
+def places(positions: NDArray[Any], rotations: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
+    """As `position` and `rotation`, for many: (n, 3) and (n, 4), and the indexes of those where one of them is none."""
+    where = np.asarray(positions, np.float64).reshape(-1, 3)
+    how = np.asarray(rotations, np.float64).reshape(-1, 4)
+    if len(where) != len(how):
+        raise BadBody("as many rotations as positions, please")
+    size = np.linalg.norm(how, axis=1, keepdims=True)
+    good = np.isfinite(where).all(axis=1) & ((size > 1e-6) & (size < 1e6))[:, 0]  # which a NaN fails
+    where, how = np.where(good[:, None], where, 0.0), np.where(good[:, None], how, (0.0, 0.0, 0.0, 1.0))
+    how = how / np.where(good[:, None], size, 1.0)
     edge = 256.0 + OUTSIDE
-    return np.clip(array, (-OUTSIDE, -OUTSIDE, LOWEST), (edge, edge, HIGHEST))
-
-
-def rotations(values: NDArray[Any]) -> NDArray[np.float64]:
-    """As `rotation`, for many: (n, 4)."""
-    array = np.asarray(values, np.float64).reshape(-1, 4)
-    size = np.linalg.norm(array, axis=1, keepdims=True)
-    if not ((size > 1e-6) & (size < 1e6)).all():  # nor holds for NaN
-        raise BadBody("a rotation is no turn")
-    return array / size
+    return np.clip(where, (-OUTSIDE, -OUTSIDE, LOWEST), (edge, edge, HIGHEST)), how, np.flatnonzero(~good).tolist()
 
 
 def rotation(values: Sequence[float]) -> NDArray[np.float64]:

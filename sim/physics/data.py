@@ -6,14 +6,13 @@ everything that is looked at once a step is in `BODY`. Shapes are shared between
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from protocol.kernels import CHECKED, compiled
 
 # Kernels make no arrays: who calls them brings the room, and asks again with more where it was too little. So they need
 # no reference counts, which cost half the time of a step when they were counted.
@@ -21,34 +20,16 @@ from numpy.typing import NDArray
 _OPTIONS: dict[str, Any] = {
     "nogil": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy", "_nrt": False,
 }  # fmt: skip
+
+
 # What Python calls, compiled once a machine together with the inner kernels it calls, which are kept nowhere else.
-_njit: Any = njit  # its stubs leave some of its options out
-
-
-def stamp_of(folder: Path) -> str:
-    """A digest of everything that is compiled into kernels: the modules beside this one, and the land's."""
-    digest = hashlib.sha256()
-    for path in (*sorted(folder.glob("*.py")), folder.parent / "world" / "terrain.py"):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-STAMP = stamp_of(Path(__file__).parent)
-
-
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function that Python calls. Numba's cache would look at the date of its own file alone and go on with
-    old inner kernels after an update: it is told to look at what all files say."""
-    made = _njit(cache=True, **_OPTIONS)(function)
-    index = getattr(made._cache, "_cache_file", None)
-    if index is not None:
-        index._source_stamp = STAMP
-    return made
-
+kernel: Any = partial(compiled, **_OPTIONS)
 
 # What only kernels call becomes part of them: a call would copy every array's description to the stack, a hundred words
 # of a `Scratch`, which costs more than most of these functions do.
-inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_OPTIONS)
+inner: Any = partial(
+    compiled, kept=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=not CHECKED, **_OPTIONS
+)
 
 # Kernels are compiled anew for every type they are called with, and a literal is a type of its own: constants that are
 # handed on are numbers of one width. In kernels float() leaves 32 bits as they are; float64() widens.
@@ -162,6 +143,30 @@ class Scratch(NamedTuple):
     axis: NDArray[np.int64]  # (4,) kind, fa, fb of the AXIS found, and whether it was known
     triangle: NDArray[np.float64]  # (9,) three corners in the region's axes
     stack: NDArray[np.int32]  # (256,) of a tree walk
+
+
+class Found(NamedTuple):
+    """Both grids and what waits beside them, as kernels take them: cells' first items and the items, handles of bodies."""
+
+    static_grid: NDArray[np.int32]
+    static_items: NDArray[np.int32]
+    mover_grid: NDArray[np.int32]
+    mover_items: NDArray[np.int32]
+    fresh: NDArray[np.int32]
+    fresh_count: int
+
+
+class Around(NamedTuple):
+    """Everything that a ray or a fast body may meet."""
+
+    b: Bodies
+    g: Geometry
+    s: Scratch
+    used: int  # rows of bodies
+    heights: NDArray[np.float32]
+    top: float
+    found: Found
+    avatars: NDArray[Any]
 
 
 def room(table: NDArray[Any], count: int) -> NDArray[Any]:

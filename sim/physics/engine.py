@@ -33,6 +33,7 @@ MAX_SPEED = 250.0  # metres a second; Havok's limit in Second Life is about as m
 MAX_SPIN = 60.0  # radians a second
 MAX_FORCE = 1e9  # newtons (and newton metres)
 MIN_SIZE, MAX_SIZE = 0.001, 1024.0  # metres, of any extent of a shape
+MAX_REACH = 512.0  # metres, of a part from the origin of what it is a part of
 MIN_MASS, MAX_MASS = 0.001, 1e9  # kilograms
 LOWEST, HIGHEST = -512.0, 10_000.0  # metres; bodies beyond are held there
 OUTSIDE = 512.0  # metres a body may be beyond the region's border
@@ -161,8 +162,8 @@ def compound(parts: Sequence[tuple[Shape, Sequence[float], Sequence[float]]]) ->
         x, y, z = (float(value) for value in offset)
         qx, qy, qz, qw = (float(value) for value in rotation)
         norm = (qx * qx + qy * qy + qz * qz + qw * qw) ** 0.5
-        if not (norm > 1e-3 and np.isfinite([x, y, z, norm]).all()):
-            raise BadBody("a part's offset or rotation is not finite")
+        if not (1e-3 < norm < 1e6 and all(abs(value) <= MAX_REACH for value in (x, y, z))):  # a NaN fails this, too
+            raise BadBody(f"a part is not within {MAX_REACH:.0f} m, or turned by no rotation")
         fixed.append((shape, (x, y, z), (qx / norm, qy / norm, qz / norm, qw / norm)))
     if not fixed:
         raise BadBody("a compound needs parts")
@@ -229,6 +230,7 @@ class Engine(Protocol):
     awake: NDArray[np.uint8]  # (n,)
     user: NDArray[np.int64]  # (n,)
     moved: NDArray[np.int64]  # handles that moved or fell asleep in the last step
+    lost: NDArray[np.int64]  # handles whose numbers came to be none in the last step: take them away
     collisions: NDArray[Any]  # COLLISION_DTYPE, of the last step
     open_sides: NDArray[np.uint8]  # (3, 3) [dy + 1, dx + 1]: where avatars may walk out of the region
     water_height: float
@@ -287,7 +289,8 @@ class Engine(Protocol):
     def set_vehicle(self, handle: int, vehicle: Vehicle | None) -> None: ...
 
     def set_terrain(self, heights: NDArray[np.float32]) -> None:
-        """(257, 257) heights [y, x]; kept, not copied: call it again after they changed, to wake what lies there."""
+        """(257, 257) heights [y, x]; kept, not copied: call it again after they changed, to wake what lies there. Where they
+        are absurd they are held to HIGHEST."""
 
     def step(self, dt: float, avatars: NDArray[Any]) -> None:
         """Move bodies and avatars (AVATAR_DTYPE rows) by one fixed step."""

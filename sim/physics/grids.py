@@ -4,26 +4,13 @@ step in which something is awake. `broadphase.py` has the kernels that fill and 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics import broadphase
-from sim.physics.data import Bodies
+from sim.physics.data import Bodies, Found
 
 FRESH = 64  # statics that may wait beside the grid before it is built anew
-
-
-class Found(NamedTuple):
-    """Both grids and what waits beside them, as kernels take them: cells' first items and the items, handles of bodies."""
-
-    static_grid: NDArray[np.int32]
-    static_items: NDArray[np.int32]
-    mover_grid: NDArray[np.int32]
-    mover_items: NDArray[np.int32]
-    fresh: NDArray[np.int32]
-    fresh_count: int
 
 
 class Grids:

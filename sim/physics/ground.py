@@ -108,8 +108,10 @@ def _hilltops(pa, g, s, heights, count, margin):  # pragma: no cover - compiled
     """Tops of the ground inside a large polyhedron, between its corners: a plank lies on a ridge."""
     x = s.xa
     r = float64(pa.outer)
-    x0, x1 = max(int(x[0] - r) + 1, 0), min(int(x[0] + r), 256)
-    y0, y1 = max(int(x[1] - r) + 1, 0), min(int(x[1] + r), 256)
+    if not (x[0] + r >= 0 and x[0] - r <= 256 and x[1] + r >= 0 and x[1] - r <= 256):
+        return count  # all of it is beyond the region, or nowhere
+    x0, x1 = cell_of(x[0] - r, 1.0, 256), cell_of(x[0] + r, 1.0, 257)
+    y0, y1 = cell_of(x[1] - r, 1.0, 256), cell_of(x[1] + r, 1.0, 257)
     stride = 1 + max(x1 - x0, y1 - y0) // 24
     for iy in range(y0, y1 + 1, stride):
         for ix in range(x0, x1 + 1, stride):

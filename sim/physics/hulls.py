@@ -8,15 +8,17 @@ clipped face against face. Hulls stay small (32 corners): the outermost points i
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from protocol.kernels import compiled
 from sim.physics.engine import BadBody
 
+_kernel = partial(compiled, nogil=True, error_model="numpy")
 MAX_CORNERS = 32
 THINNEST = 1e-4  # metres
 
@@ -31,7 +33,7 @@ class Hull(NamedTuple):
     inertia: NDArray[np.float64]  # (3, 3) about the centre, for density 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
 def _triangles(points, out):  # pragma: no cover - compiled
     """Hull triangles of (n, 3) points into `out` (m, 3); how many, 0 when the points are flat."""
     n = points.shape[0]
@@ -141,6 +143,8 @@ def _triangles(points, out):  # pragma: no cover - compiled
             for e in range(3):
                 p, q = tri[f, e], tri[f, (e + 1) % 3]
                 if not rim[q, p]:
+                    if new == capacity:  # nearly level points that see each other's faces wrongly
+                        return 0
                     fresh[new, 0], fresh[new, 1], fresh[new, 2] = p, q, k
                     new += 1
         for f in range(count):
@@ -163,7 +167,7 @@ _WAYS = np.concatenate(  # even directions, those of the axes first
 )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
 def _fewer(points, ways, most):  # pragma: no cover - compiled
     """Without doubles, the outermost first, and no more than the outermost in even directions."""
     n = points.shape[0]
@@ -218,7 +222,7 @@ def convex_hull(points: NDArray[np.floating]) -> Hull:
     return from_triangles(corners[used], compact.reshape(-1, 3))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
 def _weigh(verts, triangles, out):  # pragma: no cover - compiled
     """Volume, centre and inertia (density 1, about the centre) of what outward triangles enclose: the sum of tetrahedra from
     one corner."""
@@ -256,7 +260,7 @@ def _weigh(verts, triangles, out):  # pragma: no cover - compiled
             out[4 + 3 * i + j] = (trace if i == j else 0.0) - second[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_kernel
 def _faces(verts, triangles, planes, lengths, corners, edges, weights):  # pragma: no cover - compiled
     """Join level triangles into faces: planes (f, 4), the loops one after the other with their lengths, edges (e, 4);
     weights: volume, centre, inertia. (faces, edges, what is wrong: 0 nothing, 1 no volume, 2 too thin, 3 not convex)"""

@@ -16,6 +16,7 @@ from sim.world.terrain import height_at
 
 GRAVITY = 9.8
 MAX_SPEED, MAX_SPIN = 250.0, 60.0
+MAX_PULL = 25_000.0  # metres a second squared: whatever pulls harder gives full speed within a step anyway
 SPIN_DRAG, ROLL_DRAG = 0.05, 0.5  # a second, free and in contact
 ROLLING = 0.9  # metres a second squared that rolling resistance takes from the speed of a rolling rim: balls come to rest
 LOWEST, HIGHEST, OUTSIDE = -512.0, 10_000.0, 512.0
@@ -95,6 +96,9 @@ def apply_forces(b, g, handles, vehicles, heights, water, dt):  # pragma: no cov
             if o.force_local:
                 fx, fy, fz = _turned(p, fx, fy, fz)
             ax, ay, az = ax + fx / o.mass, ay + fy / o.mass, az + fz / o.mass
+            pull = math.sqrt(ax * ax + ay * ay + az * az)
+            if pull > MAX_PULL:
+                ax, ay, az = ax * (MAX_PULL / pull), ay * (MAX_PULL / pull), az * (MAX_PULL / pull)
         m.vx += ax * dt
         m.vy += ay * dt
         m.vz += az * dt
@@ -166,15 +170,12 @@ def set_origin(h, b):  # pragma: no cover - compiled
 
 
 @inner
-def _swept(h, b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, dx, dy, dz, far, inner, hits):
-    # pragma: no cover - compiled
+def _swept(h, around, dx, dy, dz, far, inner, hits):  # pragma: no cover - compiled
     """The share of a long move that a body makes before it meets something."""
-    p = b.pose[h]
+    p = around.b.pose[h]
     x, y, z = float64(dx / far), float64(dy / far), float64(dz / far)
-    count = cast(
-        b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, int64(HIT_STATIC | HIT_DYNAMIC), h,
-        float64(p.x), float64(p.y), float64(p.z), x, y, z, float64(far + inner), hits,
-    )  # fmt: skip
+    mask = int64(HIT_STATIC | HIT_DYNAMIC)
+    count = cast(around, mask, h, float64(p.x), float64(p.y), float64(p.z), x, y, z, float64(far + inner), hits)
     if count == 0:
         return 1.0
     # Its front comes to the surface, a little into it, so that the next step finds the contact.
@@ -184,11 +185,12 @@ def _swept(h, b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows
 
 
 @kernel
-def integrate(b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, moved, hits, dt):
-    # pragma: no cover - compiled
-    """Move all awake bodies on by dt; their handles go to `moved`; how many."""
-    count = 0
-    for h in range(1, n):
+def integrate(around, moved, lost, hits, dt):  # pragma: no cover - compiled
+    """Move all awake bodies on by dt; their handles go to `moved`, and to `lost` of those whose numbers are none any more
+    (room for all, both); how many of each."""
+    b = around.b
+    count = gone = 0
+    for h in range(1, around.used):
         if not b.awake[h]:
             continue
         o, p, m = b.body[h], b.pose[h], b.motion[h]
@@ -200,12 +202,13 @@ def integrate(b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows
         half = 0.0 if o.touched or o.kind == KINEMATIC else 0.5 * dt
         dx, dy, dz = (m.vx - half * m.ax) * dt, (m.vy - half * m.ay) * dt, (m.vz - half * m.az) * dt
         far = math.sqrt(dx * dx + dy * dy + dz * dz)
+        if far > MAX_SPEED * dt:
+            f = MAX_SPEED * dt / far
+            dx, dy, dz, far = f * dx, f * dy, f * dz, MAX_SPEED * dt
         if o.kind == DYNAMIC and not o.phantom and not o.sensor:
-            inner = float64(g.shapes[o.shape].inner)
+            inner = float64(around.g.shapes[o.shape].inner)
             if far > inner:
-                f = _swept(
-                    h, b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows, dx, dy, dz, far, inner, hits
-                )
+                f = _swept(h, around, dx, dy, dz, far, inner, hits)
                 dx, dy, dz = f * dx, f * dy, f * dz
         p.x = min(max(p.x + dx, -OUTSIDE), 256.0 + OUTSIDE)
         p.y = min(max(p.y + dy, -OUTSIDE), 256.0 + OUTSIDE)
@@ -231,6 +234,11 @@ def integrate(b, g, s, n, heights, top, sg, si, mg, mi, fresh, fresh_count, rows
         b.origin[h, 0] = p.x - (cx + w * tx + y * tz - z * ty)
         b.origin[h, 1] = p.y - (cy + w * ty + z * tx - x * tz)
         b.origin[h, 2] = p.z - (cz + w * tz + x * ty - y * tx)
+        all_ = b.origin[h, 0] + b.origin[h, 1] + b.origin[h, 2] + x + y + z + w + m.vx + m.vy + m.vz + m.wx + m.wy + m.wz
+        if not math.isfinite(all_):  # a sum is no number if one of its parts is none
+            lost[gone] = h
+            gone += 1
+            continue
         moved[count] = h
         count += 1
-    return count
+    return count, gone

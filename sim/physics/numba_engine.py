@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sim.physics import broadphase, checks, contacts, events, ground, motion, rays, sleep, solver
 from sim.physics.avatar_bodies import CROWD_SIDE, EXTRA, Surroundings
 from sim.physics.avatars import step_rows
-from sim.physics.data import AXIS, CONTACT, PIECE, new_scratch, room
+from sim.physics.data import AXIS, CONTACT, PIECE, Around, new_scratch, room
 from sim.physics.drives import DrivenBodies
-from sim.physics.engine import HIT_DTYPE, NO_BODY, BadBody, Mask
+from sim.physics.engine import HIGHEST, HIT_DTYPE, NO_BODY, BadBody, Mask
 from sim.world.avatars import AVATAR_DTYPE
 
 ROUNDS, RELAX_ROUNDS = 8, 2
@@ -54,6 +54,7 @@ class NumbaEngine(DrivenBodies):
         self._crowd = np.zeros(CROWD_SIDE**2 + 1, np.int32)
         self._heard = 0
         self.moved: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.lost: NDArray[np.int64] = self.moved
         self.collisions: NDArray[Any] = self._touching.events[:0]
         self.awake_count = 0
         self.pair_count = self.contact_count = 0
@@ -61,7 +62,7 @@ class NumbaEngine(DrivenBodies):
 
     def _allocate(self, capacity: int) -> None:
         super()._allocate(capacity)
-        self._moved = np.zeros(capacity, np.int64)
+        self._moved, self._lost = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
         self._least, self._roused = np.zeros(capacity, np.float32), np.zeros(capacity, np.int64)
 
     def remove(self, handle: int) -> None:
@@ -72,6 +73,8 @@ class NumbaEngine(DrivenBodies):
         if heights.shape != (257, 257) or not np.isfinite(heights).all():
             raise BadBody("terrain needs 257 x 257 finite heights")
         self.heights = np.ascontiguousarray(heights, np.float32)
+        if not -HIGHEST <= self.heights.min() <= self.heights.max() <= HIGHEST:
+            self.heights = np.clip(self.heights, -HIGHEST, HIGHEST)
         self.top = float(self.heights.max()) + 0.1
         box = np.array([-1e4, -1e4, -1e4, 1e4, 1e4, self.top + 2.0], np.float32)
         broadphase.wake_around(self.bodies, self._count, box, True)
@@ -84,6 +87,7 @@ class NumbaEngine(DrivenBodies):
         self.grids.prepare(self.bodies, n)
         touches = 0
         moved = 0
+        self.lost = self._lost[:0]
         if self.awake[:n].any():
             moved, touches = self._step_bodies(n, dt)
         elif self.grids.movers_stale:
@@ -99,7 +103,7 @@ class NumbaEngine(DrivenBodies):
         self.moved = self._moved[:moved]
 
     def _step_bodies(self, n: int, dt: float) -> tuple[int, int]:
-        b, g, s = self.bodies, self.shapes.geometry, self._scratch
+        b, g = self.bodies, self.shapes.geometry
         self._apply_forces(np.flatnonzero(b.awake[:n]), dt)
         broadphase.refresh(b, g, n, dt)
         self.grids.build_movers(b, n)
@@ -115,9 +119,7 @@ class NumbaEngine(DrivenBodies):
         solved = solver.interleave(found, m, self._order, self._runs)
         solver.solve(found, self._order, solved, b.motion, ROUNDS, True)
         solver.mark_touched(found, m, b.body)
-        moved = motion.integrate(
-            b, g, s, n, self.heights, self.top, *self.grids.found, self._rows, self._moved, self._hit, dt
-        )
+        moved, lost = motion.integrate(self._around(n), self._moved, self._lost, self._hit, dt)
         solver.solve(found, self._order, solved, b.motion, RELAX_ROUNDS, False)
         solver.bounce(found, m, b.motion)
         self._touches = room(self._touches, m)
@@ -127,9 +129,25 @@ class NumbaEngine(DrivenBodies):
         self._table = room(self._table, 2 * kept)
         solver.remember(found, kept, self._table)
         self._contacts, self._old, self._old_count = self._old, found, kept
+        self._set_aside(lost)
         self._axes, self._old_axes = self._old_axes, self._axes
         self.pair_count, self.contact_count = pairs, m
         return moved, touches
+
+    def recover(self) -> None:
+        """After a step that failed half-way: what it may have left half-done is forgotten."""
+        self._old_count, self._heard = 0, 1
+        self._old_axes["u"] = -1
+        self.moved, self.lost, self.collisions = self._moved[:0], self._lost[:0], self.collisions[:0]
+        self.grids.movers_stale = True
+
+    def _set_aside(self, lost: int) -> None:
+        """Bodies whose numbers are none any more: nothing touches or moves them, until whose they are takes them away."""
+        self.lost = self._lost[:lost]
+        if lost:
+            self.bodies.awake[self.lost] = 0
+            self.bodies.body["phantom"][self.lost] = 1
+            self.grids.movers_stale = True
 
     def _find_pairs(self, n: int) -> int:
         """Fill `_pairs`, with as much room as they need; how many."""
@@ -195,15 +213,17 @@ class NumbaEngine(DrivenBodies):
 
     # --- rays
 
-    def _hittable(self) -> tuple[Any, ...]:
+    def _hittable(self) -> Around:
         """Everything a ray may hit, for the kernels."""
         self.grids.prepare(self.bodies, self._count)
         if self.grids.movers_stale:
             self.grids.build_movers(self.bodies, self._count)
-        return (
-            self.bodies, self.shapes.geometry, self._scratch, self._count, self.heights, self.top, *self.grids.found,
-            self._rows,
-        )  # fmt: skip
+        return self._around(self._count)
+
+    def _around(self, n: int) -> Around:
+        return Around(
+            self.bodies, self.shapes.geometry, self._scratch, n, self.heights, self.top, self.grids.found, self._rows
+        )
 
     def raycast(
         self, origin: Sequence[float], direction: Sequence[float], length: float, mask: int = Mask.ALL, max_hits: int = 1
@@ -212,10 +232,10 @@ class NumbaEngine(DrivenBodies):
         size = math.sqrt(float(d @ d))
         length = checks.number(length, 0.0, 4096.0, "length")
         hits = np.zeros(min(max(int(max_hits), 1), 256), HIT_DTYPE)
-        if size < 1e-9 or length <= 0 or np.abs(o).max() > 1e5:
+        if size < 1e-9 or length <= 0:
             return hits[:0]
         d /= size
-        count = rays.cast(*self._hittable(), int(mask), -1, *o.tolist(), *d.tolist(), length, hits)  # type: ignore[call-arg]
+        count = rays.cast(self._hittable(), int(mask), -1, *o.tolist(), *d.tolist(), length, hits)
         hits = hits[:count]
         hits = hits[np.argsort(hits["fraction"], kind="stable")]
         hits["point"] = o + hits["fraction"][:, None] * d
@@ -231,7 +251,7 @@ class NumbaEngine(DrivenBodies):
         if len(directions) != len(origins):
             raise BadBody("as many directions as origins, please")
         out = np.zeros(len(origins), HIT_DTYPE)
-        rays.cast_batch(*self._hittable(), int(mask), origins, directions, lengths, out)  # type: ignore[call-arg]
+        rays.cast_batch(self._hittable(), int(mask), origins, directions, lengths, out)
         return out
 
     def statistics(self) -> dict[str, int]:

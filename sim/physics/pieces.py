@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics.data import FACE, PIECE, SHAPE
-from sim.physics.engine import BadBody, Form, Shape
+from sim.physics.engine import MAX_REACH, BadBody, Form, Shape
 from sim.physics.hulls import Hull, from_triangles
 from sim.physics.tables import Table
 
@@ -111,6 +111,8 @@ def leaves(shape: Shape, offset: Triple = (0.0, 0.0, 0.0), turn: Turn = NO_TURN,
     found: list[Leaf] = []
     for number, (part, at, rotation) in enumerate(shape.parts):
         where, how = moved(offset, turn, at), times(turn, rotation)
+        if not all(abs(value) <= MAX_REACH for value in where):
+            raise BadBody(f"a part is more than {MAX_REACH:.0f} m away")
         if part.form != Form.COMPOUND:
             found.append(Leaf(part, where, how, number))
         else:

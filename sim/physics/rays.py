@@ -31,6 +31,7 @@ from sim.world.terrain import height_at, normal_at
 
 AVATAR_RADIUS = 0.25
 NO_BODY = -(2**31)
+FARTHEST, LONGEST = 1e5, 5000.0  # metres: of an origin from the region, and along a ray
 HIT_STATIC, HIT_DYNAMIC, HIT_TERRAIN, HIT_AVATARS, HIT_PHANTOM = 1, 2, 4, 8, 16  # engine.Mask
 
 
@@ -289,7 +290,9 @@ def _cast_grid(b, g, s, start, items, side, cell, statics, mask, skip, ox, oy, o
     ty = ((cy + (1 if sy > 0 else 0)) * cell - oy) / dy if abs(dy) > 1e-9 else big
     t = 0.0
     last = -1
-    while t <= length:
+    for _ in range(int64(2 * length * inv) + 4):  # cells that a line so long meets at most
+        if not t <= length:
+            break
         if len(hits) == 1 and count == 1 and hits[0].fraction < t:
             break
         c = min(max(cy, 0), side - 1) * side + min(max(cx, 0), side - 1)
@@ -356,37 +359,40 @@ def _cast_ground(heights, top, ox, oy, oz, dx, dy, dz, length):  # pragma: no co
 
 
 @kernel
-def cast(
-    b, g, s, count, heights, top, static_grid, static_items, mover_grid, mover_items, fresh, fresh_count, avatars,
-    mask, skip, ox, oy, oz, dx, dy, dz, length, hits,
-):  # fmt: skip  # pragma: no cover - compiled
-    """Fill `hits` with what a ray of unit direction meets, `fraction` being metres; how many."""
+def cast(around, mask, skip, ox, oy, oz, dx, dy, dz, length, hits):  # pragma: no cover - compiled
+    """Fill `hits` with what a ray of unit direction meets, `fraction` being metres; how many. None of rays that begin
+    absurdly far away, or have no direction or end."""
     n = ZERO
+    if not (abs(ox) < FARTHEST and abs(oy) < FARTHEST and abs(oz) < FARTHEST and length >= 0 and length < LONGEST):
+        return n
+    if not abs(dx * dx + dy * dy + dz * dz - 1.0) < 1e-3:
+        return n
+    b, g, s, found = around.b, around.g, around.s, around.found
     if mask & HIT_TERRAIN:
-        t = _cast_ground(heights, top, ox, oy, oz, dx, dy, dz, length)
+        t = _cast_ground(around.heights, around.top, ox, oy, oz, dx, dy, dz, length)
         if t >= 0:
-            x, y, z = normal_at(heights, ox + t * dx, oy + t * dy)
+            x, y, z = normal_at(around.heights, ox + t * dx, oy + t * dy)
             n = _note(hits, n, NONE, ZERO, t, x, y, z)
     if mask & HIT_STATIC:
-        if static_grid[STATIC_SIDE * STATIC_SIDE] > 0:
+        if found.static_grid[STATIC_SIDE * STATIC_SIDE] > 0:
             n = _cast_grid(
-                b, g, s, static_grid, static_items, int64(STATIC_SIDE), STATIC_CELL, YES, mask, skip,
+                b, g, s, found.static_grid, found.static_items, int64(STATIC_SIDE), STATIC_CELL, YES, mask, skip,
                 ox, oy, oz, dx, dy, dz, length, hits, n,
             )  # fmt: skip
-        for k in range(fresh_count):
-            h = int64(fresh[k])
+        for k in range(found.fresh_count):
+            h = int64(found.fresh[k])
             o = b.body[h]
             if not o.active or o.kind != STATIC or o.in_grid or o.phantom or h == skip:
                 continue
             if (not o.sensor or mask & HIT_PHANTOM) and _ray_meets(b.bounds[h], ox, oy, oz, dx, dy, dz, length):
                 n = _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, n)
-    if mask & HIT_DYNAMIC and mover_grid[MOVER_SIDE * MOVER_SIDE] > 0:
+    if mask & HIT_DYNAMIC and found.mover_grid[MOVER_SIDE * MOVER_SIDE] > 0:
         n = _cast_grid(
-            b, g, s, mover_grid, mover_items, int64(MOVER_SIDE), MOVER_CELL, NO, mask, skip,
+            b, g, s, found.mover_grid, found.mover_items, int64(MOVER_SIDE), MOVER_CELL, NO, mask, skip,
             ox, oy, oz, dx, dy, dz, length, hits, n,
         )  # fmt: skip
     if mask & HIT_PHANTOM:
-        for h in range(1, count):
+        for h in range(1, around.used):
             o = b.body[h]
             if not o.active or not o.phantom or h == skip:
                 continue
@@ -394,8 +400,8 @@ def cast(
             if wanted and _ray_meets(b.bounds[h], ox, oy, oz, dx, dy, dz, length):
                 n = _ray_body(h, b, g, s, ox, oy, oz, dx, dy, dz, length, hits, n)
     if mask & HIT_AVATARS:
-        for k in range(len(avatars)):
-            row = avatars[k]
+        for k in range(len(around.avatars)):
+            row = around.avatars[k]
             if not row.active:
                 continue
             hz = max(float64(row.height) * 0.5 - AVATAR_RADIUS, 0.0)
@@ -408,10 +414,7 @@ def cast(
 
 
 @kernel
-def cast_batch(
-    b, g, s, count, heights, top, static_grid, static_items, mover_grid, mover_items, fresh, fresh_count, avatars,
-    mask, origins, directions, lengths, out,
-):  # fmt: skip  # pragma: no cover - compiled
+def cast_batch(around, mask, origins, directions, lengths, out):  # pragma: no cover - compiled
     """The nearest hit of each ray into `out`; directions of any length but none."""
     for k in range(len(origins)):
         ox, oy, oz = float64(origins[k, 0]), float64(origins[k, 1]), float64(origins[k, 2])
@@ -424,10 +427,7 @@ def cast_batch(
         if not (size > 1e-9 and length > 0 and math.isfinite(ox + oy + oz + size + length)):
             continue
         dx, dy, dz = dx / size, dy / size, dz / size
-        n = cast(
-            b, g, s, count, heights, top, static_grid, static_items, mover_grid, mover_items, fresh, fresh_count,
-            avatars, mask, NONE, ox, oy, oz, dx, dy, dz, length, h,
-        )  # fmt: skip
+        n = cast(around, mask, NONE, ox, oy, oz, dx, dy, dz, length, h)
         if n == 0:
             h[0].target = NO_BODY
             continue

@@ -6,14 +6,16 @@ A rider is not solid and has no mass (docs/decisions/0010). Its keys do nothing 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from protocol.kernels import inline, kernel
 from sim.world.avatars import AVATAR_DTYPE, STAND_UP
 from sim.world.objects import OBJECT_DTYPE
 from sim.world.seats import RIDER_DTYPE
 
+FARTHEST = 1e5  # metres
 
-@njit(cache=True, nogil=True, inline="always")
+
+@inline
 def _rotate(q, v, out):  # pragma: no cover - compiled
     x, y, z, w = float(q[0]), float(q[1]), float(q[2]), float(q[3])
     a, b, c = float(v[0]), float(v[1]), float(v[2])
@@ -23,7 +25,7 @@ def _rotate(q, v, out):  # pragma: no cover - compiled
     out[2] = c + w * tz + x * ty - y * tx
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _multiply(a, b, out):  # pragma: no cover - compiled
     ax, ay, az, aw = float(a[0]), float(a[1]), float(a[2]), float(a[3])
     bx, by, bz, bw = float(b[0]), float(b[1]), float(b[2]), float(b[3])
@@ -33,7 +35,7 @@ def _multiply(a, b, out):  # pragma: no cover - compiled
     out[3] = aw * bw - ax * bx - ay * by - az * bz
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow(riders, objects, avatars, leaving):  # pragma: no cover - compiled
     """Place every rider by its seat. Fills `leaving` with avatar rows that stand up, by key or because the seat is gone;
     returns how many."""
@@ -43,8 +45,10 @@ def follow(riders, objects, avatars, leaving):  # pragma: no cover - compiled
         rider = riders[i]
         avatar = avatars[rider.avatar]
         avatar.dirty = 0  # what it does is told by its seat
-        there = rider.seat < len(objects) and objects[rider.seat].local_id == rider.seat_id
-        if not there or avatar.controls & np.uint32(STAND_UP):
+        there = 0 <= rider.seat < len(objects) and objects[rider.seat].local_id == rider.seat_id
+        there = there and objects[rider.seat].parent < len(objects)
+        leaves = not there or avatar.controls & np.uint32(STAND_UP)
+        if leaves:
             leaving[count] = rider.avatar
             count += 1
         if not there:
@@ -61,6 +65,11 @@ def follow(riders, objects, avatars, leaving):  # pragma: no cover - compiled
             for k in range(3):
                 place[k] = root.position[k] + arm[k]
             _multiply(root.rotation, turn.copy(), turn)
+        if not abs(place[0]) + abs(place[1]) + abs(place[2]) < FARTHEST:  # the seat is nowhere: its rider stays and stands up
+            if not leaves:
+                leaving[count] = rider.avatar
+                count += 1
+            continue
         for k in range(3):
             avatar.position[k] = place[k]
             arm[k] = place[k] - root.position[k]

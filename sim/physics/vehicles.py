@@ -187,11 +187,14 @@ def _clamped(value: float) -> float:
 
 
 def row_of(vehicle: Vehicle) -> Any:
-    """The vehicle as the kernel reads it, motors fresh."""
+    """The vehicle as the kernel reads it, motors fresh. BadBody when a number is none."""
+    for name in _NAMES:
+        if not np.isfinite(getattr(vehicle, name)).all():
+            raise BadBody(f"{name} of a vehicle is not finite")
     row = np.zeros((), VEHICLE_DTYPE)
     x, y, z, w = vehicle.reference_frame
     norm = math.sqrt(x * x + y * y + z * z + w * w)
-    if norm < 1e-6:
+    if not 1e-6 < norm < 1e6:
         x, y, z, w, norm = 0.0, 0.0, 0.0, 1.0, 1.0
     x, y, z, w = x / norm, y / norm, z / norm, w / norm
     turn = (

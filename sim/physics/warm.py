@@ -39,5 +39,6 @@ def warm() -> None:
     for k in range(80):
         engine.add(BodySpec(box(1, 1, 1), (50 + k, 50, 0)))
     engine.step(1 / 45, rows[:0])
+    engine._pairs_of_roused(0, 0)  # of what is woken by others, which takes half a second of stillness to come about
     engine.remove(ball)
     riders.warm()

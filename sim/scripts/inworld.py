@@ -241,8 +241,8 @@ class Scripts:
         scheduler.run(self.sim.world.time, BUDGET)
         counted["script_events"], counted["script_slices"] = scheduler.events, scheduler.slices
         for name, problem in self.engine.defects:
-            self.sim.metrics.count("handler_errors", label="script library")
-            log.error("script %s met a defect of ours", name, exc_info=problem)
+            self.sim.region.aside.failed("handler", "script library", problem)
+            log.info("script %s met a defect of ours", name)
         self.engine.defects.clear()
 
     # --- what happens to scripts

@@ -23,9 +23,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from protocol.kernels import inline, kernel
 from protocol.wellknown import REGION_SIZE, WATER_HEIGHT
 from sim.world.changes import Log, What
 
@@ -166,7 +166,7 @@ def generate(grid_x: int, grid_y: int, seed: int = 0, land: Collection[tuple[int
 # -- Asking the surface ---------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def _cell(v: float, last: int) -> tuple[int, float]:
     """Cell and fraction of a coordinate, kept inside the grid (so that a wild or NaN position is an edge, never a read
     beyond the array)."""
@@ -178,7 +178,7 @@ def _cell(v: float, last: int) -> tuple[int, float]:
     return i, v - i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def height_at(heights: Heights, x: float, y: float) -> float:
     """Ground height in metres at (x, y) metres in the region; positions outside take the nearest edge."""
     col, fx = _cell(x, heights.shape[1] - 1)
@@ -192,7 +192,7 @@ def height_at(heights: Heights, x: float, y: float) -> float:
     return sw + fx * (se - sw) + fy * (ne - se)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def normal_at(heights: Heights, x: float, y: float) -> tuple[float, float, float]:
     """Upward unit normal of the ground's triangle at (x, y)."""
     col, fx = _cell(x, heights.shape[1] - 1)
@@ -209,7 +209,7 @@ def normal_at(heights: Heights, x: float, y: float) -> tuple[float, float, float
     return -slope_x * scale, -slope_y * scale, scale
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inline
 def surface_at(heights: Heights, x: float, y: float) -> tuple[float, float, float]:
     """Ground height at (x, y), and how much it rises a metre towards x and y: both of the functions above from one look."""
     col, fx = _cell(x, heights.shape[1] - 1)
@@ -225,14 +225,14 @@ def surface_at(heights: Heights, x: float, y: float) -> tuple[float, float, floa
     return sw + fx * slope_x + fy * slope_y, slope_x, slope_y
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def heights_at(heights: Heights, xy: Array, out: Array) -> None:
     """``height_at`` of n points: ``xy`` (n, 2) metres, ``out`` (n,)."""
     for i in range(xy.shape[0]):
         out[i] = height_at(heights, xy[i, 0], xy[i, 1])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def normals_at(heights: Heights, xy: Array, out: Array) -> None:
     """``normal_at`` of n points: ``xy`` (n, 2) metres, ``out`` (n, 3)."""
     for i in range(xy.shape[0]):
@@ -270,11 +270,11 @@ class Terrain:
 
     def height(self, x: float, y: float) -> float:
         """Ground height in metres at (x, y); outside the region that of the nearest edge."""
-        return height_at(self.heights, x, y)
+        return height_at(self.heights, float(x), float(y))
 
     def normal(self, x: float, y: float) -> tuple[float, float, float]:
         """Upward unit normal of the ground at (x, y)."""
-        return normal_at(self.heights, x, y)
+        return normal_at(self.heights, float(x), float(y))
 
     def patches(self) -> Heights:
         """The (256, 256) samples that LayerData carries: the far edges belong to the neighbours. A view, not a copy."""

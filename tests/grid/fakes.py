@@ -43,7 +43,7 @@ class _Answers(BaseHTTPRequestHandler):
         if path == "/health":
             if (self.root / f"stuck-{self.name}").exists():
                 threading.Event().wait(30)
-            self._say(200, {"status": "ok"})
+            self._say(503 if (self.root / f"unwell-{self.name}").exists() else 200, {"status": "ok"})
         elif path == "/regions":
             self._say(200, {"regions": [{**region, "online": True} for region in self.regions]})
         elif path == "/users":

@@ -169,6 +169,23 @@ def test_a_stuck_service_is_killed_and_started_again(mainland):
     assert "has not answered" in (mainland.data / "logs" / "supervisor.log").read_text()
 
 
+def test_what_says_that_it_is_not_well_is_not_ended_for_it(mainland):
+    mainland.data.mkdir()
+    (mainland.data / "mainland.toml").write_text("health_seconds = 0.2\nstuck_seconds = 1\n")
+    mainland.start("--regions", "1x1")
+    before = mainland.part("assets")["pid"]
+    wish = mainland.data / "unwell-assets"
+    wish.write_text("")
+    until(lambda: mainland.part("assets")["health"] == "failing", "seen as failing")
+    for _ in range(4):  # each takes some of the second that a stuck process has
+        assert mainland.status()["processes"]
+    assert mainland.part("assets")["health"] == "failing"
+    wish.unlink()
+    until(lambda: mainland.part("assets")["health"] == "ok", "well again")
+    assert mainland.part("assets")["pid"] == before
+    assert "has not answered" not in (mainland.data / "logs" / "supervisor.log").read_text()
+
+
 def test_a_grid_whose_folder_is_removed_ends(mainland):
     mainland.data.mkdir()
     (mainland.data / "mainland.toml").write_text("health_seconds = 0.2\n")

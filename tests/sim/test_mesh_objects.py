@@ -321,7 +321,7 @@ async def test_many_pieces_become_hulls_before_they_are_refused(sim: TestSimulat
 async def test_a_linkset_of_too_many_triangles_is_hulls(
     sim: TestSimulator, anna: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim.physics.bodies.MOST_WORK", 2 * len(ring()[1]) - 1)
+    monkeypatch.setattr("sim.physics.linkset_shapes.MOST_WORK", 2 * len(ring()[1]) - 1)
     rings = [await mesh(anna, RING, (128 + x, 128, HIGH)) for x in (-5, 5)]
     assert solid_at(sim, 123, 128) is None
     anna.sends(Message("ObjectLink", ObjectData=[{"ObjectLocalID": one.local_id} for one in rings]))

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import kernels
+from sim.interest import packing
 from sim.physics import contacts, data, motion, solver
 
 
-def test_a_change_in_any_file_makes_all_kernels_old(tmp_path: Path) -> None:
-    source = Path(data.__file__).parent
-    folder, land = tmp_path / "physics", tmp_path / "world"
-    folder.mkdir()
-    land.mkdir()
-    shutil.copy(source.parent / "world" / "terrain.py", land)
-    for path in source.glob("*.py"):
-        shutil.copy(path, folder)
-    assert data.stamp_of(folder) == data.STAMP  # dates and places do not count
-    (folder / "polyhedra.py").open("a").write("# changed\n")
-    changed = data.stamp_of(folder)
-    assert changed != data.STAMP
-    (land / "terrain.py").open("a").write("# changed\n")
-    assert data.stamp_of(folder) not in (data.STAMP, changed)
-
-
-def test_kernels_are_cached_under_that_stamp_with_one_signature_each() -> None:
-    for kernel in (contacts.collide_pairs, solver.solve, motion.integrate):
-        assert kernel._cache._cache_file._source_stamp == data.STAMP
+def test_kernels_are_kept_under_the_stamp_of_all_their_sources_with_one_signature_each() -> None:
+    for module, kernel in ((contacts, contacts.collide_pairs), (solver, solver.solve), (motion, motion.integrate)):
+        assert kernel._cache._cache_file._source_stamp == kernels.stamp_of(Path(str(module.__file__)))
         assert len(kernel.signatures) <= 1
+
+
+def test_a_change_in_a_file_makes_the_kernels_old_that_are_made_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also through two modules, and of constants; and no others."""
+    before = {module: kernels.stamp_of(Path(str(module.__file__))) for module in (contacts, solver, motion, packing)}
+    read = kernels._source
+
+    def changed(name: str) -> set[object]:
+        def source(path: Path) -> tuple[bytes, bool, frozenset[Path]]:
+            text, *more = read(path)
+            return (text + b"# changed" if path.name == name else text, *more)  # type: ignore[return-value]
+
+        monkeypatch.setattr(kernels, "_source", source)
+        return {module for module, stamp in before.items() if kernels.stamp_of(Path(str(module.__file__))) != stamp}
+
+    assert changed("polyhedra.py") == {contacts, motion}  # motion casts rays at pieces, as contacts places them
+    assert changed("terrain.py") == {motion}
+    assert changed("solver.py") == {contacts, solver, motion}
+    assert changed("datagrams.py") == {packing}
+    assert changed("bodies.py") == set()
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([0.5, 0.5, -1.0]), st.booleans()), max_size=60))
