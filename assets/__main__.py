@@ -19,6 +19,9 @@ from pathlib import Path  # noqa: E402
 
 from assets.api import MAX_ASSET, Service  # noqa: E402
 from assets.store import DEFAULT_PARTITIONS, Store, StoreError, check  # noqa: E402
+from ground import gauges, server, stacks  # noqa: E402
+from ground.doors import raise_open_files  # noqa: E402
+from ground.proxies import Networks  # noqa: E402
 
 log = logging.getLogger("assets")
 
@@ -31,6 +34,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--secret-file", type=Path, help="file with the grid's secret, needed to serve")
     parser.add_argument("--partitions", default=",".join(DEFAULT_PARTITIONS), help="names, for a new store")
     parser.add_argument("--max-asset-bytes", type=int, default=MAX_ASSET)
+    parser.add_argument(
+        "--trusted-proxies", type=Networks.parse, metavar="NETWORKS", default=Networks(()),
+        help="proxies whose X-Forwarded-For and -Proto are believed, with commas between",
+    )
     parser.add_argument("--check", action="store_true", help="hash every asset, report as JSON, and end")
     return parser.parse_args()
 
@@ -67,17 +74,21 @@ def serve(options: argparse.Namespace) -> int:
     if not secret:
         raise StoreError(f"{options.secret_file} holds no secret")
     # Bound before the library is drawn: two services on one port find out at once.
-    listener = green.listen(options.bind, options.port)
+    listener = server.listen(options.bind, options.port)
     with Store(options.data, options.partitions.split(",")) as store:
         seed(store)
-        app = Service(store, secret, max_asset=options.max_asset_bytes).app()
+        service = Service(store, secret, max_asset=options.max_asset_bytes)
+        http = server.Server(listener, service.app(), trusted=options.trusted_proxies)
+        gauges.show(http.doors, service.metrics.registry, "assets")
         print(json.dumps({"ready": True, "port": listener.getsockname()[1], "pid": os.getpid()}), flush=True)
-        green.run_until_signal(listener, app, (signal.SIGTERM, signal.SIGINT))
+        server.run_until_signal(http, (signal.SIGTERM, signal.SIGINT))
     return 0
 
 
 def main() -> int:
     options = arguments()
+    stacks.on_signals()
+    raise_open_files()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         return run_check(options.data) if options.check else serve(options)

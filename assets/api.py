@@ -3,7 +3,7 @@
     GET|HEAD /assets/{uuid}               an asset; private types need the bearer
     PUT      /assets/{uuid}               bearer, X-Asset-Type; 201 once it is on disk
     GET|HEAD /viewer?texture_id={uuid}    the ViewerAsset, GetTexture and GetMesh capabilities, public types only
-    GET      /health /metrics /openapi.json
+    GET      /health /health/live /health/ready /metrics /openapi.json
 
 An asset never changes, so every answer says `immutable` and carries the content hash as strong ETag: a cache in front,
 or a CDN, takes nearly all reads.
@@ -29,7 +29,7 @@ from assets.ranges import Unsatisfiable, parse_range, tag_matches
 from assets.reading import Reader
 from assets.store import Conflict, Store
 from assets.types import HIGHEST_TYPE, PRIVATE, VIEWER_NAMES, content_type
-from ground import green
+from ground import green, server
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,8 @@ class Service:
         app.add_route("/assets/{asset_id:uuid}", _Asset(self))
         app.add_route("/viewer", _Viewer(self))
         app.add_route("/health", _Health(self))
+        app.add_route("/health/live", _Live())
+        app.add_route("/health/ready", _Health(self))
         app.add_route("/metrics", _MetricsPage(self.metrics))
         app.add_route("/openapi.json", _OpenApi())
         return app
@@ -151,11 +153,11 @@ class _Asset:
     def on_put(self, req: falcon.Request, resp: falcon.Response, asset_id: UUID) -> None:
         service = self._service
         if not service.authorized(req):
-            green.close_after(req.env)
+            server.close_after(req.env)
             raise service.refuse("no bearer", _unauthorized("storing needs the grid's secret as bearer"))
         asset_type = self._asset_type(req)
         if asset_id.int == 0:
-            green.close_after(req.env)
+            server.close_after(req.env)
             raise service.refuse("null id", falcon.HTTPBadRequest(title="bad request", description="the null id"))
         data = self._body(req)
         started = time.perf_counter()
@@ -180,7 +182,7 @@ class _Asset:
         text = req.get_header("X-Asset-Type") or ""
         if text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) <= HIGHEST_TYPE:
             return int(text)
-        green.close_after(req.env)
+        server.close_after(req.env)
         description = f"X-Asset-Type must be an asset type, 0 to {HIGHEST_TYPE}"
         raise self._service.refuse("bad type", falcon.HTTPBadRequest(title="bad request", description=description))
 
@@ -188,15 +190,15 @@ class _Asset:
         """The whole body: 411 without a length, 413 beyond the cap, 503 when too much is being received already."""
         service, length, stream = self._service, req.content_length, req.env["wsgi.input"]
         if length is None or "chunked" in (req.get_header("Transfer-Encoding") or "").lower():
-            green.close_after(req.env)
+            server.close_after(req.env)
             raise service.refuse("no length", falcon.HTTPLengthRequired(title="length required"))
         if length > service.max_asset:
-            green.close_after(req.env)
+            server.close_after(req.env)
             _read_away(stream, min(length, DRAIN))
             description = f"an asset may have {service.max_asset} bytes"
             raise service.refuse("too large", falcon.HTTPContentTooLarge(title="too large", description=description))
         if service.receiving + length > UPLOADS:
-            green.close_after(req.env)
+            server.close_after(req.env)
             raise service.refuse("busy", falcon.HTTPServiceUnavailable(title="too many uploads at once", retry_after=1))
         service.receiving += length
         try:
@@ -204,7 +206,7 @@ class _Asset:
         finally:
             service.receiving -= length
         if len(data) < length:
-            green.close_after(req.env)
+            server.close_after(req.env)
             description = "the body ended early"
             raise service.refuse("short body", falcon.HTTPBadRequest(title="bad request", description=description))
         return data
@@ -248,6 +250,14 @@ class _Health:
             "free_bytes": free.f_bavail * free.f_frsize,
             "max_asset_bytes": self._service.max_asset,
         }
+
+
+class _Live:
+    """The hub turns, and says so without asking the disk."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.set_header("Cache-Control", "no-store")
+        resp.media = {"status": "ok"}
 
 
 class _MetricsPage:

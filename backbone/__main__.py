@@ -12,7 +12,6 @@ import gc  # noqa: E402
 import json  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
-import resource  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -22,6 +21,9 @@ from backbone.app import build_app  # noqa: E402
 from backbone.services import Config, Services  # noqa: E402
 from backbone.storage.regions import LEASE_SECONDS  # noqa: E402
 from backbone.storage.schema import NewerDatabase, WrongDatabase  # noqa: E402
+from ground import gauges, server, stacks  # noqa: E402
+from ground.doors import raise_open_files  # noqa: E402
+from ground.proxies import Networks  # noqa: E402
 
 log = logging.getLogger("backbone")
 MIN_SECRET = 16
@@ -43,6 +45,11 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--owner", help="account that owns the regions given to nobody (default: the first account)")
     parser.add_argument("--assets-url", help="address of the asset service")
+    parser.add_argument("--public-url", help="our address as people type it, where a proxy stands in front")
+    parser.add_argument(
+        "--trusted-proxies", type=Networks.parse, metavar="NETWORKS", default=Networks(()),
+        help="proxies whose X-Forwarded-For and -Proto are believed, with commas between",
+    )
     parser.add_argument(
         "--lease-seconds", type=float, default=LEASE_SECONDS, help="how long a region that went silent counts as up"
     )
@@ -74,10 +81,10 @@ def lock(data: Path) -> IO[str]:
 
 def main() -> None:
     given = read_arguments()
+    stacks.on_signals()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     given.data.mkdir(parents=True, exist_ok=True)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
+    raise_open_files()
     held = lock(given.data)
     secret = read_secret(given.secret_file)
     config = Config(
@@ -88,8 +95,9 @@ def main() -> None:
         given.assets_url,
         given.lease_seconds,
         given.owner,
+        given.public_url,
     )
-    listener = green.listen(given.bind, given.port)  # first: a taken port should not cost a migration
+    listener = server.listen(given.bind, given.port)  # first: a taken port should not cost a migration
     try:
         services = Services(config)
     except (WrongDatabase, NewerDatabase) as error:
@@ -101,7 +109,9 @@ def main() -> None:
     port = listener.getsockname()[1]
     print(json.dumps({"ready": True, "port": port, "pid": os.getpid()}), flush=True)
     log.info("accepting requests on %s port %d", given.bind, port)
-    green.run_until_signal(listener, application, (signal.SIGTERM, signal.SIGINT))
+    http = server.Server(listener, application, trusted=given.trusted_proxies)
+    gauges.show(http.doors, services.metrics.registry, "backbone")
+    server.run_until_signal(http, (signal.SIGTERM, signal.SIGINT))
     services.close()
     log.info("stopped")
     held.close()

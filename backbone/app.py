@@ -8,14 +8,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import falcon
+from sqlalchemy import exc as database_errors
 
 from backbone.errors import Problem
 from backbone.http.kit import Kit
 from backbone.http.openapi import document
 from backbone.resources import ALL
 from backbone.services import Services
+from backbone.storage.database import DatabaseAway
 
 log = logging.getLogger(__name__)
+RETRY_SECONDS = 5  # what callers are told while the database is away
 
 
 def build_app(services: Services) -> falcon.App:
@@ -31,6 +34,14 @@ def build_app(services: Services) -> falcon.App:
         services.metrics.requests.labels(_method(req), route, str(error.status_code)).inc()
         raise error
 
+    def away(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+        route = req.uri_template or "unknown"
+        services.metrics.errors.labels(route).inc()
+        log.error("%s %s: the database does not answer: %s", req.method, route, error)
+        services.metrics.requests.labels(_method(req), route, "503").inc()
+        description = "the database does not answer; what was to be changed may or may not have been"
+        raise falcon.HTTPServiceUnavailable(title="database away", description=description, retry_after=RETRY_SECONDS)
+
     def failed(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
         route = req.uri_template or "unknown"
         services.metrics.errors.labels(route).inc()
@@ -45,6 +56,8 @@ def build_app(services: Services) -> falcon.App:
 
     app.add_error_handler(Exception, failed)
     app.add_error_handler(Problem, told)
+    for kind in (DatabaseAway, database_errors.OperationalError, database_errors.TimeoutError):
+        app.add_error_handler(kind, away)
     app.add_error_handler(falcon.HTTPError, refused)
     kit = Kit(services.config.secret, services.metrics)
     made = [cls(services) for cls in ALL]

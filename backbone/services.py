@@ -44,6 +44,7 @@ class Config:
     assets_url: str | None = None
     lease_seconds: float = LEASE_SECONDS
     owner: str | None = None  # full name of the account whose land is all that was given to nobody; None: the first one
+    public_url: str | None = None  # as people type it, where a proxy stands in front
 
 
 class Services:

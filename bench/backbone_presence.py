@@ -42,7 +42,7 @@ SECRET = "the secret of a benchmark grid"
 PASSWORD = "benchmark"
 PER_REGION = 100
 BARE = """
-from ground import green
+from ground import green, server
 green.patch()
 import sys, json
 from bench.kit import end_on_term
@@ -50,9 +50,9 @@ body = sys.argv[1].encode()
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
-listener = green.listen("127.0.0.1", 0)
+listener = server.listen("127.0.0.1", 0)
 print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-green.serve(listener, app)
+server.Server(listener, app).serve()
 """
 
 

@@ -261,20 +261,17 @@ class Supervisor:
             self._write_status()
 
     async def _ask(self, part: Part) -> None:
+        """Whether it lives, and whether it can work. What lives and cannot work waits for somebody else (a database, a
+        disk): to start it again would help nobody, and lose what it still serves."""
         asked_pid = part.pid
-        try:
-            timeout = min(5.0, self.settings.health_seconds)
-            status, _ = await web.request("GET", f"http://{self.grid.inner}:{part.port}/health", timeout=timeout)
-        except web.NoAnswer:
-            status = 0
+        live = await self._answers(part, "/health/live")
+        ready = live and await self._answers(part, "/health/ready")
         if part.pid != asked_pid or part.state != "up":
             return
-        if 200 <= status < 300:
-            part.health, part.heard = "ok", time.monotonic()
-            return
-        part.health = "failing"
-        if status:  # what says that it is not well is not stuck, and may mend; ending it helps nobody
+        part.health = "ok" if ready else "failing"
+        if live:
             part.heard = time.monotonic()
+            return
         silent = time.monotonic() - part.heard
         if 0 < self.settings.stuck_seconds < silent:
             self.report({"event": "stuck", "process": part.name, "seconds": round(silent)})
@@ -284,6 +281,14 @@ class Supervisor:
                 part.child.signal(signal.SIGKILL)
             else:
                 processes.kill(part.pid, part.create_time)
+
+    async def _answers(self, part: Part, path: str) -> bool:
+        try:
+            timeout = min(5.0, self.settings.health_seconds)
+            status, _ = await web.request("GET", f"http://{self.grid.inner}:{part.port}{path}", timeout=timeout)
+        except web.NoAnswer:
+            return False
+        return 200 <= status < 300
 
     def _write_status(self) -> None:
         for service in self.services.values():

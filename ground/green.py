@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     import eventlet
     import eventlet.debug
     import eventlet.event
-    import eventlet.greenpool
+    import eventlet.greenio
     import eventlet.hubs
     import eventlet.patcher
     import eventlet.semaphore
@@ -32,11 +32,8 @@ with warnings.catch_warnings():
 
 import logging
 import os
-import signal
-import socket
-import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 _native_threading = eventlet.patcher.original("threading")
@@ -48,10 +45,10 @@ T = TypeVar("T")
 Semaphore = eventlet.semaphore.Semaphore
 Timeout = eventlet.timeout.Timeout
 sleep = eventlet.sleep
-MAX_CONNECTIONS = 8192  # 24 KB each while idle
-KEEPALIVE_SECONDS = 75  # longer than a sim's heartbeat interval, so its connection stays up
-MAX_URL = 32 * 1024  # batch reads list a few hundred ids
-SOCKET_TIMEOUT = 60  # a peer that neither reads nor writes for so long is closed
+wsgi = eventlet.wsgi  # HTTP itself, for server.py
+shutdown_safe = eventlet.greenio.shutdown_safe
+GreenSocket = eventlet.greenio.GreenSocket
+listen_on = eventlet.listen
 
 
 def patch() -> None:
@@ -117,7 +114,7 @@ class Mailbox(Generic[T]):
         return self._items.popleft()
 
 
-class _Wakeup:
+class Wakeup:
     """A socket pair by which native threads and signal handlers wake the hub. Sends never block."""
 
     def __init__(self) -> None:
@@ -161,7 +158,7 @@ class Batcher:
         self._jobs: deque[tuple[Any, Promise[Any]]] = deque()
         self._done: deque[tuple[Promise[Any], Any]] = deque()
         self._waiting = _native_threading.Semaphore(0)
-        self._wakeup = _Wakeup()
+        self._wakeup = Wakeup()
         self._closing = False
         self._thread = _native_threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -209,101 +206,18 @@ class Batcher:
                     promise.give(outcome)
 
 
-class _Protocol(eventlet.wsgi.HttpProtocol):
-    """Two changes to eventlet's: fair turns, and a way for the application to end the connection.
-
-    A socket whose next request is there already never makes its greenlet wait, so one busy keep-alive peer
-    would be served for as long as it likes while the others starve (p99 of 80 ms at 32 connections, 12 with
-    a turn for everybody before each request).
-    """
-
-    def handle_one_request(self) -> None:
-        sleep(0)
-        super().handle_one_request()
-
-    def get_environ(self) -> dict[str, Any]:
-        environ = super().get_environ()
-        environ["ground.connection"] = self
-        return environ
-
-
 def readable_now(sock: Any) -> bool:
     """Whether a socket has something to read (or was closed) at this moment; never waits.
 
-    By the native select: the green one, asked not to wait, may come back before it has looked.
+    By the native poll: the green one, asked not to wait, may come back before it has looked. Not select, which takes
+    no descriptor beyond 1,023.
     """
-    return bool(_native_select.select([sock.fileno()], [], [], 0)[0])
-
-
-def close_after(environ: dict[str, Any]) -> None:
-    """End this request's connection once the answer is out."""
-    connection = environ.get("ground.connection")
-    if connection is not None:
-        connection.close_connection = 1
-
-
-def listen(address: str, port: int) -> Any:
-    """A listening TCP socket. TCP_NODELAY is inherited by what it accepts: eventlet.wsgi sends headers and body
-    apart, and without it each answer would wait 40 ms for the peer's delayed ack."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = eventlet.listen((address, port), family=family, backlog=2048, reuse_port=False)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
-def serve(listener: Any, application: Any) -> None:
-    """Serve a WSGI application until the listener is closed by `stop_serving` or the greenlet is killed."""
-    eventlet.wsgi.server(
-        listener,
-        application,
-        custom_pool=eventlet.greenpool.GreenPool(MAX_CONNECTIONS),
-        protocol=_Protocol,
-        keepalive=KEEPALIVE_SECONDS,
-        socket_timeout=SOCKET_TIMEOUT,
-        url_length_limit=MAX_URL,
-        log=logging.getLogger("ground.wsgi"),
-        log_output=False,
-        debug=False,  # no tracebacks to strangers
-    )
-
-
-def run_until_signal(listener: Any, application: Any, signals: Iterable[int], *, drain_seconds: float = 3.0) -> None:
-    """Serve until one of the signals arrives, then stop accepting and give running requests a moment.
-
-    A Python signal handler alone would not wake the hub from its poll, hence the wakeup descriptor.
-    """
-    wakeup = _Wakeup()
-    asked: list[int] = []
-    for number in signals:
-        signal.signal(number, lambda got, frame: asked.append(got))
-    signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
-    pool = _Counted(application)
-    eventlet.spawn_n(serve, listener, pool)
-    while not asked:
-        wakeup.wait()
-    log.info("signal %s: stopping", asked[0])
-    listener.close()
-    deadline = time.monotonic() + drain_seconds
-    while pool.running and time.monotonic() < deadline:
-        sleep(0.02)
-
-
-class _Counted:
-    """Counts requests inside the application, so that a stop waits for them but not for idle connections."""
-
-    def __init__(self, application: Any) -> None:
-        self._application = application
-        self.running = 0
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.running += 1
-        try:
-            return self._application(environ, start_response)
-        finally:
-            self.running -= 1
+    poll = _native_select.poll()
+    poll.register(sock.fileno(), _native_select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def leave(code: int) -> None:
-    """End the process now: idle keep-alive greenlets would otherwise hold `eventlet.wsgi.server` open."""
+    """End the process now: greenlets of idle connections would otherwise hold it."""
     logging.shutdown()
     os._exit(code)

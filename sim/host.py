@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import faulthandler
 import gc
 import json
 import logging
@@ -27,6 +26,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ground import stacks
+from ground.doors import raise_open_files
 from sim import scenes
 from sim.clock import SystemClock
 from sim.physics.engine import check_engine
@@ -127,16 +128,6 @@ def end_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
-
-
-def stacks_on_signal() -> None:
-    """SIGUSR1 and SIGUSR2 write the stacks of all threads to stderr; forked regions do the same, to their own logs.
-
-    Without it these signals, which people send to see where a process hangs, would end it. It works in a process that is
-    stuck in a kernel, too: no Python runs for it.
-    """
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
-        faulthandler.register(number, file=2, all_threads=True)
 
 
 # --- one region's process
@@ -274,7 +265,8 @@ def main(config: Path) -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    stacks_on_signal()
+    raise_open_files()
+    stacks.on_signals()  # forked regions do the same, to their own logs
     try:
         regions, log_dir = read_config(config)
     except ValueError as error:

@@ -17,14 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("protocol", "sim", "ground", "backbone", "assets", "viewer", "grid")
 MAX_LINES = 800
 
+# What of the ground floor needs no eventlet, and serves every process.
+PLAIN_GROUND = ("ground.stacks", "ground.doors", "ground.visitors", "ground.proxies")
 # What each package may import of the others: whole packages, or the named modules only.
 ALLOWED = {
     "protocol": set(),
-    "sim": {"protocol", "backbone.client", "assets.client", "ground.stacks"},
+    "sim": {"protocol", "backbone.client", "assets.client", *PLAIN_GROUND},
     "ground": set(),
     "backbone": {"protocol", "ground"},
     "assets": {"protocol", "ground"},
-    "viewer": {"protocol", "ground.stacks"},
+    "viewer": {"protocol", *PLAIN_GROUND},
     # `grid` starts processes: it may know what they are called and how to talk to them, not what is inside.
     "grid": {
         "backbone.client",

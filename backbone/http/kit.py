@@ -27,7 +27,7 @@ import fastjsonschema
 from backbone.http.schemas import UUID_PATTERN, Schema
 from backbone.metrics import Metrics
 from backbone.storage.regions import Fence
-from ground import green
+from ground import server
 
 if TYPE_CHECKING:
     from backbone.services import Services
@@ -240,12 +240,12 @@ def _path_id(name: str, value: str) -> str:
 def read_body(req: falcon.Request, most: int) -> bytes:
     """The whole body. 413 when it is larger than ``most``, 411 when its length is not said."""
     if "chunked" in (req.get_header("Transfer-Encoding") or "").lower():
-        green.close_after(req.env)
+        server.close_after(req.env)
         raise falcon.HTTPError(411, title="length required", description="send a Content-Length, not chunks")
     length = req.content_length or 0
     stream = req.env["wsgi.input"]
     if length > most:
-        green.close_after(req.env)
+        server.close_after(req.env)
         left = min(length, DRAIN)
         while left > 0 and (piece := stream.read(min(left, 65536))):
             left -= len(piece)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from backbone.http.kit import Resource
-from backbone.resources import friends, inventory, login, messages, people, presence, public, regions
+from backbone.resources import friends, health, inventory, login, messages, people, presence, public, regions
 
 ALL: list[type[Resource]] = [
     *login.RESOURCES,
     *public.RESOURCES,
+    *health.RESOURCES,
     *presence.RESOURCES,
     *regions.RESOURCES,
     *people.RESOURCES,

@@ -32,12 +32,14 @@ code{{background:#8882;padding:.1em .3em}}td,th{{text-align:left;padding:.1em 1.
 """
 
 
-def base_url(call: Call) -> str:
-    """Our own address as this caller sees it. A Host header that is no host is not repeated."""
+def base_url(call: Call, public_url: str | None = None) -> str:
+    """Our own address: the one set, or as this caller sees it. A Host header that is no host is not repeated."""
+    if public_url:
+        return public_url.rstrip("/") + "/"
     host = call.request.get_header("Host") or ""
     if not _HOST.fullmatch(host):
         host = f"{call.request.env.get('SERVER_NAME', '127.0.0.1')}:{call.request.env.get('SERVER_PORT', '')}"
-    return f"http://{host}/"
+    return f"{call.request.scheme}://{host}/"
 
 
 def page(services: Services, call: Call) -> str:
@@ -51,7 +53,7 @@ def page(services: Services, call: Call) -> str:
         online=presence.online(),
         live=len(live),
         known=len(directory),
-        login=escape(base_url(call)),
+        login=escape(base_url(call, services.config.public_url)),
         rows=rows,
     )
 
@@ -62,7 +64,8 @@ class GridInfo(Resource):
         "Grid info as viewers' grid managers read it", public=True, answer_type="text/xml", cache="public, max-age=300"
     )
     def on_get(self, call: Call) -> Any:
-        address, name = base_url(call), self.services.config.grid_name
+        config = self.services.config
+        address, name = base_url(call, config.public_url), config.grid_name
         told = {
             # Viewers know two families of grids by this word, and choose what to offer by it.
             "platform": "OpenSim",

@@ -31,6 +31,13 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 LOCAL_READERS = 4  # threads and connections: SQLite reads are work for a core
 REMOTE_READERS = 20  # PostgreSQL reads are mostly waiting
+CONNECT_SECONDS = 5  # for a connection to a database server, new or from the pool
+STATEMENT_SECONDS = 20  # a statement that takes longer is ended by the server
+ANSWER_SECONDS = 10.0  # a request waits no longer for a database server; what it asked for may still happen
+
+
+class DatabaseAway(Exception):
+    """The database server does not answer. What was to be written may have been, or may yet be."""
 
 
 class db_now(FunctionElement[float]):
@@ -71,7 +78,11 @@ def open_engine(url: str) -> Engine:
     """An engine with every pragma set, for this process's own use; the tables are brought up to date."""
     file = None
     if not url.startswith("sqlite"):
-        engine = create_engine(url, pool_size=REMOTE_READERS, pool_pre_ping=True, isolation_level="REPEATABLE READ")
+        limits = {"connect_timeout": CONNECT_SECONDS, "options": f"-c statement_timeout={STATEMENT_SECONDS}s"}
+        engine = create_engine(
+            url, pool_size=REMOTE_READERS, pool_timeout=CONNECT_SECONDS, pool_pre_ping=True,
+            isolation_level="REPEATABLE READ", connect_args=limits,
+        )  # fmt: skip
     else:
         # One thread at a time uses a pooled connection, but not always the same one.
         options = {"check_same_thread": False, "timeout": 10.0}  # seconds to wait for another process's write
@@ -171,7 +182,10 @@ class Database:
 
     def write(self, work: Work[T]) -> T:
         """Run work in a transaction and return its result once that is on disk. What work raises undoes it alone."""
-        return self._batcher.submit(work)
+        if self._inline:
+            return self._batcher.submit(work)
+        with self._green.Timeout(ANSWER_SECONDS, DatabaseAway):
+            return self._batcher.submit(work)
 
     def read(self, work: Work[T]) -> T:
         """Run a short read in one snapshot. Work must not yield to the hub."""
@@ -182,7 +196,10 @@ class Database:
 
     def read_large(self, work: Work[T]) -> T:
         """Run a read that may take milliseconds, in one snapshot, on another thread."""
-        return self._green.in_thread(self._read_there, work)
+        if self._inline:
+            return self._green.in_thread(self._read_there, work)
+        with self._green.Timeout(ANSWER_SECONDS, DatabaseAway):
+            return self._green.in_thread(self._read_there, work)
 
     def _read_there(self, work: Work[T]) -> T:
         with self.engine.connect() as conn, conn.begin():

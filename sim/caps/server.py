@@ -2,7 +2,7 @@
 
     /caps/<uuid>[/tail]   one agent's one capability; unknown or ended: 404
     /services/...         other parts of the grid, with the grid's secret (`sim/neighbours/services.py`)
-    /health /metrics      anybody
+    /health /metrics      anybody; /health/live: the loop turns, /health/ready: all its stages work
 
 It runs on the frame's thread between frames. Sizes are capped before a body is read, rates an agent and capability.
 """
@@ -17,6 +17,8 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
+from ground.doors import Doors
+from ground.visitors import guard
 from protocol import llsd
 from protocol.errors import ProtocolError
 from sim import caps
@@ -53,12 +55,16 @@ class CapServer:
         self._app.router.add_route("*", "/caps/{id}", self._serve)
         self._app.router.add_route("*", "/caps/{id}/{tail:.*}", self._serve)
         self._app.router.add_get("/health", self._health)
+        self._app.router.add_get("/health/live", self._live)
+        self._app.router.add_get("/health/ready", self._health)
         self._app.router.add_get("/metrics", self._metrics)
         sim.neighbours.add_routes(self._app)
+        self.doors = Doors()
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=75.0)
 
     async def open(self, address: str, port: int) -> None:
         await self._runner.setup()
+        guard(self._runner, self.doors)
         await web.TCPSite(self._runner, address, port, backlog=1024).start()
 
     async def close(self) -> None:
@@ -175,6 +181,10 @@ class CapServer:
             if len(body) > limit:
                 raise Refused(413, f"at most {limit} bytes")
         return bytes(body)
+
+    async def _live(self, request: web.Request) -> web.Response:
+        """The loop turns."""
+        return web.json_response({"ok": True})
 
     async def _health(self, request: web.Request) -> web.Response:
         """200 when all is well, 503 while a stage of the frame fails: `failing` names it."""

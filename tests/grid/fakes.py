@@ -40,10 +40,12 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
-        if path == "/health":
+        if path == "/health/live":
             if (self.root / f"stuck-{self.name}").exists():
                 threading.Event().wait(30)
-            self._say(503 if (self.root / f"unwell-{self.name}").exists() else 200, {"status": "ok"})
+            self._say(200, {"status": "ok"})
+        elif path == "/health/ready":
+            self._say(503 if (self.root / f"unwell-{self.name}").exists() else 200, {"status": "?"})
         elif path == "/regions":
             self._say(200, {"regions": [{**region, "online": True} for region in self.regions]})
         elif path == "/users":

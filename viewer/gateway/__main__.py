@@ -17,6 +17,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ground import stacks
+from ground.doors import Doors, raise_open_files
+from ground.proxies import Networks
+from ground.visitors import guard
 from viewer import new_http
 
 from .app import App
@@ -41,6 +45,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--spectators", type=int, default=10, help="how many may look in at a time")
     parser.add_argument("--most", type=int, default=200, help="browsers at a time")
     parser.add_argument("--linger", type=float, default=LINGER, help="seconds a session outlives its connection")
+    parser.add_argument("--trusted-proxies", type=Networks.parse, metavar="NETWORKS", default=Networks(()),
+                        help="proxies whose X-Forwarded-For is believed, with commas between")  # fmt: skip
     parser.add_argument("--page", type=Path, default=PAGE, help="folder of the built page")
     return parser.parse_args()
 
@@ -60,9 +66,10 @@ async def serve(asked: argparse.Namespace) -> None:
     )
     pictures = Pictures(http, None)
     runner = web.AppRunner(
-        App(sessions, pictures, asked.page, asked.grid_name).web, access_log=None, shutdown_timeout=2.0
+        App(sessions, pictures, asked.page, asked.grid_name, asked.trusted_proxies).web, access_log=None, shutdown_timeout=2.0
     )
     await runner.setup()
+    guard(runner, Doors(friends=asked.trusted_proxies))
     site = web.TCPSite(runner, asked.bind, asked.port)
     await site.start()
     port = runner.addresses[0][1]
@@ -77,6 +84,8 @@ async def serve(asked: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    stacks.on_signals()
+    raise_open_files()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         import uvloop

@@ -7,7 +7,7 @@
     GET  /api/socket             WebSocket, subprotocols "mainland.1" and the token
     GET  /texture/{id}/{size}    WebP
     GET  /form/{id}/{kind}       sculpt, mesh-high, -medium, -low or -lowest, see ``forms``
-    GET  /health, /metrics
+    GET  /health, /health/live, /health/ready, /metrics
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from ground.proxies import Networks, asker
 from viewer import LoginRefused, Region, ViewerError
 
 from . import messages
@@ -60,11 +61,12 @@ _NO_PAGE = (
 class App:
     """Routes and what they need."""
 
-    def __init__(self, sessions: Sessions, pictures: Pictures, page: Path, grid_name: str) -> None:
+    def __init__(self, sessions: Sessions, pictures: Pictures, page: Path, grid_name: str, trusted: Networks | None = None) -> None:
         self.sessions = sessions
         self.pictures = pictures
         self.grid_name = grid_name
         self._page = page.resolve()
+        self._trusted = trusted or Networks(())
         # A class of thirty comes from one address, all in the same minute.
         self._logins = ByAddress(1.0, 100)
         self._guests = ByAddress(0.2, 100)
@@ -79,6 +81,8 @@ class App:
             web.get("/texture/{id}/{size}", self.texture),
             web.get("/form/{id}/{kind}", self.form),
             web.get("/health", self.health),
+            web.get("/health/live", self.health),
+            web.get("/health/ready", self.health),
             web.get("/metrics", self.metrics),
             web.get("/{path:.*}", self.file),
         ])  # fmt: skip
@@ -118,6 +122,10 @@ class App:
             self.sessions.count["strangers"] += 1
             raise _problem(web.HTTPForbidden, "origin", "this page is not ours")
 
+    def _asker(self, request: web.Request) -> str:
+        """The address of the browser, also behind a trusted proxy."""
+        return asker(request.remote or "", request.headers.get("X-Forwarded-For"), self._trusted)
+
     async def login(self, request: web.Request) -> web.Response:
         form = await self._form(request, self._logins, _LOGIN)
 
@@ -135,7 +143,7 @@ class App:
         self._same_origin(request)
         if request.content_type != "application/json":
             raise _problem(web.HTTPUnsupportedMediaType, "form", "JSON, please")
-        if not limit.take(request.remote or "", monotonic()):
+        if not limit.take(self._asker(request), monotonic()):
             raise _problem(web.HTTPTooManyRequests, "busy", "too many logins; try again in a moment")
         try:
             return decode(await request.read())
@@ -168,7 +176,7 @@ class App:
         name = form.guest.strip()
         if not _NAME.fullmatch(name):
             raise _problem(web.HTTPBadRequest, "name", "letters, digits, spaces; 31 at most")
-        if not self._guests.take(request.remote or "", monotonic()):
+        if not self._guests.take(self._asker(request), monotonic()):
             raise _problem(web.HTTPTooManyRequests, "busy", "too many guests; try again in a moment")
         return await self.sessions.guest(name.replace(" ", ""), request.remote or "")
 
