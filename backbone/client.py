@@ -162,6 +162,7 @@ class BackboneClient:
         water_height: float = 20.0,
         map_image_id: Id | None = None,
         owner: Id | None = None,
+        inner_url: str | None = None,
     ) -> dict[str, Any]:
         """Claim the region for a process (``owner``; None: this one): {epoch, lease_seconds, region_owner_id, region}.
 
@@ -174,6 +175,7 @@ class BackboneClient:
             "ip": ip,
             "port": port,
             "http_url": http_url,
+            "inner_url": inner_url,
             "access": access,
             "water_height": water_height,
             "map_image_id": map_image_id or UUID(int=0),

@@ -30,7 +30,8 @@ class Region:
     grid_y: int
     ip: str
     port: int
-    http_url: str
+    http_url: str  # as viewers reach it
+    inner_url: str | None  # as the grid's own services do; None: the same
     access: str
     water_height: float
     map_image_id: str
@@ -42,6 +43,11 @@ class Region:
 
     def live(self, now: float) -> bool:
         return self.lease_until > now
+
+    @property
+    def services_url(self) -> str:
+        """Where Backbone and other regions reach it."""
+        return self.inner_url or self.http_url
 
 
 _OURS = ("lease_until", "version", "seen_live")

@@ -98,7 +98,7 @@ class Notifier:
             outcome = "no region"
             if region is not None:
                 try:
-                    self._sims.notify(region.http_url, notification)
+                    self._sims.notify(region.services_url, notification)
                     outcome = "told"
                 except (SimUnreachable, SimRefused) as error:
                     outcome = "failed"

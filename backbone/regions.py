@@ -38,7 +38,7 @@ class Regions:
         self._look_again = 0.0
         self._said = False
         self._clock = clock
-        self._listing: tuple[float, bytes] | None = None
+        self._listings: dict[bool, tuple[float, bytes]] = {}  # for bearers of the grid secret, and for strangers
 
     # claims ---------------------------------------------------------------------------------------
 
@@ -90,9 +90,11 @@ class Regions:
 
     # asked ----------------------------------------------------------------------------------------
 
-    def show(self, region: Region) -> dict[str, Any]:
-        """REGION as the API shows it."""
+    def show(self, region: Region, trusted: bool = True) -> dict[str, Any]:
+        """REGION as the API shows it; to those whom the grid trusts with its inner address."""
+        inner = {"inner_url": region.services_url} if trusted else {}
         return {
+            **inner,
             "region_id": region.region_id,
             "name": region.name,
             "grid_x": region.grid_x,
@@ -110,45 +112,45 @@ class Regions:
             "agents": self._presence.count(region.region_id),
         }
 
-    def one(self, region_id: str) -> dict[str, Any]:
+    def one(self, region_id: str, trusted: bool = True) -> dict[str, Any]:
         """REGION; NotFound."""
         region = self._directory.get(region_id)
         if region is None:
             raise NotFound(f"no region {region_id}")
-        return self.show(region)
+        return self.show(region, trusted)
 
-    def everything(self) -> bytes:
+    def everything(self, trusted: bool) -> bytes:
         """REGIONS as JSON, all of them: no older than a second."""
-        now = self._clock()
-        if self._listing is None or now - self._listing[0] > LISTING_SECONDS:
-            self._listing = (now, json.dumps(self._told(self._directory.every(), None)).encode())
-        return self._listing[1]
+        now, made = self._clock(), self._listings.get(trusted)
+        if made is None or now - made[0] > LISTING_SECONDS:
+            made = self._listings[trusted] = (now, json.dumps(self._told(self._directory.every(), None, trusted)).encode())
+        return made[1]
 
-    def near(self, grid_x: int, grid_y: int, radius: int, since: int | None) -> dict[str, Any]:
+    def near(self, grid_x: int, grid_y: int, radius: int, since: int | None, trusted: bool) -> dict[str, Any]:
         """REGIONS at most so many squares away; with ``since`` those that changed after that version."""
-        return self._told(self._directory.near(grid_x, grid_y, radius), since)
+        return self._told(self._directory.near(grid_x, grid_y, radius), since, trusted)
 
-    def changed(self, since: int) -> dict[str, Any]:
+    def changed(self, since: int, trusted: bool) -> dict[str, Any]:
         """REGIONS that changed after that version."""
-        return self._told(self._directory.every(), since)
+        return self._told(self._directory.every(), since, trusted)
 
-    def named(self, name: str) -> dict[str, Any]:
+    def named(self, name: str, trusted: bool) -> dict[str, Any]:
         region = self._directory.called(name)
-        return self._told([region] if region is not None else [], None)
+        return self._told([region] if region is not None else [], None, trusted)
 
-    def at(self, grid_x: int, grid_y: int) -> dict[str, Any]:
+    def at(self, grid_x: int, grid_y: int, trusted: bool) -> dict[str, Any]:
         region = self._directory.at(grid_x, grid_y)
-        return self._told([region] if region is not None else [], None)
+        return self._told([region] if region is not None else [], None, trusted)
 
-    def search(self, text: str) -> dict[str, Any]:
+    def search(self, text: str, trusted: bool) -> dict[str, Any]:
         """Live regions whose name contains the text."""
-        return self._told(self._directory.search(text, MOST_FOUND), None)
+        return self._told(self._directory.search(text, MOST_FOUND), None, trusted)
 
-    def _told(self, among: list[Region], since: int | None) -> dict[str, Any]:
+    def _told(self, among: list[Region], since: int | None, trusted: bool) -> dict[str, Any]:
         changes = self._directory.changes(among, since)
         return {
             "version": changes.version,
             "whole": changes.whole,
-            "regions": [self.show(region) for region in changes.regions],
+            "regions": [self.show(region, trusted) for region in changes.regions],
             "gone": changes.gone,
         }

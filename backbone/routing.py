@@ -114,7 +114,7 @@ class Router:
             if region is None:
                 break
             try:
-                if self._sims.deliver(region.http_url, message):
+                if self._sims.deliver(region.services_url, message):
                     return {"result": "delivered"}
             except (SimUnreachable, SimRefused) as error:
                 log.warning("%s did not take a message: %s", region.name, error)
@@ -148,7 +148,7 @@ class Router:
             if message["message_id"] not in missed or region is None:
                 continue
             try:
-                if self._sims.deliver(region.http_url, message):
+                if self._sims.deliver(region.services_url, message):
                     self._stores.messages.forget(agent_id, [message["message_id"]])
             except (SimUnreachable, SimRefused) as error:
                 log.warning("%s did not take a missed message: %s", region.name, error)

@@ -21,6 +21,7 @@ FORMAT = 1
 CORNER = 1000
 """Grid coordinates of the south-west region, in regions: far enough from 0 to grow in every direction."""
 MOST_REGIONS = 256
+_BEFORE_PROXIES = ("public_url", "public_assets_url", "trusted_proxies")
 GUESTS = ("nobody", "local", "everybody")
 ENGINES = ("numba", "bullet")
 
@@ -55,6 +56,9 @@ class Grid:
     guests: str = "local"
     spectators: int = 10
     owner: str | None = None
+    public_url: str | None = None
+    public_assets_url: str | None = None
+    trusted_proxies: str | None = None
     regions: list[Region] = field(default_factory=list)
 
     @property
@@ -71,7 +75,14 @@ class Grid:
 
     @property
     def login_uri(self) -> str:
+        if self.public_url:
+            return self.public_url.rstrip("/") + "/"
         return f"http://{self.advertise or self.address}:{self.http_port}/"
+
+    @property
+    def assets_uri(self) -> str:
+        """Where viewers fetch textures."""
+        return (self.public_assets_url or f"http://{self.address}:{self.assets_port}").rstrip("/")
 
     @property
     def web_uri(self) -> str:
@@ -156,12 +167,13 @@ def decide(saved: Grid | None, settings: Settings) -> Grid:
     wanted = saved or Grid(settings.name, settings.bind, None, 0, 0, None)
     if settings.guests not in GUESTS:
         raise GridError(f"guests = {settings.guests!r} is not a choice", f"use {', '.join(GUESTS)}")
-    for name in ("name", "bind", "advertise", "database", "guests", "spectators", "owner"):
+    for name in ("name", "bind", "advertise", "database", "guests", "spectators", "owner", *_BEFORE_PROXIES):
         if saved is None or name in settings.given:
             setattr(wanted, name, getattr(settings, name))
     if saved is None or "regions" in settings.given:
         wanted.regions = lay_out(wanted.regions, *parse_size(settings.regions))
     _furnish(wanted, settings, fresh=saved is None)
+    wanted.address  # noqa: B018 - what viewers cannot be told is said before anything starts
     return wanted
 
 
@@ -279,10 +291,19 @@ def resolve(host: str) -> str:
 
 
 def own_address() -> str:
-    """The address this machine uses towards others. Connecting a UDP socket sends nothing; it only asks the routes."""
+    """The address this machine uses towards others. Connecting a UDP socket sends nothing; it only asks the routes.
+
+    GridError when it has none: viewers elsewhere would be told to come to their own machine.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
+            found = str(probe.getsockname()[0])
         except OSError:
-            return "127.0.0.1"
+            found = "127.0.0.1"
+    if ipaddress.IPv4Address(found).is_loopback:
+        raise GridError(
+            "bind = 0.0.0.0 lets others in, but this machine has no address towards others that viewers could be told",
+            "say it with --advertise HOST: the name or IPv4 address at which viewers reach this machine",
+        )
+    return found

@@ -42,7 +42,8 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
     They start together: addresses are known before, and each waits for the others by itself.
     """
     common = ("--bind", grid.bind, "--secret-file", str(layout.secret))
-    assets_url = f"http://{grid.address}:{grid.assets_port}"
+    proxies = ("--trusted-proxies", grid.trusted_proxies) if grid.trusted_proxies else ()
+    public = ("--public-url", grid.public_url) if grid.public_url else ()
     write_json(layout.sims, sims_config(grid, layout), durable=False)
     database: tuple[str, ...] = ()
     if grid.database:  # it may hold a password, and everybody on the machine can read command lines
@@ -54,17 +55,18 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
     return {
         "web": Command(
             (*_PYTHON, "viewer.gateway", "--bind", grid.bind, "--port", str(grid.web_port), "--grid",
-             f"{grid.inner_uri}/", "--grid-name", grid.name, "--secret-file", str(layout.secret), *guests, *watching),
+             f"{grid.inner_uri}/", "--grid-name", grid.name, "--secret-file", str(layout.secret), *guests, *watching,
+             *proxies),
             grid.web_port,
         ),
         "sims": Command((*_PYTHON, "sim", "--config", str(layout.sims)), hosts_regions=True),
         "backbone": Command(
             (*_PYTHON, "backbone", "--data", str(layout.backbone), *common, "--port", str(grid.http_port),
-             "--grid-name", grid.name, "--assets-url", assets_url, *database, *owner),
+             "--grid-name", grid.name, "--assets-url", grid.assets_uri, *public, *proxies, *database, *owner),
             grid.http_port,
         ),
         "assets": Command(
-            (*_PYTHON, "assets", "--data", str(layout.assets), *common, "--port", str(grid.assets_port)),
+            (*_PYTHON, "assets", "--data", str(layout.assets), *common, "--port", str(grid.assets_port), *proxies),
             grid.assets_port,
         ),
     }  # fmt: skip
@@ -75,9 +77,10 @@ def sims_config(grid: Grid, layout: Layout) -> dict[str, object]:
     return {
         "bind": grid.bind,
         "advertise": grid.address,
+        "inner": grid.inner,
         "backbone_url": f"http://{grid.inner}:{grid.http_port}",
         "assets_url": f"http://{grid.inner}:{grid.assets_port}",
-        "public_assets_url": f"http://{grid.address}:{grid.assets_port}",
+        "public_assets_url": grid.assets_uri,
         "secret_file": str(layout.secret),
         "data": str(layout.regions),
         "log_dir": str(layout.logs),

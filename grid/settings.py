@@ -14,6 +14,7 @@ What a region may have of its own stands in a table of its name, and wins over t
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,12 @@ SETTINGS = (
     Setting("http_port", int, 9000, "the login port, the only one people type; 0 = any free one", 0, 65535),
     Setting("bind", str, "127.0.0.1", "IPv4 address to listen on; this machine only unless asked otherwise", 1, 63),
     Setting("advertise", str, None, "address viewers are told to come to, when it is not the one bound", 1, 253),
+    Setting("public_url", str, None, "login address as people type it, where a proxy stands in front of it: "
+            "http[s]://host[:port][/path]", 8, 253),
+    Setting("public_assets_url", str, None, "where viewers fetch textures, where a proxy or cache stands in front of the asset "
+            "service", 8, 253),
+    Setting("trusted_proxies", str, None, "networks of proxies, with commas between; who asks is read from the "
+            "X-Forwarded-For and -Proto of these alone", 1, 1000),
     Setting("database", str, None, "SQLAlchemy URL of Backbone's database; default: SQLite under DIR/backbone", 1, 500),
     Setting("owner", str, None, "the account (first and last name) whose land the regions are; default: the first account",
             1, 63),
@@ -93,6 +100,8 @@ SETTINGS = (
 )  # fmt: skip
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+_ADDRESSES = ("public_url", "public_assets_url")
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?")
 OF_A_REGION = ("scene", "physics")
 PLAIN_SCENES = ("none", "welcome")  # names; everything else is a path
 
@@ -136,11 +145,25 @@ def load(file: Path | None = None, **command_line: Value | None) -> Settings:
 
 def _checked(name: str, value: Any, where: str, file: Path | None) -> Value:
     checked = _declared(name, where).check(value, where)
+    if name in _ADDRESSES and not _URL.fullmatch(str(checked)):
+        raise GridError(f"{where}: {name} = {checked!r} is no web address", "for example: https://world.example.org/")
+    if name == "trusted_proxies":
+        return _networks(str(checked), where)
     if name == "scene" and checked not in PLAIN_SCENES:
         # As seen from the file it is written in, or from where the user stands.
         folder = file.parent if file is not None else Path.cwd()
         return os.path.abspath(folder / Path(str(checked)).expanduser())
     return checked
+
+
+def _networks(text: str, where: str) -> str:
+    """The networks in one spelling. GridError names what is none."""
+    try:
+        return ",".join(str(ipaddress.ip_network(one.strip())) for one in text.split(",") if one.strip())
+    except ValueError as error:
+        raise GridError(
+            f"{where}: trusted_proxies: {error}", 'networks such as "127.0.0.1, 10.0.0.0/8", with commas between'
+        ) from error
 
 
 def _regions(tables: Any, file: Path | None) -> dict[str, dict[str, Value]]:

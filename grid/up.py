@@ -140,7 +140,7 @@ def describe(layout: Layout, grid: plan.Grid, made: list[dict[str, str]]) -> dic
         "name": grid.name,
         "login_uri": grid.login_uri,
         "web_uri": grid.web_uri,
-        "assets_uri": f"http://{grid.advertise or grid.address}:{grid.assets_port}/",
+        "assets_uri": grid.assets_uri + "/",
         "data": str(layout.root),
         "accounts": made,
         "regions": [

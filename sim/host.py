@@ -74,6 +74,7 @@ def read_config(path: Path) -> tuple[list[Settings], Path]:
                 port=int(region["port"]),
                 bind=config.get("bind", "127.0.0.1"),
                 advertise=config.get("advertise", ""),
+                inner=config.get("inner", ""),
                 backbone_url=config["backbone_url"],
                 assets_url=config["assets_url"],
                 public_assets_url=config.get("public_assets_url", ""),

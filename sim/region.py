@@ -34,6 +34,7 @@ class Settings:
     port: int  # UDP and HTTP alike; 0 for any free one
     bind: str = "127.0.0.1"
     advertise: str = ""  # the address viewers are told; the bound one when empty
+    inner: str = ""  # the address at which the grid's own services reach this process; what viewers are told when empty
     backbone_url: str = ""
     assets_url: str = ""  # where this process reaches the asset store
     public_assets_url: str = ""  # where viewers do; the same when empty

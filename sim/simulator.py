@@ -7,6 +7,7 @@ capabilities, services and tasks started with `spawn`. There are no locks.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -44,6 +45,19 @@ from sim.world.world import Parcel, RegionFacts, World
 log = logging.getLogger(__name__)
 
 
+def _open_socket(bind: str, told: str, port: int) -> DatagramSocket:
+    """The region's UDP socket. Where all addresses are asked for, the one that viewers are told if it is this machine's:
+    from a socket on all of them, answers leave from whichever the routes prefer, and viewers drop what comes from another
+    address than they asked."""
+    if bind == "0.0.0.0" and told != bind:
+        try:
+            return DatagramSocket(told, port)
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:  # that of a router in front of this machine
+                raise
+    return DatagramSocket(bind, port)
+
+
 class Simulator:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         facts = RegionFacts(settings.region_id, settings.name, settings.grid_x, settings.grid_y, cache_id=uuid4())
@@ -54,9 +68,9 @@ class Simulator:
         )
         handlers.load()
         caps.load()
-        socket = DatagramSocket(settings.bind, settings.port)
-        self.port = socket.port
         self.address = settings.advertise or settings.bind
+        socket = _open_socket(settings.bind, self.address, settings.port)
+        self.port = socket.port
         self.circuits = Circuits(self, socket)
         self.bodies = Bodies(self.region, settings.physics, lambda asset: self.assets.get(asset))
         self.scripts = Scripts(self)
@@ -80,8 +94,13 @@ class Simulator:
 
     @property
     def http_url(self) -> str:
-        """Where this region's capabilities and services are, as others reach them."""
+        """Where this region's capabilities are, as viewers reach them."""
         return f"http://{self.address}:{self.port}"
+
+    @property
+    def inner_url(self) -> str:
+        """Where its services are, as Backbone and other regions reach them; never told to viewers."""
+        return f"http://{self.settings.inner or self.address}:{self.port}"
 
     # --- running
 

@@ -67,21 +67,28 @@ PRESENCE = record(
 ARRIVAL = record("Arrival", {"session_id": ID, **PLACE_MEMBERS})
 
 REGION_NAME = text(63, 1, pattern=r"^[^\s\x00-\x1f](?:[^\x00-\x1f]*[^\s\x00-\x1f])?$")
+HTTP_URL = r"^http://[A-Za-z0-9.\[\]:_-]+(?:/[!-~]*)?$"
 CLAIM_MEMBERS: dict[str, Schema] = {
     "name": REGION_NAME,
     "grid_x": integer(0, 0xFFFFFF),
     "grid_y": integer(0, 0xFFFFFF),
     "ip": text(15, 7, pattern=r"^\d{1,3}(?:\.\d{1,3}){3}$", description="as UDP packets show it; never a name"),
     "port": integer(1, 65535),
-    "http_url": text(300, 8, pattern=r"^http://[A-Za-z0-9.\[\]:_-]+(?:/[!-~]*)?$"),
+    "http_url": text(300, 8, pattern=HTTP_URL, description="where viewers reach it"),
     "access": text(8, 1, description="PG, M or A"),
     "water_height": {"type": "number", "minimum": -1000, "maximum": 10000},
     "map_image_id": ID,
 }
 LEASE_LENGTH: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": 3600, "description": "from now on"}
 HOLDER: Schema = {**ID, "description": "made by the process that claims, at its start: whose lease it is"}
+INNER_URL: Schema = {
+    **maybe(text(300, 8, pattern=HTTP_URL)),
+    "description": "where the grid's own services reach it, if elsewhere; told to bearers of the grid secret alone",
+}
 REGION_CLAIM = record(
-    "RegionClaim", {**CLAIM_MEMBERS, "owner": HOLDER}, ("access", "water_height", "map_image_id")
+    "RegionClaim",
+    {**CLAIM_MEMBERS, "owner": HOLDER, "inner_url": INNER_URL},
+    ("access", "water_height", "map_image_id", "inner_url"),
 )
 OWNER_ID: Schema = {**MAYBE_ID, "description": "the account whose land it is; null while the grid has no account"}
 REGION = record(
@@ -94,7 +101,9 @@ REGION = record(
         "agents": integer(0, 2**31, description="root agents"),
         "epoch": integer(0, 2**62),
         "owner_id": OWNER_ID,
+        "inner_url": INNER_URL,
     },
+    ("inner_url",),
 )
 REGIONS = record(
     "Regions",

@@ -233,7 +233,7 @@ class Logins:
                 "look_at": list(destination.look_at),
             }
             try:
-                answer = self._sims.accept_agent(region.http_url, agent)
+                answer = self._sims.accept_agent(region.services_url, agent)
             except (SimUnreachable, SimRefused) as error:
                 log.warning("region %s did not take a login: %s", region.name, error)
                 self._metrics.region_refusals.inc()
@@ -267,7 +267,7 @@ class Logins:
 
     def _close_quietly(self, region: Region, agent_id: str, session_id: str, reason: str) -> None:
         try:
-            self._sims.close_agent(region.http_url, agent_id, session_id, reason)
+            self._sims.close_agent(region.services_url, agent_id, session_id, reason)
         except (SimUnreachable, SimRefused) as error:
             # Its next heartbeat will be told that the session is gone.
             log.warning("region %s did not close an old session: %s", region.name, error)

@@ -33,6 +33,7 @@ class Regions(Resource):
         "online says whether the lease still runs",
         answer=REGIONS,
         public=True,
+        varies=True,
         cache=BRIEFLY,
         query={
             "near": "a grid square, x,y: those around it",
@@ -47,26 +48,26 @@ class Regions(Resource):
         regions = self.services.regions
         name, text = call.query("name"), call.query("search")
         if name is not None:
-            return regions.named(name)
+            return regions.named(name, call.trusted)
         if text is not None:
-            return regions.search(text[:100])
+            return regions.search(text[:100], call.trusted)
         square, near = call.query_square("square"), call.query_square("near")
         if square is not None:
-            return regions.at(*square)
+            return regions.at(*square, call.trusted)
         since = call.query_int("since") if call.query("since") is not None else None
         if near is not None:
             radius = call.query_int("radius") if call.query("radius") is not None else 1
             if radius > MOST_RADIUS:
                 raise BadRequest(f"radius is at most {MOST_RADIUS}")
-            return regions.near(*near, radius, since)
-        return regions.changed(since) if since is not None else Reply(regions.everything())
+            return regions.near(*near, radius, since, call.trusted)
+        return regions.changed(since, call.trusted) if since is not None else Reply(regions.everything(call.trusted))
 
 
 @resource("/regions/{region_id}", "regions")
 class OneRegion(Resource):
-    @operation("One region", answer=REGION, public=True, cache=BRIEFLY, errors={404: "no such region"})
+    @operation("One region", answer=REGION, public=True, varies=True, cache=BRIEFLY, errors={404: "no such region"})
     def on_get(self, call: Call) -> Any:
-        return self.services.regions.one(call.id("region_id"))
+        return self.services.regions.one(call.id("region_id"), call.trusted)
 
     @operation(
         "Claim a region: a lease under a new epoch, which makes any older epoch of it worthless",
@@ -75,7 +76,7 @@ class OneRegion(Resource):
         errors={409: "another process's lease on the region, the square or the name still runs"},
     )
     def on_put(self, call: Call) -> Any:
-        usual = {"access": "M", "water_height": WATER_HEIGHT, "map_image_id": str(NULL)}
+        usual = {"inner_url": None, "access": "M", "water_height": WATER_HEIGHT, "map_image_id": str(NULL)}
         wanted = {**usual, **call.body, "region_id": call.id("region_id")}
         held_by = wanted.pop("owner")
         return self.services.regions.claim(wanted, held_by)

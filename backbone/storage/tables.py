@@ -90,7 +90,8 @@ regions = Table(
     Column("grid_y", Integer, nullable=False),
     Column("ip", String(45), nullable=False),
     Column("port", Integer, nullable=False),
-    Column("http_url", Text, nullable=False),
+    Column("http_url", Text, nullable=False),  # as viewers reach it
+    Column("inner_url", Text),  # as the grid's own services do; null: the same
     Column("access", String(8), nullable=False),
     Column("water_height", Float, nullable=False),
     Column("map_image_id", Uuid, nullable=False),

@@ -22,7 +22,7 @@ JPEG2000 = (b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")  # how a codestream an
 @elsewhere("GetMesh2")
 @elsewhere("ViewerAsset")
 def asset_store(sim: Simulator) -> str:
-    return sim.settings.assets_url.rstrip("/") + "/viewer"
+    return (sim.settings.public_assets_url or sim.settings.assets_url).rstrip("/") + "/viewer"
 
 
 @capability("UploadBakedTexture", per_second=2, burst=30)

@@ -134,6 +134,7 @@ class Directory:
                     ip=self.sim.address,
                     port=self.sim.port,
                     http_url=self.sim.http_url,
+                    inner_url=self.sim.inner_url,
                     access=ACCESS_LETTERS.get(facts.access, "PG"),
                     water_height=facts.water_height,
                     map_image_id=facts.map_image_id,

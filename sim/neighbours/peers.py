@@ -30,12 +30,12 @@ class Peers:
     async def announce(self, region: RegionRecord, state: HandOff) -> dict[str, Any]:
         """Ask a region to expect an agent: {seed_capability, position, look_at}."""
         limit = 2.5 if state.reason is Reason.CROSSING else 6.0  # who crosses stands still until then
-        return await self._call("POST", region.http_url, "/services/agents", json=state.encode(), timeout=limit)
+        return await self._call("POST", region.services_url, "/services/agents", json=state.encode(), timeout=limit)
 
     async def close_agent(self, region: RegionRecord, agent_id: UUID, session_id: UUID, reason: str = "") -> None:
         """Tell a region that the agent need not look in there any more; with a reason, that its session is over."""
         params = {"session_id": str(session_id), "reason": reason}
-        await self._call("DELETE", region.http_url, f"/services/agents/{agent_id}", params=params)
+        await self._call("DELETE", region.services_url, f"/services/agents/{agent_id}", params=params)
 
     async def departed(self, http_url: str, agent_id: UUID, session_id: UUID, transaction: UUID | None) -> None:
         """Tell the region an agent came from that it has arrived here, by that hand-over."""
@@ -44,18 +44,18 @@ class Peers:
 
     async def hand_object(self, region: RegionRecord, bundle: dict[str, Any]) -> dict[str, Any]:
         """Hand an object and its riders over (`object_crossing.py`): {riders: [{agent_id, seed_capability, ...}]}."""
-        return await self._call("POST", region.http_url, "/services/objects", json=bundle, timeout=4.0)
+        return await self._call("POST", region.services_url, "/services/objects", json=bundle, timeout=4.0)
 
     async def void(self, region: RegionRecord, transaction: UUID, body: dict[str, Any]) -> list[RegionRecord]:
         """Tell a region that a hand-over has not happened (`handovers.py`). Where what came of it went on to from there."""
-        answer = await self._call("POST", region.http_url, f"/services/handovers/{transaction}/void", json=body)
+        answer = await self._call("POST", region.services_url, f"/services/handovers/{transaction}/void", json=body)
         try:
             return [RegionRecord.decode(one) for one in answer["onward"]]
         except (ProtocolError, KeyError, TypeError) as error:
             raise PeerError(0, f"{region.name} does not say where it went on to: {error}") from error
 
     async def chat(self, region: RegionRecord, said: dict[str, Any]) -> None:
-        await self._call("POST", region.http_url, "/services/chat", json=said)
+        await self._call("POST", region.services_url, "/services/chat", json=said)
 
     async def _call(self, method: str, http_url: str, path: str, *, timeout: float = 5.0, **kwargs: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.sim.settings.secret}"}

@@ -48,13 +48,19 @@ class RegionRecord:
     grid_y: int
     ip: str
     port: int
-    http_url: str
+    http_url: str  # where viewers reach it
     epoch: int
     access: int = 13  # 13, 21 or 42
     water_height: float = 20.0
     map_image_id: UUID = NULL
     agents: int = 0
     online: bool = True
+    inner_url: str = ""  # where the grid's own services do; "": the same
+
+    @property
+    def services_url(self) -> str:
+        """Where its services are, for other regions; never told to viewers."""
+        return self.inner_url or self.http_url
 
     @classmethod
     def decode(cls, value: Any) -> RegionRecord:
@@ -80,6 +86,7 @@ class RegionRecord:
             map_image_id=uuid_of(image, "map_image_id") if image else NULL,
             agents=whole(value.get("agents", 0), 0, 1 << 31, "agents"),
             online=bool(value.get("online", True)),
+            inner_url=words(value.get("inner_url") or "", 0, 255, "inner_url"),
         )
 
     def encode(self) -> dict[str, Any]:
@@ -98,6 +105,7 @@ class RegionRecord:
             "map_image_id": str(self.map_image_id),
             "agents": self.agents,
             "online": self.online,
+            "inner_url": self.inner_url,
         }
 
     @property

@@ -201,7 +201,7 @@ class Teleports:
         state.look_at, state.rotation = look_at, None
         state.velocity, state.controls = (0.0, 0.0, 0.0), 0
         state.views = {**agent.views.seeds, facts.region_id: sim.cap_server.seed_url(agent)}
-        state.origin = Origin(facts.region_id, sim.http_url)
+        state.origin = Origin(facts.region_id, sim.inner_url)
         state.transaction = transaction
         state.source, state.destination = directory.owner, region.owner
         try:

@@ -179,6 +179,7 @@ class FakeSim:
         self.notifications: list[dict[str, Any]] = []
         self.refuse_agents = False
         self.message_status = 200
+        self.public_url: str | None = None  # where viewers reach it, if elsewhere
         self.hang = False
         self.bad_bearers = 0
         self.port = 0
@@ -252,7 +253,8 @@ class FakeSim:
             grid_y=self.grid_y,
             ip="127.0.0.1",
             port=self.port or 9,
-            http_url=f"http://127.0.0.1:{self.port}",
+            http_url=self.public_url or f"http://127.0.0.1:{self.port}",
+            inner_url=f"http://127.0.0.1:{self.port}",
         )
         self.epoch = lease["epoch"]
         return self

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from backbone.client import BackboneClient, BackboneError
-from tests.backbone.kit import PASSWORD, WAIT_SECONDS, FakeSim, Server, client_of, fake_sim, log_in, unique
+from tests.backbone.kit import PASSWORD, WAIT_SECONDS, FakeSim, Server, client_of, fake_sim, log_in, unique, until
 
 
 async def enter(server: Server, backbone: BackboneClient, sim: FakeSim, name: str = "Pat") -> dict[str, Any]:
@@ -87,8 +87,32 @@ async def test_regions_know_each_other(backbone: BackboneClient) -> None:
             "agents": 0,
             "epoch": sim.epoch,
             "owner_id": region["owner_id"],
+            "inner_url": f"http://127.0.0.1:{sim.port}",
         }
         assert region in await backbone.get_regions()
+
+
+async def test_the_address_inside_the_grid_is_told_inside_the_grid_alone(
+    server: Server, backbone: BackboneClient
+) -> None:
+    """What viewers and strangers hear is where they reach a region; its services may be elsewhere."""
+    async with fake_sim(backbone, unique("Twofold"), 1109) as sim:
+        sim.public_url = "http://203.0.113.7:9010"
+        await sim.claim(backbone)
+        outside, inside = sim.public_url, f"http://127.0.0.1:{sim.port}"
+        # The whole listing may be a second old.
+        await until(lambda: outside.encode() in server.ask("GET", "/regions")[2], "the listing of strangers")
+        await until(lambda: outside in str(server.ask_as_sim("GET", "/regions")), "the listing of sims")
+        for path in ("/regions", f"/regions/{sim.region_id}", f"/regions?name={sim.name}", "/regions?near=1109,1000",
+                     "/regions?square=1109,1000", "/regions?since=0", f"/regions?search={sim.name}"):  # fmt: skip
+            told = server.ask_as_sim("GET", path)[1]
+            (region,) = [one for one in told.get("regions", [told]) if one["region_id"] == sim.region_id]
+            assert (region["http_url"], region["inner_url"]) == (sim.public_url, inside), path
+            status, headers, body = server.ask("GET", path)
+            assert status == 200 and sim.public_url.encode() in body and inside.encode() not in body, path
+            assert b"inner_url" not in body and headers["vary"] == "Authorization"
+        login = await enter(server, backbone, sim)
+        assert login["login"] == "true", "Backbone asks the region itself by its inner address"
 
 
 async def test_a_square_and_a_name_have_one_live_holder(backbone: BackboneClient) -> None:

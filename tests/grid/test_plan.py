@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from grid import names, plan, ports, settings
+from grid import names, plan, ports, services, settings
 from grid.errors import GridError
 from grid.layout import Layout
 
@@ -216,3 +216,46 @@ def test_a_machine_without_bullet_says_how_to_get_it(monkeypatch):
     with pytest.raises(GridError, match="pybullet is not installed") as caught:
         plan.decide(None, settings.load(physics="bullet"))
     assert "pip install 'mainland[bullet]'" in caught.value.hint
+
+
+def test_a_machine_without_an_address_for_others_says_what_to_set(monkeypatch):
+    class Nowhere:
+        def __init__(self, *_):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def connect(self, _):
+            raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(plan.socket, "socket", Nowhere)
+    with pytest.raises(GridError) as caught:
+        plan.decide(None, settings.load(bind="0.0.0.0"))
+    assert "--advertise" in caught.value.hint
+    assert plan.decide(None, settings.load(bind="0.0.0.0", advertise="203.0.113.7")).address == "203.0.113.7"
+    assert plan.decide(None, settings.load()).address == "127.0.0.1"
+
+
+def test_what_stands_behind_a_proxy_is_told_by_the_proxy_s_address(tmp_path):
+    asked = settings.load(
+        bind="0.0.0.0", advertise="203.0.113.7", public_url="https://world.example.org",
+        public_assets_url="https://assets.example.org/store/", trusted_proxies="127.0.0.1, 10.0.0.0/8",
+    )  # fmt: skip
+    grid = plan.decide(None, asked)
+    grid.http_port, grid.assets_port = 9000, 9001
+    assert grid.login_uri == "https://world.example.org/"
+    assert grid.assets_uri == "https://assets.example.org/store"
+    layout = Layout(tmp_path)
+    layout.create()
+    config = services.sims_config(grid, layout)
+    assert config["public_assets_url"] == "https://assets.example.org/store" and config["inner"] == "127.0.0.1"
+    assert config["assets_url"] == "http://127.0.0.1:9001"
+    for name in ("backbone", "assets", "web"):
+        argv = services.commands(grid, layout)[name].argv
+        assert argv[argv.index("--trusted-proxies") + 1] == "127.0.0.1/32,10.0.0.0/8"
+    plan.save(layout, grid)
+    assert plan.load(layout) == grid

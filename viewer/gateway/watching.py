@@ -113,7 +113,7 @@ class Spectator:
             "position": [x + (home["grid_x"] - view["grid_x"]) * 256.0, y + (home["grid_y"] - view["grid_y"]) * 256.0, z],
         }  # fmt: skip
         try:
-            url, headers = f"{view['http_url']}/services/agents", bearer(self._secret)
+            url, headers = f"{view.get('inner_url') or view['http_url']}/services/agents", bearer(self._secret)
             async with self.circuits.http.post(url, json=state, headers=headers, timeout=PATIENCE) as reply:
                 return str((await reply.json())["seed_capability"]) if reply.status == 200 else None
         except (TimeoutError, aiohttp.ClientError, json.JSONDecodeError, KeyError) as error:
@@ -129,7 +129,7 @@ class Spectator:
         await self.circuits.finish_tasks()
 
     async def _end(self, view: View, params: dict[str, str], headers: dict[str, str]) -> None:
-        url = f"{view['http_url']}/services/agents/{self.circuits.agent_id}"
+        url = f"{view.get('inner_url') or view['http_url']}/services/agents/{self.circuits.agent_id}"
         try:
             async with self.circuits.http.delete(url, params=params, headers=headers, timeout=PATIENCE):
                 return
@@ -159,7 +159,7 @@ async def watch(
     ``WaitTimeout`` as for any login.
     """
     try:
-        async with http.get(f"{grid}regions", timeout=PATIENCE) as reply:
+        async with http.get(f"{grid}regions", headers=bearer(secret), timeout=PATIENCE) as reply:
             known = [view for view in (await reply.json())["regions"] if view["online"]]
     except (TimeoutError, aiohttp.ClientError, json.JSONDecodeError, KeyError, TypeError):
         raise LoginFailed("the grid does not answer") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -43,6 +45,13 @@ async def test_assets_come_straight_from_the_store(sim: TestSimulator) -> None:
     anna = add_root(sim)
     for name in ("GetTexture", "GetMesh", "GetMesh2", "ViewerAsset"):
         assert sim.cap_server.url(anna.agent, name) == "http://127.0.0.1:1/viewer"
+
+
+async def test_viewers_are_told_the_store_s_public_address(sim: TestSimulator) -> None:
+    settings = dataclasses.replace(sim.settings, public_assets_url="https://assets.example.org/store/")
+    for name in ("GetTexture", "GetMesh", "GetMesh2", "ViewerAsset"):
+        told = caps.ELSEWHERE[name](SimpleNamespace(settings=settings))  # type: ignore[arg-type]
+        assert told == "https://assets.example.org/store/viewer"
 
 
 async def test_over_http_with_the_seed(sim: TestSimulator) -> None:
