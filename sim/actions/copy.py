@@ -53,7 +53,7 @@ def duplicate(region: Region, actor: Actor, prim: Prim, offset: Vector) -> Prim 
 def _twin(region: Region, actor: Actor, prim: Prim) -> Prim:
     """A prim like this one that is in no region yet."""
     twin = copy_prim(prim, uuid4(), int(region.clock.unix() * 1e6))
-    twin.owner_id, twin.last_owner_id = actor.agent_id, prim.owner_id
+    twin.owner_id, twin.last_owner_id, twin.from_item_id = actor.agent_id, prim.owner_id, NULL
     twin.permissions = permissions.copied(prim.permissions, prim.owner_id == actor.agent_id)
     if prim.owner_id != actor.agent_id:
         twin.group_id, twin.sale_type, twin.sale_price = NULL, 0, 0

@@ -11,8 +11,8 @@ from sim.actions.make import New, make
 from sim.actions.may import actor_of
 from sim.actions.outcome import Refused
 from sim.handlers import NEAR, handles
-from sim.handlers.editors import BUILD, chosen, named, tell, waits_for_rights
-from sim.handlers.replies import alert, send
+from sim.handlers.editors import BUILD, chosen, tell
+from sim.handlers.replies import send
 from sim.handlers.selecting import properties_messages
 from sim.world.agent import Agent, Vector
 from sim.world.objects import Prim
@@ -87,24 +87,6 @@ def object_delink(sim: Simulator, agent: Agent, message: Message) -> None:
     roots = link.unlink(sim.region, actor_of(agent), prims)
     if isinstance(roots, Refused):
         tell(sim, agent, roots, *prims)
-
-
-@handles("DeRezObject", state=NEAR, rate=BUILD)
-def derez_object(sim: Simulator, agent: Agent, message: Message) -> None:
-    """Delete, as viewers do it: to the trash. Taking into inventory is refused until objects can be kept there."""
-    block = message["AgentBlock"]
-    ids = [data["ObjectLocalID"] for data in message["ObjectData"]]
-    prims = named(sim, agent, ids)
-    if waits_for_rights(sim, agent, message, prims):
-        return
-    roots = {prim.linkset_root: None for prim in prims}
-    done = block["Destination"] == TRASH and not any(local_id in sim.world.objects.left for local_id in ids)
-    if block["Destination"] == TRASH:
-        _delete(sim, agent, roots)
-    elif any(root.owner_id == agent.agent_id for root in roots):
-        alert(agent, "Objects cannot be taken into inventory in this region yet.")
-    ack = {"TransactionID": block["TransactionID"], "Success": done}
-    send(agent, Message("DeRezAck", TransactionData=ack))
 
 
 @handles("ObjectDelete", state=NEAR, rate=BUILD)

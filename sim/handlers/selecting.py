@@ -69,6 +69,7 @@ def properties(prim: Prim) -> dict[str, Any]:
         "SalePrice": prim.sale_price,
         "Category": prim.category,
         "InventorySerial": prim.inventory_serial,
+        "ItemID": prim.from_item_id,
         "LastOwnerID": prim.last_owner_id,
         "Name": clip(prim.name, NAME_BYTES + 1),
         "Description": clip(prim.description, DESCRIPTION_BYTES + 1),

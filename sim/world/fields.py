@@ -136,6 +136,7 @@ FIELDS = (
     Field("local_id", None, What.MADE, Copied.DROPPED, Goes.AT_HOME),
     Field("group_id", Id(), What.RIGHTS),
     Field("last_owner_id", Id(), What.RIGHTS),
+    Field("from_item_id", Id(), What.MADE),
     Field("name", Text(1, NAME_BYTES), What.NAME),
     Field("description", Text(2, DESCRIPTION_BYTES), What.NAME),
     Field("touch_name", Text(3, NAME_BYTES), What.NAME),

@@ -97,6 +97,7 @@ class Prim:
     local_id: int = 0
     group_id: UUID = NULL
     last_owner_id: UUID = NULL
+    from_item_id: UUID = NULL  # of a root: the item of its owner's inventory that it was rezzed from
     name: str = "Object"
     description: str = ""
     touch_name: str = ""

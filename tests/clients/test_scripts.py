@@ -110,6 +110,18 @@ def test_both_libraries_put_scripts_into_their_objects(visit: Visit, workshop: L
     assert packet["XferID.Packet"] == 1 << 31
 
 
+def test_an_object_is_taken_and_rezzed_with_its_script(visit: Visit, workshop: LiveRegion, place: Region, grid: Grid) -> None:
+    node, hippo = visit.node(place, (160.0, 130.0)), visit.hippo(place, (160.0, 128.0))
+    box = put_script(workshop, node.agent_id, GREETER, (162.0, 128.0))
+    says(hippo, "tick 3")
+    until(lambda: node.do("prims") >= 1, "the box is seen")
+    done = node.do("take_and_rez", object=str(box.full_id), position=[164.0, 128.0, 30.0], timeout=90)
+    assert done["name"] == done["rezzed"] == "Greeter" and done["object"] != str(box.full_id)
+    assert UUID(done["object"]) in workshop.sim.world.objects.by_id and box.row < 0
+    hippo.do("chat", text="still there?", kind=1, channel=7)
+    says(node, f"{hippo.name} said still there?")
+
+
 CLERK = """
 string book;
 default {

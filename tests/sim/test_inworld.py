@@ -12,7 +12,7 @@ from protocol.objects import BOX
 from sim.physics.engine import BodySpec
 from sim.scripts.language.errors import CompileError
 from sim.world.objects import Prim
-from tests.kit.world import TestSimulator, Viewer, add_root
+from tests.kit.world import TestSimulator, Viewer, add_root, settle
 from tests.sim.handlers.test_building import edit, frame, rez
 
 
@@ -88,7 +88,10 @@ async def test_timers_run_by_world_time_and_end_with_the_object(sim: TestSimulat
     await script(sim, prim, 'default { state_entry() { llSetTimerEvent(1.0); } timer() { llOwnerSay("tick"); } }')
     frame(sim, 3.2)
     assert len(said(anna)) == 3
+    sim.backbone.add_inventory(anna.id)
     anna.sends(Message("DeRezObject", AgentBlock={"Destination": 6}, ObjectData=[{"ObjectLocalID": prim.local_id}]))
+    await settle(sim)
+    assert not len(sim.world.objects)
     frame(sim, 3)
     assert len(said(anna)) == 3
 

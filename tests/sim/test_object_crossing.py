@@ -348,7 +348,9 @@ async def test_deleted_on_the_way_it_is_gone(regions: Regions, anna: Viewer) -> 
     box = rez(anna, (254.0, 128.0, 26.5))
     slide(west, box, (5.0, 0.0, 0.0))
     await run(regions, 1.0)
+    west.backbone.add_inventory(anna.id)
     anna.sends(Message("DeRezObject", AgentBlock={"Destination": 6}, ObjectData=[{"ObjectLocalID": box.local_id}]))
+    await run(regions, 0.2)
     link_of(east).gate.set()
     await run(regions, 1.0)
     assert not any(box.full_id in sim.world.objects.by_id for sim in regions)
@@ -543,6 +545,7 @@ async def test_who_would_change_what_has_just_gone_is_told(regions: Regions, ann
     anna.forget()
     anna.agent.told_until.clear()
     anna.sends(Message("DeRezObject", AgentBlock={"Destination": 6}, ObjectData=[{"ObjectLocalID": old_id}]))
+    await run(regions, 0.2)
     (done,) = anna.heard("DeRezAck")
     assert not done["TransactionData"]["Success"] and len(alerts(anna)) == 1
     await run(regions, 8.0)

@@ -146,6 +146,13 @@ const commands = {
     return thing.inventory.map((item) => ({ name: item.name, type: item.type, item: item.itemID.toString(),
       asset: item.assetID.toString() }))
   },
+  async take_and_rez({ object, position }) {
+    const thing = bot.currentRegion.objects.getObjectByUUID(new UUID(object))
+    await patience(bot.clientCommands.region.resolveObjects([thing], {}), 20000, 'properties')
+    const item = await patience(thing.takeToInventory(), 30000, 'taken item')
+    const fresh = await patience(item.rezInWorld(new Vector3(position)), 30000, 'rezzed object')
+    return { item: item.itemID.toString(), name: item.name, object: fresh.FullID.toString(), rezzed: fresh.name }
+  },
   async terrain() {
     await patience(bot.currentRegion.waitForTerrain(), 30000, 'complete terrain')
     const heights = []

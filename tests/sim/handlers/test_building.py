@@ -176,9 +176,11 @@ async def test_editing_the_root_alone_leaves_the_children(sim: TestSimulator, an
 
 
 async def test_a_delete_goes_to_all_who_knew(sim: TestSimulator, anna: Viewer, ben: Viewer) -> None:
+    sim.backbone.add_inventory(anna.id)
     prim = rez(anna)
     frame(sim, 0.5)
     anna.sends(Message("DeRezObject", AgentBlock={"Destination": 6}, ObjectData=[{"ObjectLocalID": prim.local_id}]))
+    await settle(sim)
     frame(sim)
     for viewer in (anna, ben):
         assert {"ID": prim.local_id} in [b for m in viewer.heard("KillObject") for b in m["ObjectData"]]
