@@ -15,6 +15,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from protocol.wellknown import NULL
 from sim.clock import ManualClock
 from sim.neighbours.peers import PeerError
 from sim.neighbours.state import HandOff, Reason
@@ -81,7 +82,7 @@ def joined(*squares: tuple[int, int]) -> list[TestSimulator]:
     return regions
 
 
-async def _compiled(source: str) -> Program:
+async def _compiled(source: str, owner: UUID = NULL) -> Program:
     """At once: a thread takes real time, for which the manual clock does not wait."""
     return compile_script(source)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sim.scripts.language import layout
 from sim.scripts.language import syntax as tree
 from sim.scripts.language.builtins import Builtin
+from sim.scripts.language.frames import MOST_WEIGHT
 from sim.scripts.language.wasm import Held, as_single
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ NATIVE = frozenset(
 
 def can_pause(function: Builtin) -> bool:
     return function.sleep > 0 or "pauses" in function.flags
+
+
+def weight(function: Builtin) -> int:
+    """How much of MOST_WEIGHT a call is worth: all of it for the host's functions of lists, which may take milliseconds."""
+    if function.name in NATIVE:
+        return 1
+    return MOST_WEIGHT if function.returns == "list" or any(kind == "list" for kind, _ in function.arguments) else 1
 
 
 class Calls:
@@ -61,4 +69,6 @@ class Calls:
         if can_pause(function):
             point = frame.point(node.offset)
             frame.emit_point(frame.leave_if_pausing(point), point)
+        else:
+            frame.weigh(weight(function), node.offset)
         return result

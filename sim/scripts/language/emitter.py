@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sim.scripts.language import layout
 from sim.scripts.language import syntax as tree
 from sim.scripts.language.builtins import Builtin, table
-from sim.scripts.language.calls import Calls, can_pause
+from sim.scripts.language.calls import Calls, can_pause, weight
 from sim.scripts.language.errors import Diary
 from sim.scripts.language.expressions import Expressions, local_names
-from sim.scripts.language.frames import Frame, Segment, TooLarge, seal
+from sim.scripts.language.frames import MOST_WEIGHT, Frame, Segment, TooLarge, seal
 from sim.scripts.language.image import Image
 from sim.scripts.language.wasm import ZERO, Held, as_single, i32, load, store
 
@@ -127,7 +127,7 @@ class Emitter:
         """Whether calls of it need a resume point: not for short functions that call nobody and never loop."""
         known = self._pauses.get(id(function))
         if known is None:
-            known = self._pauses[id(function)] = _may_pause(function.body)
+            known = self._pauses[id(function)] = _may_pause(function.body) or _weight(function.body) >= MOST_WEIGHT
         return known
 
     def function(self, function: tree.Function, name: str, title: str = "") -> str:
@@ -169,10 +169,12 @@ class Emitter:
             value = self.to.value(node.value, wanted=False)
             if value.owned:
                 self.to.release(value)
+            frame.weigh(0, node.offset)
         elif isinstance(node, tree.Block):
             self.block(node)
         elif isinstance(node, tree.Declare):
             self.declare(node)
+            frame.weigh(0, node.offset)
         elif isinstance(node, tree.If):
             self.if_chain(node)
         elif isinstance(node, tree.While | tree.DoWhile | tree.For):
@@ -258,9 +260,12 @@ class Emitter:
     def if_chain(self, node: tree.If) -> None:
         frame = self.frame
         test = self.to.condition(node.condition)
+        before = frame.weight
         then, high = self.sealed(node.then)
         last_of_then = frame.last_point
+        after_then, frame.weight = frame.weight, before
         otherwise, other_high = self.sealed(node.otherwise) if node.otherwise is not None else ("", 0)
+        frame.weight = max(frame.weight, after_then)
         tail = f" else {otherwise}" if otherwise else ""
         if not (high or other_high):
             frame.emit(f"{test} if {then}{tail} end")
@@ -322,8 +327,25 @@ def _may_pause(node: object) -> bool:
     return False
 
 
+def _weight(node: object) -> int:
+    """At least what all of a tree weighs, so that a function with a checkpoint for it has a frame."""
+    total, rest = 0, [node]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, list):
+            rest += one
+        elif isinstance(one, tree.Expression | tree.Statement):
+            if isinstance(one, tree.Call):
+                total += weight(one.target) if isinstance(one.target, Builtin) else 0
+            elif isinstance(one, tree.Binary | tree.Cast | tree.ListLiteral | tree.Assign):
+                total += 1 if not isinstance(one, tree.ListLiteral) else 1 + len(one.items)
+            rest += [getattr(one, slot) for slot in _CHILDREN.get(type(one).__name__, ())]
+    return total
+
+
 _CHILDREN = {
     "ListLiteral": ("items",), "VectorLiteral": ("parts",), "Unary": ("operand",), "Cast": ("operand",),
+    "Binary": ("left", "right"), "Call": ("arguments",),
     "Print": ("operand",), "Assign": ("value",), "Block": ("body",), "Declare": ("value",), "Evaluate": ("value",),
     "If": ("condition", "then", "otherwise"), "Return": ("value",),
 }  # fmt: skip

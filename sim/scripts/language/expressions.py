@@ -75,11 +75,13 @@ class Expressions:
         if isinstance(node, tree.Call):
             return not isinstance(node.target, Builtin) or any([self.changes(one) for one in node.arguments])
         if isinstance(node, tree.Binary):
-            while isinstance(node, tree.Binary):
-                if self.changes(node.right):
-                    return True
-                node = node.left
-            return self.changes(node)
+            chain = [node]
+            while isinstance(chain[-1].left, tree.Binary) and id(chain[-1].left) not in self._effects:
+                chain.append(chain[-1].left)
+            found = self.changes(chain[-1].left)
+            for link in reversed(chain):  # each is noted, so that a long chain is looked through once
+                found = self._effects[id(link)] = found or self.changes(link.right)
+            return found
         if isinstance(node, tree.Unary | tree.Cast | tree.Print):
             return self.changes(node.operand)
         if isinstance(node, tree.ListLiteral):
@@ -305,6 +307,7 @@ class Expressions:
             self.frame.use(value)
             self.frame.use(item)
             value = self.keep(f"{value.text} {i32(tag)} {payload} call $list_push", "list")
+        self.frame.weight += 1
         return value
 
     def item(self, value: Held) -> tuple[int, str]:
@@ -406,6 +409,7 @@ class Expressions:
             self.frame.use(right)
             joined = self.keep(f"{left.text} {right.text} call $concat", "string")
             self.release(right)
+            self.frame.weight += 1
             return joined
         answer = f"{left.text} {right.text} call $text_equal"
         if operator == "!=":
@@ -427,6 +431,7 @@ class Expressions:
             self.frame.use(right)
             joined = self.keep(f"{left.text} {right.text} call $list_concat", "list")
             self.release(right)
+            self.frame.weight += 1
             return joined
         # == tells whether the lengths are equal; != how much longer the left one is.
         text = f"{left.text} i32.load offset=8 {right.text} i32.load offset=8"

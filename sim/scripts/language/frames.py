@@ -22,6 +22,7 @@ from sim.scripts.language import layout
 from sim.scripts.language.wasm import SIZE, ZERO, Held, Temporary, i32, load, store
 
 Segment = tuple[str, int]
+MOST_WEIGHT = 32  # of work between two checkpoints: calls of host functions, text and list operations; heavy calls weigh all of it
 MOST_POINTS = 60_000
 MOST_TEMPORARIES = 40_000  # wasm allows 50,000 locals
 
@@ -68,6 +69,7 @@ class Frame:
         self.label_points: list[int] = []  # the point of every `@label`, once it is reached
         self.size = 0  # bytes of the frame, once the text is made
         self.noted_line = -1
+        self.weight = 0  # of the work since the last checkpoint
 
     # --- code
 
@@ -78,6 +80,7 @@ class Frame:
         """The number of a new point; `callee` is the user function called there."""
         self.points.append(offset)
         self.callees.append(callee)
+        self.weight = 0
         if len(self.points) > MOST_POINTS:
             raise TooLarge
         self.noted_line = -1
@@ -114,6 +117,12 @@ class Frame:
             "i32.const 0 local.set $pc",
             point,
         )
+
+    def weigh(self, weight: int, offset: int) -> None:
+        """Notes work that is not over at once. Enough of it in a row is followed by a checkpoint, as a loop would be."""
+        self.weight += weight
+        if self.weight >= MOST_WEIGHT:
+            self.checkpoint(offset)
 
     def leave_if_pausing(self, point: int) -> str:
         return f"{load('i32', layout.MODE)} if {i32(point)} local.set $spill_at br $spill end i32.const 0 local.set $pc"

@@ -8,6 +8,7 @@ from sim.scripts.language.values import Item, Key, to_string
 from sim.scripts.library.declare import ll
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Listen
 from sim.scripts.machine.failures import ScriptFailure
+from sim.scripts.machine.throttle import CHAT, INSTANT_MESSAGES, OWNER_CHAT
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
@@ -23,22 +24,30 @@ def cut(text: str, longest: int = LONGEST_CHAT) -> str:
     return text if len(data) <= longest else data[:longest].decode("utf-8", "ignore")
 
 
+def _say(script: Script, kind: str, channel: int, text: str) -> None:
+    if channel not in (0, DEBUG_CHANNEL) or script.allowed(CHAT, "messages"):
+        script.world.chat(script, kind, channel, cut(text))
+
+
 @ll
 def llSay(script: Script, channel: int, text: str) -> None:
-    """Says a text on a channel; heard within 20 m. Channel 0 is what people read. At most 1024 bytes."""
-    script.world.chat(script, SAY, channel, cut(text))
+    """Says a text on a channel; heard within 20 m. Channel 0 is what people read. At most 1024 bytes.
+
+    All that an owner's scripts say to people, by this and its kin, is at most 200 messages in 10 seconds; more is dropped.
+    """
+    _say(script, SAY, channel, text)
 
 
 @ll
 def llWhisper(script: Script, channel: int, text: str) -> None:
     """Says a text on a channel; heard within 10 m."""
-    script.world.chat(script, WHISPER, channel, cut(text))
+    _say(script, WHISPER, channel, text)
 
 
 @ll
 def llShout(script: Script, channel: int, text: str) -> None:
     """Says a text on a channel; heard within 100 m."""
-    script.world.chat(script, SHOUT, channel, cut(text))
+    _say(script, SHOUT, channel, text)
 
 
 @ll
@@ -47,7 +56,7 @@ def llRegionSay(script: Script, channel: int, text: str) -> None:
     if channel == 0:
         script.complain("llRegionSay: can't speak on channel 0")
         return
-    script.world.chat(script, REGION, channel, cut(text))
+    _say(script, REGION, channel, text)
 
 
 @ll
@@ -55,19 +64,22 @@ def llRegionSayTo(script: Script, target: Key, channel: int, text: str) -> None:
     """Says a text to one avatar (channel 0, or its attachments on others) or one object of the region."""
     if channel == DEBUG_CHANNEL:
         return
-    script.world.chat_to(script, target, channel, cut(text))
+    if channel != 0 or script.allowed(CHAT, "messages"):
+        script.world.chat_to(script, target, channel, cut(text))
 
 
 @ll
 def llOwnerSay(script: Script, text: str) -> None:
-    """Says a text to the owner alone, if in the region."""
-    script.world.owner_say(script, cut(text))
+    """Says a text to the owner alone, if in the region. At most 200 in 10 seconds."""
+    if script.allowed(OWNER_CHAT, "messages to you"):
+        script.world.owner_say(script, cut(text))
 
 
 @ll
 def llInstantMessage(script: Script, user: Key, text: str) -> None:
-    """Sends an instant message to an avatar, wherever. Sleeps 2 s."""
-    script.world.instant_message(script, user, cut(text))
+    """Sends an instant message to an avatar, wherever. Sleeps 2 s. At most 2500 in 30 minutes by an owner's scripts."""
+    if script.allowed(INSTANT_MESSAGES, "instant messages"):
+        script.world.instant_message(script, user, cut(text))
 
 
 @ll

@@ -7,6 +7,7 @@ busy moves over at a pause, by its page.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
 MOST_CACHED = 2000  # programs kept although no script uses them
+# What is not worth the good compiler's time, which grows faster than the code: bytes of wasm, and the product of the
+# places where a function can pause and the bytes it keeps there.
+MOST_IMPROVED, MOST_KEPT_AT_PAUSES = 200_000, 3_000_000
 WASM_STACK = 2_000_000  # bytes; more than a full page of the smallest frames needs
 
 
@@ -91,16 +95,30 @@ class Engine:
             self._cache.move_to_end(key)
         return found.program
 
-    def _compile(self, program: Program) -> Compiled:
-        made = Compiled(program)
+    async def prepare(self, program: Program) -> None:
+        """Makes a program's machine code in a thread, so that whoever starts it next waits for nothing. CompileError."""
+        if program.source_hash not in self._cache:
+            module = await asyncio.to_thread(self._module, program)
+            if program.source_hash not in self._cache:
+                self._compile(program, module)
+
+    def _module(self, program: Program) -> wasmtime.Module:
+        """By the compiler that is asked first. Touches nothing else of the engine."""
         try:
-            if self.quick is None or self._worker is None:
-                made.good = wasmtime.Module(self.good.wasm, program.wasm)
-            else:
-                made.quick = wasmtime.Module(self.quick.wasm, program.wasm)
-                self._worker.submit(self._improve, made)
+            return wasmtime.Module((self.quick or self.good).wasm, program.wasm)
         except wasmtime.WasmtimeError:
             raise CompileError([Finding(0, 0, TOO_LARGE)]) from None
+
+    def _compile(self, program: Program, module: wasmtime.Module | None = None) -> Compiled:
+        made = Compiled(program)
+        module = module or self._module(program)
+        if self.quick is None or self._worker is None:
+            made.good = module
+        else:
+            made.quick = module
+            kept = sum([one.frame_bytes * len(one.lines) for one in program.functions])
+            if len(program.wasm) <= MOST_IMPROVED and kept <= MOST_KEPT_AT_PAUSES:
+                self._worker.submit(self._improve, made)
         self._cache[program.source_hash] = made
         while len(self._cache) > MOST_CACHED:
             self._cache.popitem(last=False)

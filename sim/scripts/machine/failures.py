@@ -11,5 +11,9 @@ class Reset(Exception):
     """llResetScript: the running event ends here and the script starts over."""
 
 
+class Died(Exception):
+    """llDie: the object goes, and nothing more of its scripts runs."""
+
+
 class BadState(ValueError):
     """A saved state that is damaged, foreign or of another version."""

@@ -1,7 +1,7 @@
 """The functions scripts import: LSL's own conversions, failures, `print`, and every ll* function of the library.
 
-Each is a plain Python function wrapped so that its arguments are decoded from raw wasm values, its result encoded, and
-nothing it raises escapes into wasm: an exception is kept, wasm is stopped by a trap, and the exception is raised again
+Each is a plain Python function wrapped so that its arguments are decoded from raw wasm values, its result encoded, its
+cost taken off the script's budget, and nothing it raises escapes into wasm: an exception is kept, wasm is stopped by a trap, and the exception is raised again
 on the other side. Never switch greenlets inside one: wasm frames of two scripts may not interleave on one native stack.
 """
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _i32 = struct.Struct("<i")
 
+CALL = 400  # checkpoints that any call is worth
 
 class Host:
     """All imports of one engine, the same for each of its compilers.
@@ -66,17 +67,22 @@ class Host:
             script = self.current
             try:
                 assert script is not None
+                instance = script.instance
+                instance.charge(CALL)
                 values: Any = unpack(string_at(address, size)) if size else ()
                 if decode is not None:
-                    values = decode(script.instance, values)
+                    values = decode(instance, values)
                 result = function(script, *values)
                 if encode is not None:
-                    encode(script.instance, address, result)
+                    encode(instance, address, result)
+                instance.forget()
                 return None
             except BaseException as problem:
                 # Whatever it is, it must not unwind through wasm; the caller raises it again.
                 if self.raised is None:
                     self.raised = problem
+                if script is not None:
+                    script.instance.forget()
                 return raw.new_trap()
 
         for linker in self._linkers:

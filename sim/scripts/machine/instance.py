@@ -1,6 +1,10 @@
 """One script's page and wasm functions, and LSL values in and out of the page.
 
 Every pointer read from the page is checked before it is followed: a restored page may hold anything.
+
+Carrying values costs time, and a text that stands in a list three thousand times costs the page next to nothing. So a
+block is carried once a host call, whatever points to it: `_seen` has what came out of a block, and a value that goes back
+in as it came out is the same block again. What is carried is charged to the script's budget, in checkpoints.
 """
 
 from __future__ import annotations
@@ -27,12 +31,17 @@ _HANDLER, _MODE, _BUDGET = layout.HANDLER >> 2, layout.MODE >> 2, layout.BUDGET 
 
 DONE, PAUSED = 0, 1
 
+# checkpoints (3 ns) that carrying values is worth: an item of a list, a block read or made, four bytes of text
+ITEM, READ, BLOCK, BYTES_SHIFT = 60, 200, 400, 2
+MANY = 500  # items
+DEEPEST_DEBT = -(1 << 30)
+
 
 class Instance:
     """One script in wasm. Made by Engine.instantiate; not shared between threads."""
 
     __slots__ = (
-        "_alloc", "_keep", "_run", "base", "calls", "context", "page", "program", "quick", "store", "words",
+        "_alloc", "_keep", "_known", "_run", "_seen", "base", "calls", "context", "page", "program", "quick", "store", "words",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +62,8 @@ class Instance:
         run, self._run = raw.export(context, script, "run")
         _, handle = raw.export(context, runtime, "memory")
         self._keep = (alloc, run)
+        self._seen: dict[tuple[int, int], Item] = {}  # (tag, pointer) -> what the block holds
+        self._known: dict[int, tuple[Item, int]] = {}  # id of such a value -> itself, its pointer
         self.base = raw.memory_address(context, handle)
         self.page = raw.view(self.base, layout.PAGE_BYTES)
         self.words = self.page.cast("i")  # the page as i32, for the control words
@@ -86,6 +97,17 @@ class Instance:
     def used(self) -> int:
         """Logical bytes in use now."""
         return len(self.program.image) + self.word(layout.HEAP_USED) + self.word(layout.SP) - layout.STACK_BASE
+
+    def charge(self, checkpoints: int) -> None:
+        """Takes work done for the script outside wasm off its budget, which may so become a debt."""
+        budget = self.words[_BUDGET] - checkpoints
+        self.words[_BUDGET] = budget if budget > DEEPEST_DEBT else DEEPEST_DEBT
+
+    def forget(self) -> None:
+        """The host call is over: its blocks may go."""
+        if self._seen:
+            self._seen = {}
+            self._known = {}
 
     # --- running
 
@@ -143,12 +165,15 @@ class Instance:
         return length
 
     def text(self, pointer: int) -> str:
-        start = pointer + layout.HEADER
-        return str(self.page[start : start + self.length(pointer)], "utf-8", "replace")
+        start, length = pointer + layout.HEADER, self.length(pointer)
+        if length > 256:
+            self.charge(length >> BYTES_SHIFT)
+        return str(self.page[start : start + length], "utf-8", "replace")
 
     def items(self, pointer: int) -> list[Item]:
         start = pointer + layout.HEADER
         length = self.length(pointer)
+        self.charge(length // 8 * ITEM)
         return [self.item(*pair) for pair in _pair.iter_unpack(self.page[start : start + (length & -8)])]
 
     def item(self, tag: int, payload: int) -> Item:
@@ -156,6 +181,14 @@ class Instance:
             return payload
         if tag == 2:
             return _f32.unpack(_i32.pack(payload))[0]
+        found = self._seen.get((tag, payload))
+        if found is None:
+            found = self._seen[tag, payload] = self._boxed(tag, payload)
+            self._known[id(found)] = found, payload
+        return found
+
+    def _boxed(self, tag: int, payload: int) -> Item:
+        self.charge(READ)
         if tag == 3:
             return self.text(payload)
         if tag == 4:
@@ -186,6 +219,7 @@ class Instance:
     def block(self, data: bytes) -> int:
         """A new block, owned by whoever gets the pointer. Raises ScriptFailure when memory is full."""
         calls = self.calls
+        self.charge(BLOCK + (len(data) >> BYTES_SHIFT))
         calls.buffer[0] = len(data)
         try:
             self._call(self._alloc)
@@ -206,13 +240,29 @@ class Instance:
     def new_list(self, items: list[Item]) -> int:
         if not items:
             return 0
+        self.charge(len(items) * ITEM)
+        if len(items) > MANY:
+            needed = 8 * len(items) + sum([layout.HEADER + len(item) for item in items if isinstance(item, str)])
+            if needed > layout.LOGICAL_BYTES and not self._known:
+                raise ScriptFailure(layout.FAILURES[layout.COLLISION])  # before the first of thousands of blocks
         return self.block(b"".join([self.new_item(item) for item in items]))
+
+    def _again(self, pointer: int) -> int:
+        """A block that came out of the page in this call goes back in: one more owner."""
+        references = self.words[pointer >> 2]
+        if references > 0:
+            self.words[pointer >> 2] = references + 1
+        return pointer
 
     def new_item(self, value: Item) -> bytes:
         if isinstance(value, int):
             return _pair.pack(1, value)
         if isinstance(value, float):
             return _i32.pack(2) + _f32.pack(value)
+        known = self._known.get(id(value))
+        if known is not None:
+            tag = 4 if isinstance(value, Key) else 3 if isinstance(value, str) else 5 if len(value) == 3 else 6
+            return _pair.pack(tag, self._again(known[1]))
         if isinstance(value, Key):
             return _pair.pack(4, self.new_text(value))
         if isinstance(value, str):

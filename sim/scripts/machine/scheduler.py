@@ -5,6 +5,10 @@ quarter of the time while the first is busy and all of it otherwise. So an endle
 round owners take turns, and each owner's scripts take turns, so one person's thousand endless loops cost another's door
 at most a share. A slice ends at the script's next checkpoint after its budget; how many checkpoints fit in a slice is
 learnt from each script's own pace. Waiting costs nothing: sleepers and timers lie in a heap by time.
+
+A host function can't be left in the middle, and sorting a list that fills a script's memory takes milliseconds. What a
+slice takes beyond its budget so is its owner's debt: an owner with debts rests, all scripts of hers, until she has paid by
+the time that scripts were given meanwhile. What one person's scripts cost stays within the frame's budget for scripts.
 """
 
 from __future__ import annotations
@@ -15,22 +19,37 @@ from heapq import heappop, heappush
 
 from sim.scripts.language.values import Key
 from sim.scripts.machine.script import CRASHED, IDLE, RUNNING, SLEEPING, STOPPED, TIMER, Script
+from sim.scripts.machine.throttle import Throttles
 
 SLICE = 100e-6  # seconds a script may run before another's turn
 LEAST_BUDGET, MOST_BUDGET = 200, 1_000_000
+CHECKPOINT = 3.3e-9  # seconds, as host functions count them
+TOLERATED = 100e-6  # seconds beyond its budget that a slice may end, for nothing
+LONG = 1e-3  # seconds of a slice that is surely longer than it counted
+MOST_DEBT = 500e-6  # seconds; who owes more rests
 
 
 BUCKETS_A_SECOND = 64
 
 
-class Turn:
-    """One owner's place in the round: the scripts of hers that want to run."""
+class Account:
+    """What an owner owes, in seconds."""
 
-    __slots__ = ("scripts", "waiting")
+    __slots__ = ("debt",)
 
     def __init__(self) -> None:
+        self.debt = 0.0
+
+
+class Turn:
+    """One owner's place in a round: the scripts of hers that want to run."""
+
+    __slots__ = ("account", "scripts", "waiting")
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
         self.scripts: deque[Script] = deque()
-        self.waiting = False  # in the round
+        self.waiting = False  # in the round, or resting
 
 
 class Agenda:
@@ -101,8 +120,14 @@ def _time(entry: tuple[float, Script]) -> float:
 
 
 class Scheduler:
-    def __init__(self, stopwatch: Callable[[], float]):
+    def __init__(self, stopwatch: Callable[[], float], lends: bool = True):
+        """lends: owners have debts and rest for them; not where there is one owner, whose time it is."""
         self.stopwatch = stopwatch
+        self.lends = lends
+        self._accounts: dict[Key, Account] = {}
+        self._resting: list[tuple[deque[Turn], Turn]] = []  # the round that it is out of, the turn
+        self.throttles = Throttles()
+        self.rested = 0  # turns that were put off for debts
         self.now = 0.0
         self._turns: dict[Key, Turn] = {}
         self._round: deque[Turn] = deque()
@@ -124,7 +149,7 @@ class Scheduler:
             if turn is None:
                 turn = self._turns.get(script.owner)
                 if turn is None:
-                    turn = self._turns[script.owner] = Turn()
+                    turn = self._turns[script.owner] = Turn(self._account(script.owner))
                 script.place = turn
             turn.scripts.append(script)
             if not turn.waiting:
@@ -164,7 +189,35 @@ class Scheduler:
     @property
     def waiting(self) -> int:
         """Scripts that want a turn now."""
-        return sum([len(turn.scripts) for turn in [*self._round, *self._long]])
+        resting = [turn for _, turn in self._resting]
+        return sum([len(turn.scripts) for turn in [*self._round, *self._long, *resting]])
+
+    # --- debts
+
+    def _account(self, owner: Key) -> Account:
+        account = self._accounts.get(owner)
+        if account is None:
+            account = self._accounts[owner] = Account()
+        return account
+
+    def _repay(self, seconds: float) -> None:
+        """The time that scripts are given now pays the debts of who rests, shared alike; who has paid comes back."""
+        accounts = {id(turn.account): turn.account for _, turn in self._resting}
+        for account in accounts.values():
+            account.debt = max(0.0, account.debt - seconds / len(accounts))
+        resting, self._resting = self._resting, []
+        for turns, turn in resting:
+            if turn.account.debt > MOST_DEBT:
+                self._resting.append((turns, turn))
+            else:
+                turns.append(turn)
+
+    def _lend(self, account: Account, script: Script, spent: float) -> None:
+        over = script.overspent * CHECKPOINT
+        if spent > LONG:
+            over = max(over, spent)
+        if over > TOLERATED:
+            account.debt += over
 
     # --- the stage of the frame
 
@@ -172,6 +225,8 @@ class Scheduler:
         """Runs what is due at world time `now`, for at most `seconds` of real time. Returns the slices taken."""
         self.now = now
         self._due(now)
+        if self._resting:
+            self._repay(float("inf") if seconds is None else seconds)
         watch = self.stopwatch
         before = watch()
         end = float("inf") if seconds is None else before + seconds
@@ -182,6 +237,10 @@ class Scheduler:
             is_long = not first or (credit > 0.0 and bool(second))
             turns = second if is_long else first
             turn = turns.popleft()
+            if self.lends and turn.account.debt > MOST_DEBT:
+                self._resting.append((turns, turn))
+                self.rested += 1
+                continue
             scripts = turn.scripts
             if not scripts:
                 turn.waiting = False
@@ -200,6 +259,7 @@ class Scheduler:
             spent = after - before
             before = after
             script.cpu += spent
+            self._lend(turn.account, script, spent)
             credit += -spent if is_long else spent / 3
             if script.paused:
                 self._learn(script, spent)
@@ -211,7 +271,7 @@ class Scheduler:
             if after >= end:
                 break
         self.slices += taken
-        self.deferred = self.waiting if first or second else 0
+        self.deferred = self.waiting if first or second or self._resting else 0
         return taken
 
     def _wait_long(self, script: Script) -> None:
@@ -219,7 +279,7 @@ class Scheduler:
         script.ready = True
         turn = self._long_turns.get(script.owner)
         if turn is None:
-            turn = self._long_turns[script.owner] = Turn()
+            turn = self._long_turns[script.owner] = Turn(self._account(script.owner))
         turn.scripts.append(script)
         if not turn.waiting:
             turn.waiting = True

@@ -13,8 +13,9 @@ from sim.scripts.language.program import Program
 from sim.scripts.language.values import NULL_KEY, Key, Value, type_of
 from sim.scripts.library.world import Detected, Listen, WorldInterface
 from sim.scripts.machine import raw
-from sim.scripts.machine.failures import Reset, ScriptFailure
+from sim.scripts.machine.failures import Died, Reset, ScriptFailure
 from sim.scripts.machine.instance import PAUSED, Instance, Trapped
+from sim.scripts.machine.throttle import OWNER_CHAT, Limit
 
 if TYPE_CHECKING:
     from sim.scripts.machine.engine import Engine
@@ -24,7 +25,7 @@ QUEUE_LENGTH = 64
 MOST_LISTENS = 65
 SHORTEST_TIMER = 1.0 / 45.0
 
-_NEXT_STATE = layout.NEXT_STATE >> 2
+_NEXT_STATE, _BUDGET = layout.NEXT_STATE >> 2, layout.BUDGET >> 2
 
 IDLE, RUNNING, SLEEPING, STOPPED, CRASHED = "idle", "running", "sleeping", "stopped", "crashed"
 
@@ -74,6 +75,7 @@ class Script:
         "next_state",
         "now",
         "object_id",
+        "overspent",
         "owner",
         "paused",
         "peak_profile",
@@ -115,7 +117,8 @@ class Script:
         self.random = Random(seed)
         self.start_parameter = 0
         self.cpu = 0.0  # seconds of real time spent in it, kept by the scheduler
-        self.budget = 4000  # checkpoints a slice, adapted by the scheduler to how long they take
+        self.overspent = 0  # checkpoints that the last slice took beyond its budget, in host functions
+        self.budget = 20_000  # checkpoints a slice, adapted by the scheduler to how long they take
         self.place: Turn | None = None  # its owner's place in the scheduler
         self.ready = False  # in the scheduler's ready queue
         self.dropped = 0  # events lost to a full queue
@@ -240,6 +243,8 @@ class Script:
             host.raised = None
         finally:
             host.current = outer
+            left = self.instance.words[_BUDGET]
+            self.overspent = -left if left < 0 else 0
         if self.paused:
             if self.status == STOPPED:
                 return False
@@ -264,6 +269,9 @@ class Script:
         elif isinstance(problem, Reset):
             self._end_listens()
             self._begin()
+        elif isinstance(problem, Died):
+            self.status = STOPPED
+            self.world.died(self)
         elif isinstance(problem, Exception):
             self.engine.defect(self, problem)
             name = type(problem).__name__
@@ -327,9 +335,8 @@ class Script:
             self.instance.set_word(layout.MODE, layout.PAUSING)
 
     def spend(self, checkpoints: int) -> None:
-        """Charges the slice for work done in a host function, one checkpoint for about 3 ns."""
-        budget = self.instance.word(layout.BUDGET)
-        self.instance.set_word(layout.BUDGET, max(budget - checkpoints, -1))
+        """Charges the script for work done in a host function, one checkpoint for about 3 ns."""
+        self.instance.charge(checkpoints)
 
     def set_timer(self, seconds: float) -> None:
         if seconds <= 0 or seconds != seconds:
@@ -351,10 +358,21 @@ class Script:
 
     def complain(self, message: str) -> None:
         """Tells the owner that a function was used wrongly; the script goes on."""
-        self.world.script_complaint(self, message)
+        if self.allowed(OWNER_CHAT, "complaints"):
+            self.world.script_complaint(self, message)
 
     def print(self, value: Value) -> None:
-        self.world.script_print(self, value)
+        if self.allowed(OWNER_CHAT, "print"):
+            self.world.script_print(self, value)
+
+    def allowed(self, limit: Limit, what: str) -> bool:
+        """Whether the owner's scripts may do one more of this now; she is told of the first that is too many."""
+        count = self.scheduler.throttles.count(limit, self.owner, self.now, what)
+        most = limit.most * self.scheduler.throttles.factor
+        if count == most + 1:
+            told = f"More than {most} {what} in {limit.seconds:g} seconds: the rest is dropped"
+            self.world.script_complaint(self, told)
+        return count <= most
 
     @property
     def state_name(self) -> str:

@@ -40,7 +40,7 @@ def paused() -> tuple[FakeWorld, bytes]:
     """A script paused in a loop, six calls deep, with everything a state can hold."""
     world = FakeWorld(engine())
     script = world.add(SOURCE)
-    script.budget = 60
+    script.budget = 900
     world.scheduler.run(0.0, 0.0)
     assert script.paused and len(script.stack()) == 7
     script.post("timer")
