@@ -1,13 +1,12 @@
 """Scripts in the region: the sim's side of `library/world.py`.
 
 A script hangs on a prim. What it says goes where people's chat goes, what is said near it comes to its listens, a touch
-comes as events. The frame gives all scripts together one budget (`run`); compiling happens in a worker thread and comes
-back as a running script.
+comes as events. The frame gives all scripts together one budget (`run`); compiling happens in a process of its own
+(`machine/compiling.py`) and comes back as a running script.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Collection
@@ -20,10 +19,13 @@ from protocol.message import Message, clip
 from protocol.wellknown import NULL
 from sim.actions import edit
 from sim.actions.may import script_of
+from sim.actions.remove import remove
 from sim.scripts.language.errors import CompileError
-from sim.scripts.language.program import Program, compile_script
+from sim.scripts.language.program import Program
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string
+from sim.scripts.library.things import link_number, linked
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
+from sim.scripts.machine.compiling import Compilers
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.script import Script
@@ -33,6 +35,7 @@ from sim.world.objects import Prim
 from sim.world.world import Chat
 
 if TYPE_CHECKING:
+    from sim.region import Region
     from sim.simulator import Simulator
     from sim.world.agent import Agent
 
@@ -43,7 +46,6 @@ RANGES = {WHISPER: 10.0, SAY: 20.0, SHOUT: 100.0, REGION: math.inf}
 KINDS = {WHISPER: 0, SAY: 1, SHOUT: 2, REGION: 1}
 OWNER_SAY, OBJECT = 8, 2  # ChatType, SourceType
 FROM_OBJECT_IM = 19
-PROGRAMS_KEPT = 256
 TEXT_BOX = "!!llTextBox!!"
 UNKNOWN = ("(unknown)", "Resident")  # an owner who has not been here since the region began
 AGENT_KIND = 1  # llDetectedType of a person
@@ -54,8 +56,6 @@ HEARD = (
     What.MADE | What.CONTENTS | What.COLOUR | What.SHAPE | What.SCALE | What.SURFACE | What.MEDIA | What.LINK | What.RIDERS
     | What.OWNER
 )  # fmt: skip
-# llMessageLinked's special links
-ROOT_LINK, SET, ALL_OTHERS, ALL_CHILDREN, THIS = 1, -1, -2, -3, -4
 
 
 @cache
@@ -73,7 +73,7 @@ class Scripts:
         self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
         self._prim_of: dict[Script, Prim] = {}
-        self._programs: dict[str, Program] = {}  # by source
+        self._compilers = Compilers()
         self._changes = sim.world.changes.prims.reader(HEARD)
         sim.world.changes.prims.at_once(What.GONE, lambda prim, _: self.remove(prim))
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
@@ -86,6 +86,7 @@ class Scripts:
         return self._engine
 
     def close(self) -> None:
+        self._compilers.close()
         if self._engine is not None:
             self._engine.close()
 
@@ -93,7 +94,7 @@ class Scripts:
 
     async def add(self, prim: Prim, source: str, name: str = "New Script") -> Script:
         """Compile a source beside the frame and run it in the prim. Raises CompileError with all there is to mend."""
-        program = await asyncio.to_thread(compile_script, source)
+        program = await self.compiled(source, prim.owner_id)
         if prim.row < 0:
             raise CompileError([])
         return self.start(prim, program, source, name)
@@ -110,14 +111,10 @@ class Scripts:
         self.flags(prim)
         return script
 
-    async def compiled(self, source: str) -> Program:
-        """A source compiled beside the frame; CompileError. The last few are kept: many objects carry the same."""
-        program = self._programs.get(source)
-        if program is None:
-            program = await asyncio.to_thread(compile_script, source)
-            self._programs[source] = program
-            while len(self._programs) > PROGRAMS_KEPT:
-                del self._programs[next(iter(self._programs))]
+    async def compiled(self, source: str, owner: UUID = NULL) -> Program:
+        """A source compiled beside the frame, in its owner's turn; CompileError."""
+        program = await self._compilers.compile(source, str(owner))
+        await self.engine.prepare(program)
         return program
 
     def restore(self, prim: Prim, program: Program, source: str, item_id: str, state: bytes) -> Script:
@@ -151,7 +148,7 @@ class Scripts:
         """Compile the source of an item and put it in the place of what ran for it. What is wrong with the source, as viewers
         read it, and then what ran goes on; nothing when it compiles."""
         try:
-            program = await self.compiled(source)
+            program = await self.compiled(source, prim.owner_id)
         except CompileError as error:
             return [finding.for_viewers() for finding in error.findings]
         if prim.row < 0 or item.item_id not in {one.item_id for one in prim.contents}:
@@ -313,7 +310,7 @@ class Scripts:
             name=agent.name,
             owner=Key(str(agent.agent_id)),
             kind=AGENT_KIND,
-            link=self._link_number(prim),
+            link=link_number(prim),
             position=Vector(*self.sim.world.position(agent)),
             velocity=velocity,
             rotation=rotation,
@@ -322,12 +319,6 @@ class Scripts:
         for script in scripts:
             script.now = self.sim.world.time
             script.post(event, 1, detected=[who])
-
-    @staticmethod
-    def _link_number(prim: Prim) -> int:
-        if prim.root is None:
-            return 1 if prim.children else 0
-        return 2 + prim.root.children.index(prim)
 
     # --- WorldInterface: speech
 
@@ -440,8 +431,8 @@ class Scripts:
 
     def link_message(self, script: Script, link: int, number: int, text: str, key: Key) -> None:
         prim = self._prim_of[script]
-        sender = self._link_number(prim)
-        for target in _linked(prim, link):
+        sender = link_number(prim)
+        for target in linked(prim, link):
             for other in self.of(target):
                 other.now = self.sim.world.time
                 other.post("link_message", sender, number, text, key)
@@ -497,12 +488,12 @@ class Scripts:
 
     def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
         target = ((offset[0], offset[1], offset[2]), (turn[0], turn[1], turn[2], turn[3])) if any(offset) else None
-        for prim in _linked(self._prim_of[script], link):
+        for prim in linked(self._prim_of[script], link):
             edit.sit_target(self.sim.region, script_of(prim), prim, target)
 
     def avatar_on_sit_target(self, script: Script, link: int) -> Key:
         seats = self.sim.world.seats
-        for prim in _linked(self._prim_of[script], link)[:1]:
+        for prim in linked(self._prim_of[script], link)[:1]:
             for agent in seats.on(prim):
                 if prim.sit_target is not None and seats.of[agent].target:
                     return Key(str(agent.agent_id))
@@ -517,6 +508,21 @@ class Scripts:
         ours = agent in world.seats.on_linkset(prim.linkset_root)
         if ours or world.parcel_at(x, y).owner_id == prim.owner_id:
             self.sim.seating.stand(agent)
+
+    # --- WorldInterface: things
+
+    @property
+    def region(self) -> Region:
+        return self.sim.region
+
+    def prim_of(self, script: Script) -> Prim:
+        return self._prim_of[script]
+
+    def name_of(self, person: UUID) -> str:
+        return " ".join(self.sim.names.known(person) or ())
+
+    def died(self, script: Script) -> None:
+        remove(self.sim.region, self._prim_of[script])
 
     # --- WorldInterface: facts
 
@@ -555,19 +561,3 @@ class Scripts:
         except ValueError:
             return None
         return agent if agent is not None and agent.root else None
-
-
-def _linked(prim: Prim, link: int) -> list[Prim]:
-    """The prims that a link number or LINK_* names, seen from `prim`."""
-    root = prim.linkset_root
-    if link == THIS:
-        return [prim]
-    if link == SET:
-        return list(root.linkset())
-    if link == ALL_OTHERS:
-        return [one for one in root.linkset() if one is not prim]
-    if link == ALL_CHILDREN:
-        return list(root.children)
-    if link in (0, ROOT_LINK):
-        return [root]
-    return root.children[link - 2 : link - 1] if link >= 2 else []

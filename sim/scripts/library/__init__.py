@@ -31,8 +31,9 @@ What the function may count on
 * Values, casts and number formats are in `language/values.py`: Key, Vector, Rotation, to_string, string_to_integer, ...
 * `script.now` is world time in seconds and `script.random` a seeded `random.Random`. Never read a clock or global
   random.
-* `script.world` is the way to everything outside the script: the typed interface in `world.py`. If you need something
-  new of the world, add one narrow method there, and to the fake world in `tools/fakeworld.py`.
+* `script.world` is the way to everything outside the script: the typed interface in `world.py`, cut by family. Prims,
+  people and land are those of a `World`, in the region and at the command line alike: read them through `things.py`, and
+  change them by `sim/actions` as viewers' edits do. What else you need of the world is one narrow method more.
 * `script.complain("llFoo: ...")` tells the owner of wrong use, and the script goes on. `raise ScriptFailure("...")`
   stops the script with a run-time error; LSL seldom does that: "Math Error" is the usual one (`from
   sim.scripts.machine.failures import ScriptFailure`). Any other exception is a defect of ours: the script stops, the
@@ -49,7 +50,7 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-RAILS = {"common", "declare", "world"}  # modules here that are not families
+RAILS = {"common", "declare", "prim_rules", "things", "world"}  # modules here that are not families
 FAMILIES = tuple(sorted([module.name for module in iter_modules(__path__) if module.name not in RAILS]))
 
 for _family in FAMILIES:

@@ -13,7 +13,11 @@ from sim.scripts.language.values import NULL_KEY, ZERO_ROTATION, ZERO_VECTOR, It
 from sim.world.linkset_data import LinksetStore
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sim.region import Region
     from sim.scripts.machine.script import Script
+    from sim.world.objects import Prim
 
 WHISPER, SAY, SHOUT, REGION = "whisper", "say", "shout", "region"
 
@@ -56,10 +60,8 @@ class Detected:
     touch: dict[str, Value] = field(default_factory=dict)  # face, position, normal, binormal, uv, st
 
 
-class WorldInterface(Protocol):
-    """What a script can ask of its world. Positions in metres, times in seconds of world time."""
-
-    # --- speech
+class Speech(Protocol):
+    """What scripts say, to whom, and what they hear."""
 
     def chat(self, script: Script, kind: str, channel: int, text: str) -> None:
         """Says on a channel; kind is WHISPER (10 m), SAY (20 m), SHOUT (100 m) or REGION."""
@@ -84,7 +86,9 @@ class WorldInterface(Protocol):
 
     def link_message(self, script: Script, link: int, number: int, text: str, key: Key) -> None: ...
 
-    # --- the script's own affairs
+
+class Affairs(Protocol):
+    """The script's own: what it prints, its errors, the other scripts of its prim, what it may do."""
 
     def script_print(self, script: Script, value: Value) -> None:
         """The print(expression) statement."""
@@ -106,7 +110,9 @@ class WorldInterface(Protocol):
     def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
         """llRequestPermissions; the answer comes as script.grant()."""
 
-    # --- sitting
+
+class Sitting(Protocol):
+    """Who sits where."""
 
     def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
         """llLinkSitTarget; a zero offset takes the target away."""
@@ -117,7 +123,9 @@ class WorldInterface(Protocol):
     def unsit(self, script: Script, avatar: Key) -> None:
         """llUnSit, with its rules."""
 
-    # --- facts
+
+class Facts(Protocol):
+    """What the region says of itself."""
 
     def object_name(self, script: Script) -> str: ...
 
@@ -128,13 +136,36 @@ class WorldInterface(Protocol):
     def unix_time(self) -> float:
         """Seconds since 1970, UTC, from the world's clock."""
 
-    # --- linkset data: one store a linkset
+
+class Stores(Protocol):
+    """Linkset data: one store a linkset."""
 
     def linkset_store(self, script: Script) -> LinksetStore:
         """The linkset's own; library functions change it in place."""
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
         """Posts linkset_data to every script of the linkset."""
+
+
+class Things(Protocol):
+    """Prims, people and land: a region's `World`, which scripts read, and change by its actions, as viewers' edits do."""
+
+    @property
+    def region(self) -> Region:
+        """The region that the script is in."""
+
+    def prim_of(self, script: Script) -> Prim:
+        """The prim that holds the script."""
+
+    def name_of(self, person: UUID) -> str:
+        """The name of a person, here or not; empty when nobody here knows it."""
+
+    def died(self, script: Script) -> None:
+        """llDie: the script's object goes once its slice is over."""
+
+
+class WorldInterface(Speech, Affairs, Sitting, Facts, Stores, Things, Protocol):
+    """What a script can ask of its world, family by family. Positions in metres, times in seconds of world time."""
 
 
 __all__ = ["REGION", "SAY", "SHOUT", "WHISPER", "Detected", "Item", "LinksetStore", "Listen", "WorldInterface"]

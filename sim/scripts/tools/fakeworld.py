@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string, type_of
 from sim.scripts.library.world import REGION, Detected, LinksetStore, Listen
@@ -18,11 +19,16 @@ from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.scheduler import Scheduler
 from sim.scripts.machine.script import STOPPED, Script
 
+if TYPE_CHECKING:
+    from sim.region import Region
+    from sim.world.objects import Prim
+
 OWNER = Key("0a000000-0000-4000-8000-00000000000a")
 OBJECT = Key("0b000000-0000-4000-8000-00000000000b")
 VISITOR = Key("0c000000-0000-4000-8000-00000000000c")
 START = 1_700_000_000.0  # unix time at world time 0
 SPOKEN = ("say", "whisper", "shout", "region_say", "owner_say")
+MOST_KEPT = 200_000_000  # bytes of occurrences, after which a world stops: a script that talks without end
 MOST_TORN = 100_000  # each costs a tenth of a millisecond or two
 THIS, ALL_OTHERS, SET, ROOT, ALL_CHILDREN = -4, -2, -1, 1, -3
 CHANGED_LINK = 0x20
@@ -58,13 +64,16 @@ class FakeWorld:
         self.torn = 0
         self.deadline = deadline
         self.timed_out = False
-        self.scheduler = Scheduler(self.engine.stopwatch)
+        self.scheduler = Scheduler(self.engine.stopwatch, lends=False)
         self.scripts: list[Script] = []
         self.occurrences: list[dict[str, Any]] = []
+        self.kept = 0  # bytes of them, roughly
+        self.keeps = on_occurrence is None  # who is told of each as it happens keeps what matters
         self.on_occurrence = on_occurrence
         self.now = 0.0
-        self.name = "Object"
-        self.region = "Nowhere"
+        self._region: Region | None = None
+        self._name = "Object"
+        self.region_called = "Nowhere"
         self.dilation = 1.0
         self.linkset_data = LinksetStore()
         self.sit_target = False
@@ -73,9 +82,42 @@ class FakeWorld:
 
     def note(self, kind: str, script: Script, **facts: Any) -> None:
         occurrence = {"kind": kind, **facts}
-        self.occurrences.append(occurrence)
+        if self.keeps:
+            self.occurrences.append(occurrence)
+            self.kept += 400 + sum([len(fact) for fact in facts.values() if isinstance(fact, str)])
+            if self.kept > MOST_KEPT:
+                self.timed_out = True
         if self.on_occurrence is not None:
             self.on_occurrence(occurrence)
+
+    # --- what stands in it, made when it is asked for: most scripts need no prims
+
+    @property
+    def region(self) -> Region:
+        """A flat region, 20 m high, with the script's object in its middle and a visitor beside it."""
+        if self._region is None:
+            self._region = made_region(self)
+        return self._region
+
+    @property
+    def root(self) -> Prim:
+        """The object's root prim."""
+        return self.region.world.objects.by_id[UUID(OBJECT)]
+
+    @property
+    def name(self) -> str:
+        """The object's."""
+        return self._name if self._region is None else self.root.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+        if self._region is not None:
+            self.root.name = name
+
+    def link(self, name: str = "Child", position: tuple[float, float, float] = (0.0, 0.0, 1.0)) -> Prim:
+        """One more prim of the object, at a place relative to its root."""
+        return linked_prim(self, name, position)
 
     # --- driving it
 
@@ -108,6 +150,8 @@ class FakeWorld:
                 self._tear()
             if scheduler.is_idle or (slices is not None and taken >= slices):
                 return taken
+            if self.timed_out:
+                return taken
             if self.deadline is not None and self.engine.stopwatch() > self.deadline:
                 self.timed_out = True
                 return taken
@@ -128,6 +172,7 @@ class FakeWorld:
             source=script.source, scheduler=self.scheduler,
         )  # fmt: skip
         new.random = script.random
+        new.extra = script.extra
         return new
 
     def advance(self, seconds: float, slices: int | None = None) -> None:
@@ -256,11 +301,24 @@ class FakeWorld:
         if avatar == self.seated:
             self.sit(NULL_KEY)
 
+    def prim_of(self, script: Script) -> Prim:
+        found = script.extra.get("prim")
+        return found if found is not None else self.root  # type: ignore[return-value]
+
+    def name_of(self, person: UUID) -> str:
+        agent = self.region.world.agents.get(person)
+        return agent.name if agent is not None else ""
+
+    def died(self, script: Script) -> None:
+        self.note("die", script)
+        for other in self.scripts:
+            other.remove()
+
     def object_name(self, script: Script) -> str:
-        return self.name
+        return self.name if self._region is None else self.prim_of(script).name
 
     def region_name(self, script: Script) -> str:
-        return self.region
+        return self.region_called
 
     def time_dilation(self, script: Script) -> float:
         return self.dilation
@@ -274,3 +332,47 @@ class FakeWorld:
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
         for other in self.scripts:
             other.post("linkset_data", action, name, value)
+
+
+def made_region(world: FakeWorld) -> Region:
+    """A region of no process: a flat World on a clock by hand, with the object, its owner and a visitor."""
+    import numpy as np
+
+    from sim.clock import ManualClock
+    from sim.region import Region, Settings
+    from sim.world.agent import Agent
+    from sim.world.objects import Permissions, Prim
+    from sim.world.terrain import EDGE, Terrain
+    from sim.world.world import Parcel, RegionFacts, World
+
+    owner, region_id = UUID(OWNER), UUID(int=1)
+    facts = RegionFacts(region_id, world.region_called, 1000, 1000, owner_id=owner)
+    land = World(facts, Terrain(np.full((EDGE, EDGE), 20.0, np.float32)))
+    land.add_parcel(Parcel(1, UUID(int=2), "Land", owner, 0, np.ones((64, 64), bool)))
+    region = Region(Settings(region_id, facts.name, 1000, 1000, 0), ManualClock(unix=START), land)
+    full = 0x7FFFFFFF
+    prim = Prim(UUID(OBJECT), owner, owner, name=world.name, permissions=Permissions(full, full, 0, 0, full))
+    land.objects.add(prim, land.new_local_id(), (128.0, 128.0, 25.0), (0.0, 0.0, 0.0, 1.0), (0.5, 0.5, 0.5))
+    agent = Agent(UUID(VISITOR), UUID(int=3), UUID(int=4), 1, "Visitor", "Resident")
+    land.agents[agent.agent_id] = agent
+    land.embody(agent, (130.0, 128.0, 21.0))
+    return region
+
+
+def linked_prim(world: FakeWorld, name: str, position: tuple[float, float, float]) -> Prim:
+    """A child linked to the object's root."""
+    from uuid import uuid5
+
+    from sim.actions.link import link
+    from sim.actions.may import Actor
+    from sim.world.objects import Prim
+
+    root, objects = world.root, world.region.world.objects
+    full_id = uuid5(root.full_id, str(len(root.children)))
+    prim = Prim(full_id, root.owner_id, root.owner_id, name=name, permissions=root.permissions)
+    x, y, z = objects.world_place(root)[0]
+    objects.add(
+        prim, world.region.world.new_local_id(), (x + position[0], y + position[1], z + position[2]), (0.0, 0.0, 0.0, 1.0), (0.5, 0.5, 0.5)
+    )
+    link(world.region, Actor(root.owner_id, region=True), [root, prim])
+    return prim

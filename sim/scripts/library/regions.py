@@ -1,0 +1,118 @@
+"""The region and its land: where it lies, ground and water, sun, parcels.
+
+Source of all: the functions' pages on the LSL wiki. Offsets are taken from the prim's own place.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from sim.scripts.language.values import NULL_KEY, Item, Key, Vector
+from sim.scripts.library.declare import ll
+from sim.scripts.library.things import finite, key_of, place, prim_of, region_of
+
+if TYPE_CHECKING:
+    from sim.scripts.machine.script import Script
+
+DAY = 4 * 3600.0  # seconds of the region's own day
+NAME, DESC, OWNER, GROUP, AREA, ID = range(6)  # PARCEL_DETAILS_*
+
+
+def _spot(script: Script, offset: Vector) -> tuple[float, float]:
+    here = place(script, prim_of(script))[0]
+    return finite(here.x + offset.x, 0.0, 256.0), finite(here.y + offset.y, 0.0, 256.0)
+
+
+@ll
+def llGround(script: Script, offset: Vector) -> float:
+    """The height of the ground below the prim's place and an offset, in metres."""
+    return region_of(script).world.terrain.height(*_spot(script, offset))
+
+
+@ll
+def llGroundNormal(script: Script, offset: Vector) -> Vector:
+    """The direction straight up from the ground below the prim's place and an offset, of length 1."""
+    return Vector(*region_of(script).world.terrain.normal(*_spot(script, offset)))
+
+
+@ll
+def llGroundSlope(script: Script, offset: Vector) -> Vector:
+    """The direction in which the ground falls, below the prim's place and an offset, of length 1; zero where it is flat."""
+    x, y, z = region_of(script).world.terrain.normal(*_spot(script, offset))
+    flat = x * x + y * y
+    if flat < 1e-12:
+        return Vector(0.0, 0.0, 0.0)
+    length = math.sqrt(flat * z * z + flat * flat)
+    return Vector(x * z / length, y * z / length, -flat / length)
+
+
+@ll
+def llGroundContour(script: Script, offset: Vector) -> Vector:
+    """The direction along which the ground stays level, below the prim's place and an offset; zero where it is flat."""
+    x, y, _ = region_of(script).world.terrain.normal(*_spot(script, offset))
+    flat = math.hypot(x, y)
+    return Vector(-y / flat, x / flat, 0.0) if flat > 1e-6 else Vector(0.0, 0.0, 0.0)
+
+
+@ll
+def llWater(script: Script, offset: Vector) -> float:
+    """The height of the water, in metres; the offset does not matter."""
+    return region_of(script).facts.water_height
+
+
+@ll(lacks="the same everywhere: half a day from east to west, at the region's own time")
+def llGetSunDirection(script: Script) -> Vector:
+    """Where the sun stands, of length 1: up at noon of the region's day of four hours."""
+    angle = (script.world.unix_time() % DAY) / DAY * math.tau
+    return Vector(math.sin(angle), 0.0, -math.cos(angle))
+
+
+@ll
+def llGetRegionCorner(script: Script) -> Vector:
+    """The south-west corner of the region in the grid, in metres."""
+    x, y = region_of(script).facts.corner
+    return Vector(float(x), float(y), 0.0)
+
+
+@ll
+def llGetRegionFlags(script: Script) -> int:
+    """The region's flags, REGION_FLAG_*."""
+    return region_of(script).facts.flags
+
+
+@ll
+def llGetRegionFPS(script: Script) -> float:
+    """Frames a second of the region: 45 when it keeps up."""
+    return 45.0 * script.world.time_dilation(script)
+
+
+@ll
+def llGetLandOwnerAt(script: Script, pos: Vector) -> Key:
+    """The owner of the parcel at a place in the region; NULL_KEY outside of it."""
+    x, y, _ = pos
+    if not (0.0 <= x < 256.0 and 0.0 <= y < 256.0):
+        return NULL_KEY
+    return key_of(region_of(script).world.parcel_at(x, y).owner_id)
+
+
+@ll(lacks="only name, description, owner, group, area and id")
+def llGetParcelDetails(script: Script, pos: Vector, params: list[Item]) -> list[Item]:
+    """What is asked, PARCEL_DETAILS_*, of the parcel at a place in the region; empty outside of it."""
+    x, y, _ = pos
+    if not (0.0 <= x < 256.0 and 0.0 <= y < 256.0):
+        return []
+    parcel = region_of(script).world.parcel_at(x, y)
+    facts: dict[int, Item] = {
+        NAME: parcel.name, DESC: parcel.description, OWNER: key_of(parcel.owner_id), GROUP: NULL_KEY, AREA: parcel.area,
+        ID: key_of(parcel.parcel_id),
+    }  # fmt: skip
+    return [facts[one] for one in params if isinstance(one, int) and one in facts]
+
+
+@ll
+def llGetParcelFlags(script: Script, pos: Vector) -> int:
+    """The flags, PARCEL_FLAG_*, of the parcel at a place in the region; 0 outside of it."""
+    x, y, _ = pos
+    inside = 0.0 <= x < 256.0 and 0.0 <= y < 256.0
+    return region_of(script).world.parcel_at(x, y).flags if inside else 0
