@@ -69,6 +69,7 @@ class Host:
                 assert script is not None
                 instance = script.instance
                 instance.charge(CALL)
+                instance.forget()  # of a call that was never ended
                 values: Any = unpack(string_at(address, size)) if size else ()
                 if decode is not None:
                     values = decode(instance, values)

@@ -211,7 +211,9 @@ class Instance:
             return Rotation(*_rotation.unpack_from(self.page, address))
         pointer = self.word(address)
         if kind == "list":
-            return self.items(pointer)
+            found = self.items(pointer)
+            self.forget()  # whoever looks from outside is in no call
+            return found
         return Key(self.text(pointer)) if kind == "key" else self.text(pointer)
 
     # --- values into the page

@@ -125,6 +125,18 @@ def test_a_text_that_stands_in_a_list_many_times_is_carried_once():
     assert found == ["79911", "7991<1.000000, 2.000000, 3.000000>", "1"]
 
 
+def test_who_looks_at_a_script_from_outside_leaves_nothing_behind():
+    """Blocks that were read between events are others by the next."""
+    world = FakeWorld(engine())
+    script = world.add("""list l; default { state_entry() { l = [(string)1 + "a", <1, 2, 3>]; }
+        touch_start(integer n) { l = []; l = [(string)2 + "b", <4, 5, 6>]; llOwnerSay(llDumpList2String(l, "|") + (string)llDeleteSubList(l, 0, 0)); } }""")
+    world.settle()
+    assert script.globals()["l"] == ["1a", (1.0, 2.0, 3.0)]
+    world.post("touch_start", 1)
+    world.settle()
+    assert world.said == ["2b|<4.000000, 5.000000, 6.000000><4.000000, 5.000000, 6.000000>"]
+
+
 def test_every_function_that_takes_or_gives_a_list_ends_a_slice():
     """However it comes to be written, so that no function of lists that is added later can be called twice in a slice."""
     from sim.scripts.language.calls import NATIVE, can_pause, weight
