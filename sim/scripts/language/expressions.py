@@ -504,6 +504,7 @@ class Expressions:
         if {kind, to} == {"string", "key"}:
             return self.convert(value, to)
         self.note(node)
+        self.frame.weight += 1
         if kind == "integer":
             return self.keep(f"{value.text} call $integer_text", to)
         if kind == "float":
