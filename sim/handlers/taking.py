@@ -248,7 +248,7 @@ async def _read(sim: Simulator, item: Item) -> tuple[list[Linkset], dict[str, Pr
         for part in linkset.parts:
             for state in part.scripts:
                 try:
-                    programs[state.source] = await sim.scripts.compiled(state.source)
+                    programs[state.source] = await sim.scripts.compiled(state.source, item.owner_id)
                 except CompileError:
                     log.warning("script %s of item %s does not compile any more", state.name, item.item_id)
     return linksets, programs

@@ -75,7 +75,8 @@ class ObjectArrival:
         scripts = self.sim.scripts
         try:
             sources = {each.source for part in linkset.parts for each in part.scripts}
-            programs = {source: await scripts.compiled(source) for source in sources}
+            owner = linkset.parts[0].prim.owner_id
+            programs = {source: await scripts.compiled(source, owner) for source in sources}
         except CompileError as error:
             return _no(422, f"a script does not compile here: {error}")
         # From here on nothing is awaited: it is all there or not at all.
