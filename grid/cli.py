@@ -23,6 +23,7 @@ from grid.errors import NOT_RUNNING, GridError, refused_by_machine
 from grid.layout import Layout, default_dir
 from grid.lsl_cli import lsl_app
 from grid.plan import in_force
+from grid.region_cli import reset
 from grid.snapshot_cli import snapshot
 
 app = typer.Typer(
@@ -35,6 +36,8 @@ app = typer.Typer(
 user = typer.Typer(help="Make and list accounts, change passwords.", no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(lsl_app, name="lsl")
+region_app = typer.Typer(help="What regions keep.", no_args_is_help=True)
+app.add_typer(region_app, name="region")
 
 Data = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="The grid's folder: all its state.", default_factory=default_dir)
@@ -341,6 +344,7 @@ def many_bots(
 
 
 app.command()(readable(snapshot))
+region_app.command()(readable(reset))
 
 
 @app.command()

@@ -6,7 +6,7 @@
       accounts.json      the ready-made accounts with their passwords (only the owner can read it)
       secret             what the processes of this grid show each other (only the owner can read it)
       backbone/ assets/  the two services' own data
-      regions/NAME/      one folder a region, the sims' own data
+      regions/ID/        one folder a region: region.sqlite keeps what stands in it (sim/storage)
       logs/              supervisor.log, one log a process, put aside by size
       run/               lock, status.json, sims.json, database (its URL, if not ours): true only while the grid is up
 """

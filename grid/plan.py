@@ -192,10 +192,11 @@ def _furnish(grid: Grid, settings: Settings, fresh: bool) -> None:
         for setting, value in own.items():
             setattr(by_name[name], setting, value)
     for region in grid.regions:
-        _check_furniture(region)
+        check_furniture(region)
 
 
-def _check_furniture(region: Region) -> None:
+def check_furniture(region: Region) -> None:
+    """GridError when there is no such scene or engine."""
     if region.physics not in ENGINES:
         raise GridError(f"region {region.name}: physics = {region.physics!r} is no engine", f"use {' or '.join(ENGINES)}")
     if region.physics == "bullet" and importlib.util.find_spec("pybullet") is None:

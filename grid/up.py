@@ -10,6 +10,7 @@ from grid.errors import GridError
 from grid.layout import Layout, read_json
 from grid.lock import Lock
 from grid.ports import Ports
+from grid.region_cli import stores
 from grid.settings import Settings
 from grid.supervisor import Supervisor
 
@@ -57,6 +58,9 @@ def supervise(
             claims.bind = grid.bind
             for note in plan.choose_ports(grid, settings, claims):
                 report({"event": "note", "text": note})
+            if "scene" in settings.given and stores(layout, grid.regions[:1]):
+                told = f"{grid.regions[0].name} keeps what stands in it; to fill it anew: mainland region reset {grid.regions[0].name}"
+                report({"event": "note", "text": told})
             plan.save(layout, grid)
             return asyncio.run(_life(layout, settings, grid, lock, display, report, when_up, table))
         except GridError as error:

@@ -5,6 +5,7 @@
     step        the world moves on by 1/45 s, as often as the budget allows (`Frame.step`)
     borders     people and things that are outside of the region now go to the next one
     scripts     one slice for all that want to run
+    store       what changed is encoded and given to the thread that writes it
     interest    what changed -> who must hear -> messages
     keep        acks, resends, pings, time-outs, throttled queues
     flush       datagrams out, in one batch
@@ -139,6 +140,7 @@ class Frame:
         self._stage("step", lambda: self._run_steps(now))
         self._stage("borders", sim.neighbours.borders.run)
         self._stage("scripts", sim.scripts.run)
+        self._stage("store", sim.storage.run)
         if sim.circuits.quiet and self.number % FRAMES_PER_SECOND:
             # Nobody looks: there is no one to tell, to keep or to send to. Marks are cleared once a second.
             self._count(now)

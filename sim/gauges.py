@@ -34,5 +34,6 @@ def measure(sim: Simulator) -> dict[str, float]:
     gauges["bodies"] = bodies["static"] + bodies["dynamic"] + bodies["kinematic"]
     gauges["bodies_awake"] = bodies["awake"]
     gauges["contacts"] = bodies["contacts"]
+    gauges["store_due"] = sim.storage.due
     gauges["scripts"], gauges["scripts_running"], gauges["scripts_waiting"] = sim.scripts.counts()
     return gauges

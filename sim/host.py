@@ -79,6 +79,7 @@ def read_config(path: Path) -> tuple[list[Settings], Path]:
                 assets_url=config["assets_url"],
                 public_assets_url=config.get("public_assets_url", ""),
                 secret=secret,
+                store=_store(config, region),
                 terrain_seed=int(config.get("terrain_seed", 1)),
                 physics=check_engine(str(region.get("physics", "numba"))),
                 scene=str(region.get("scene", NO_SCENE)),
@@ -91,6 +92,11 @@ def read_config(path: Path) -> tuple[list[Settings], Path]:
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
     return settings, Path(config.get("log_dir") or ".")
+
+
+def _store(config: dict[str, Any], region: dict[str, Any]) -> str:
+    """The file that keeps a region, in a folder of its own; "" when the grid has none for its regions."""
+    return str(Path(config["data"]) / str(UUID(region["region_id"])) / "region.sqlite") if config.get("data") else ""
 
 
 def warm() -> None:

@@ -50,6 +50,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "object_crossings": ("objects handed to a neighbour, with riders and scripts", "outcome"),
     "hand_overs": ("hand-overs that have not happened after all", "outcome"),
     "teleports": ("teleports", "outcome"),
+    "store_errors": ("what could not be kept, or not be read again", "what"),
     "logins": ("agents prepared by login", None),
 }
 
@@ -67,6 +68,7 @@ GAUGES: dict[str, str] = {
     "bodies": "bodies of the physics engine",
     "bodies_awake": "bodies that physics has not put to sleep",
     "contacts": "contacts between bodies in the last step",
+    "store_due": "linksets that changed and are on their way to the store",
     "scripts": "scripts in the region",
     "scripts_running": "scripts that run, or would if there were something to do",
     "scripts_waiting": "scripts that had something to do in the last frame and got no turn",

@@ -39,6 +39,7 @@ class Settings:
     assets_url: str = ""  # where this process reaches the asset store
     public_assets_url: str = ""  # where viewers do; the same when empty
     secret: str = ""
+    store: str = ""  # the file that keeps what stands here (sim/storage); nothing is kept when empty
     terrain_seed: int = 1
     physics: str = "numba"  # or "bullet"
     scene: str = "none"  # what stands there when it opens: "none", a name of ours, or a file (see docs/scenes.md)

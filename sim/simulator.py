@@ -19,6 +19,7 @@ import numpy as np
 from assets.client import AssetClient
 from backbone.client import BackboneClient
 from sim import caps, handlers
+from sim.actions.make import make_temporary
 from sim.actions.sit import Seating
 from sim.caps.server import CapServer
 from sim.circuits.circuits import Circuits
@@ -37,8 +38,11 @@ from sim.rest import Rest
 from sim.scenes import load, place
 from sim.scripts.inworld import Scripts
 from sim.sessions import Sessions
+from sim.storage.keeping import Storage
+from sim.storage.standing import restore
 from sim.world.agent import Agent
 from sim.world.founding import found
+from sim.world.objects import Prim
 from sim.world.terrain import Terrain
 from sim.world.world import Parcel, RegionFacts, World
 
@@ -66,6 +70,7 @@ class Simulator:
         self.world.add_parcel(
             Parcel(1, uuid4(), settings.name, facts.owner_id, int(clock.unix()), np.ones((64, 64), bool))
         )
+        self.storage = Storage(self.region, settings.store)
         handlers.load()
         caps.load()
         self.address = settings.advertise or settings.bind
@@ -87,10 +92,28 @@ class Simulator:
         self.region.aside.tell = self._tell
         self.backbone: BackboneClient
         self.assets: AssetClient
-        scene = load(settings.scene)
-        if scene is not None:
-            log.info("%s: scene %s, %d prims", settings.name, scene.name, place(self, scene))
+        self._furnish()
         self.bodies.update()
+
+    def _furnish(self) -> None:
+        """What was kept stands again; a region that is new is filled with its scene."""
+        storage, began = self.storage, self.clock.now()
+        if storage.file is not None and not storage.kept.is_new:
+            found = restore(self.region, self.scripts, storage.kept, storage.file, self._expire_later)
+            storage.begin(self.scripts, self._tell_everybody)
+            log.info("%s", found.line(self.settings.name, self.clock.now() - began))
+            return
+        scene = load(self.settings.scene)
+        if scene is not None:
+            log.info("%s: scene %s, %d prims", self.settings.name, scene.name, place(self, scene))
+        storage.begin(self.scripts, self._tell_everybody)
+
+    def _expire_later(self, root: Prim, seconds: float) -> None:
+        make_temporary(self.region, root, True, seconds)
+
+    def _tell_everybody(self, text: str) -> None:
+        for agent in self.world.roots():
+            alert(agent, text)
 
     @property
     def http_url(self) -> str:
@@ -129,6 +152,7 @@ class Simulator:
         pending = self.region.tasks.pending
         if pending:
             await asyncio.wait(pending, timeout=3.0)
+        await self.storage.close()
         self.scripts.close()
         await self.bodies.close()
         await self.neighbours.close()

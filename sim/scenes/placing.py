@@ -27,7 +27,7 @@ LOWEST = -64.0  # metres
 def place(sim: Simulator, scene: Scene) -> int:
     """Put the scene into the region, owned by the library; returns how many prims that were.
 
-    Nothing of it is kept: it stands there anew whenever the region opens.
+    For a region that is new: what became of it is kept by its store, and the scene is not read again.
     """
     lift = sim.world.terrain.height(scene.origin[0], scene.origin[1]) if scene.from_ground else 0.0
     now = int(sim.clock.unix() * 1e6)

@@ -109,6 +109,7 @@ class Scripts:
         self._prim_of[script] = prim
         self.engine.scheduler.wake(script)
         self.flags(prim)
+        self.sim.world.changes.prims.note(prim, What.CONTENTS)
         return script
 
     async def compiled(self, source: str, owner: UUID = NULL) -> Program:
@@ -201,6 +202,10 @@ class Scripts:
     def prims(self) -> Collection[Prim]:
         """Those that hold a script."""
         return self._of_prim.keys()
+
+    def everyone(self) -> list[tuple[Script, Prim]]:
+        """All scripts here, each with the prim it is in."""
+        return list(self._prim_of.items())
 
     def counts(self) -> tuple[int, int, int]:
         """Scripts here, those of them that are not stopped, and those that the last frame had no time for."""

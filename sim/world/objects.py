@@ -202,6 +202,7 @@ class Objects:
         self.of_row: dict[int, Prim] = {}
         self.left: dict[int, float] = {}  # local id -> real time until which viewers may think it here: it has gone over a border
         self.owned: Counter[UUID] = Counter()  # prims by owner
+        self.least_crc = 0  # of what changes from now on: viewers may have seen changes that the store has not
         self.removed: list[tuple[int, int]] = []  # (local id, row) of those that went: their rows may be others' by now
         self._free: list[int] = list(range(capacity - 1, -1, -1))
 
@@ -339,7 +340,7 @@ class Objects:
         if prim.row < 0:
             return
         row = self.rows[prim.row]
-        row["crc"] += 1
+        row["crc"] = max(int(row["crc"]) + 1, self.least_crc)
         if what is What.PLACE or what == What.PLACE:
             row["dirty"] = 1
 

@@ -125,6 +125,15 @@ class World:
         self.open_sides = np.zeros((3, 3), np.uint8)
         self._next_local_id = 1
 
+    @property
+    def next_local_id(self) -> int:
+        """No local id from here on has been used."""
+        return self._next_local_id
+
+    def begin_local_ids(self, first: int) -> None:
+        """Use none below this: what the region kept has them, and viewers remember them."""
+        self._next_local_id = max(self._next_local_id, first)
+
     def new_local_id(self) -> int:
         """A U32 never 0 and not reused while the process lives."""
         local_id = self._next_local_id

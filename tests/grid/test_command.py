@@ -15,7 +15,10 @@ from grid.layout import Layout
 from grid.plan import Region
 from grid.status import others
 
-COMMANDS = ["up", "down", "status", "user", "user add", "user list", "user password", "logs", "settings", "version", "bot", "snapshot"]
+COMMANDS = [
+    "up", "down", "status", "user", "user add", "user list", "user password", "logs", "settings", "version", "bot", "snapshot",
+    "region", "region reset",
+]  # fmt: skip
 
 
 def run(*args):
@@ -146,3 +149,22 @@ def test_other_grids_of_the_machine_are_named(mainland, tmp_path, monkeypatch):
     assert others(Layout(here)) == [str(there)]
     answer = run("status", "--data", str(here))
     assert "another grid runs on" in answer.stdout and str(there) in answer.stdout.replace("\n", "")
+
+
+def test_a_region_is_reset_and_what_stood_there_is_put_aside(tmp_path):
+    layout = Layout(tmp_path)
+    layout.create()
+    grid = plan.Grid("Test", "127.0.0.1", None, 9000, 9001, None, regions=plan.lay_out([], 2, 1))
+    plan.save(layout, grid)
+    folder = layout.regions / grid.regions[0].region_id
+    folder.mkdir()
+    for number in (1, 2):
+        (folder / "region.sqlite").write_text(f"store {number}")
+        answer = run("region", "reset", grid.regions[0].name.lower(), "--scene", "welcome", "--data", str(tmp_path))
+        assert answer.exit_code == 0, answer.output
+        assert not (folder / "region.sqlite").exists()
+        assert (folder / f"before-reset-{number}" / "region.sqlite").read_text() == f"store {number}"
+    saved = plan.load(layout)
+    assert saved is not None and [region.scene for region in saved.regions] == ["welcome", "none"]
+    assert run("region", "reset", "Nowhere", "--data", str(tmp_path)).exit_code == 1
+    assert run("region", "reset", "Harbour", "--data", str(tmp_path / "none")).exit_code == 1

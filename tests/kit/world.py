@@ -180,11 +180,15 @@ async def call(
 
 
 def make_sim(
-    name: str = "Here", grid_x: int = 1000, grid_y: int = 1000, physics: str = "numba", clock: Clock | None = None
-) -> TestSimulator:
-    """A region that serves nobody yet, on a manual clock unless another is given. Call it inside a running event loop; `close_sim` gives its port back."""
+    name: str = "Here", grid_x: int = 1000, grid_y: int = 1000, physics: str = "numba", clock: Clock | None = None,
+    store: str = "", scene: str = "none",
+) -> TestSimulator:  # fmt: skip
+    """A region that serves nobody yet, on a manual clock unless another is given; it keeps nothing unless it has a `store`.
+
+    Call it inside a running event loop; `close_sim` gives its port back.
+    """
     settings = Settings(
-        uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret", physics=physics
+        uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret", physics=physics, store=store, scene=scene
     )
     sim = TestSimulator(settings, clock or ManualClock())
     sim.circuits = TestCircuits(sim, sim.circuits.socket)
@@ -203,6 +207,8 @@ async def _unreachable(method: str, http_url: str, path: str, **more: Any) -> An
 def close_sim(sim: TestSimulator) -> None:
     for task in list(sim.region.tasks.pending):
         task.cancel()
+    if sim.storage.writer is not None:
+        sim.storage.writer.close(5.0)
     sim.circuits.socket.close()
 
 

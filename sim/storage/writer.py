@@ -1,0 +1,127 @@
+"""The thread that writes: all that waits in one transaction, at most every 200 ms, and again until the disk takes it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from sim.storage.batch import Batch
+from sim.storage.file import StoreFile
+
+log = logging.getLogger(__name__)
+
+EVERY = 0.2  # seconds between commits
+AGAIN = 3.0  # seconds after which a full disk is tried again
+TIDY = 3000  # commits between two cleanings of the history
+BACKUP_AGE = 6 * 3600.0  # seconds
+
+
+class Writer:
+    """`give` batches from the world's thread; nothing here touches the world.
+
+    `trouble`: why the disk takes nothing now, "" while it does. `written`: the number of the last batch that is durable.
+    """
+
+    def __init__(self, file: StoreFile, unix: Callable[[], float]) -> None:
+        self.file = file
+        self.trouble = ""
+        self.given = self.written = 0
+        self.commits = 0
+        self._unix = unix
+        self._waiting = Batch()
+        self._lock = threading.Lock()
+        self._wake, self._hurry, self._idle = threading.Event(), threading.Event(), threading.Event()
+        self._idle.set()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    def give(self, batch: Batch) -> int:
+        """Have it written. The number it is known by: it is durable once `written` has reached it."""
+        with self._lock:
+            self._waiting.add(batch)
+            self.given += 1
+            self._idle.clear()
+        self._wake.set()
+        return self.given
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all that was given is durable; False when the time was not enough, or the disk takes nothing."""
+        self._hurry.set()
+        for _ in range(max(int(seconds / 0.05), 1)):
+            if self._idle.wait(0.05) or self.trouble:
+                break
+        return self._idle.is_set() and not self.trouble
+
+    def close(self, seconds: float) -> bool:
+        """As `flush`, and the thread ends."""
+        done = self.flush(seconds)
+        self._ending = True
+        self._wake.set()
+        self._hurry.set()
+        self._thread.join(seconds)
+        if done:
+            self._quietly(self.file.forget_sources)
+        self.file.close()
+        return done
+
+    def back_up(self) -> None:
+        """Make a backup beside everything else, when the last one is old."""
+        if self.file.backup_age(self._unix()) > BACKUP_AGE:
+            threading.Thread(target=lambda: self._quietly(self.file.back_up), name="backup", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            if self._ending:
+                return
+            self._wake.clear()
+            with self._lock:
+                batch, self._waiting = self._waiting, Batch()
+                number = self.given
+            try:
+                self.file.write(batch, self._unix())
+            except (sa.exc.DBAPIError, OSError) as error:
+                self._failed(batch, error)
+            except Exception:  # a row that no database can hold must not end the keeping of all others
+                log.exception("a batch of the store could not be written")
+                self.trouble = "a defect"
+                self._failed(batch, None)
+            else:
+                self.trouble = ""
+                self.written = number
+                self.commits += 1
+                with self._lock:
+                    if not self._waiting:
+                        self._idle.set()
+                if self.commits % TIDY == 0:
+                    self._tidy()
+            self._hurry.wait(AGAIN if self.trouble else EVERY)
+            if self._idle.is_set():
+                self._hurry.clear()
+
+    def _failed(self, batch: Batch, error: Exception | None) -> None:
+        if error is not None:
+            reason = str(getattr(error, "orig", None) or error)
+            if not self.trouble:
+                log.error("the store takes nothing: %s", reason)
+            self.trouble = reason
+        with self._lock:
+            batch.add(self._waiting)
+            self._waiting = batch
+        self._hurry.clear()
+        self._wake.set()
+
+    def _tidy(self) -> None:
+        self._quietly(lambda: self.file.forget_old(self._unix()))
+        self.back_up()
+
+    def _quietly(self, work: Callable[[], None]) -> None:
+        """Do what may wait for another time."""
+        try:
+            work()
+        except (sa.exc.DBAPIError, OSError) as error:
+            log.warning("the store could not be tidied or backed up: %s", error)

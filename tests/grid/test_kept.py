@@ -1,0 +1,70 @@
+"""A real grid keeps what people make: a region is killed with kill -9 while somebody builds in it, and starts again."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+import viewer
+from tests.grid.kit import Mainland, until
+
+
+@pytest.fixture
+def grid(tmp_path):
+    command = Mainland(tmp_path / "data", fake=False)
+    yield command
+    command.close()
+
+
+async def known(me, count):
+    """The objects the viewer knows by their ids, once there are so many."""
+    for _ in range(600):
+        objects = [thing for thing in me.root.entities.values() if thing.pcode == 9]
+        if len(objects) >= count:
+            return {thing.id: tuple(round(part, 2) for part in thing.position) for thing in objects}
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{len(objects)} of {count} objects are known")
+
+
+def test_what_was_built_is_there_after_kill_9(grid):
+    facts = grid.start("--regions", "1x1")
+    account = facts["accounts"][0]
+
+    def log_in():
+        return viewer.login(facts["login_uri"], account["first"], account["last"], account["password"])
+
+    async def build(first):
+        async with log_in() as me:
+            before = set(await known(me, first))
+            for number in range(5):
+                await me.building.rez_box((100.0 + 2 * number, 120.0 + first, 40.0))
+            built = await known(me, first + 5)
+            await asyncio.sleep(1.2)  # others have been shown it for a second
+            os.kill(grid.part("Harbour")["pid"], signal.SIGKILL)
+            return before, built
+
+    async def look(count):
+        async with log_in() as me:
+            return await known(me, count)
+
+    expected = 0
+    for _ in range(2):
+        pid = grid.part("Harbour")["pid"]
+        before, built = asyncio.run(asyncio.wait_for(build(expected), 60))
+        expected += 5
+        assert len(before) == expected - 5 and len(built) == expected
+        until(lambda: grid.part("Harbour")["pid"] not in (0, pid), "the region is started again")  # noqa: B023
+        until(lambda: grid.part("Harbour")["state"] == "up", "it is up")
+
+        def seen():
+            try:
+                return asyncio.run(asyncio.wait_for(look(expected), 60))  # noqa: B023
+            except (viewer.ViewerError, OSError):
+                return None
+
+        assert until(seen, "somebody is in again") == built
+    grid("down")
+    again = grid.start()
+    facts["login_uri"] = again["login_uri"]
+    assert asyncio.run(asyncio.wait_for(look(expected), 60)) == built
