@@ -17,7 +17,7 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from assets.api import MAX_ASSET, Service  # noqa: E402
+from assets.api import MAX_ASSET, QUOTA, RESERVE, Service  # noqa: E402
 from assets.store import DEFAULT_PARTITIONS, Store, StoreError, check  # noqa: E402
 from ground import gauges, server, stacks  # noqa: E402
 from ground.doors import raise_open_files  # noqa: E402
@@ -38,6 +38,8 @@ def arguments() -> argparse.Namespace:
         "--trusted-proxies", type=Networks.parse, metavar="NETWORKS", default=Networks(()),
         help="proxies whose X-Forwarded-For and -Proto are believed, with commas between",
     )
+    parser.add_argument("--quota-megabytes", type=int, default=QUOTA >> 20, help="what one person may bring a day; 0: any")
+    parser.add_argument("--reserve-megabytes", type=int, default=RESERVE >> 20, help="of the disk, left to the rest of the grid")
     parser.add_argument("--check", action="store_true", help="hash every asset, report as JSON, and end")
     return parser.parse_args()
 
@@ -77,7 +79,10 @@ def serve(options: argparse.Namespace) -> int:
     listener = server.listen(options.bind, options.port)
     with Store(options.data, options.partitions.split(",")) as store:
         seed(store)
-        service = Service(store, secret, max_asset=options.max_asset_bytes)
+        service = Service(
+            store, secret, max_asset=options.max_asset_bytes, quota=options.quota_megabytes << 20,
+            reserve=options.reserve_megabytes << 20, partitions=store.partitions,
+        )  # fmt: skip
         http = server.Server(listener, service.app(), trusted=options.trusted_proxies)
         gauges.show(http.doors, service.metrics.registry, "assets")
         print(json.dumps({"ready": True, "port": listener.getsockname()[1], "pid": os.getpid()}), flush=True)

@@ -15,19 +15,22 @@ import hmac
 import json
 import logging
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import falcon
 
-from assets.layout import CorruptAsset, Record
+from assets.about import RETRY, Health, Live, MetricsPage, OpenApi
+from assets.blobs import Blobs
+from assets.layout import Conflict, CorruptAsset, PartitionLost, Record
 from assets.metrics import Metrics
-from assets.openapi import DOCUMENT
+from assets.quotas import DAY, Quotas
 from assets.ranges import Unsatisfiable, parse_range, tag_matches
 from assets.reading import Reader
-from assets.store import Conflict, Store
 from assets.types import HIGHEST_TYPE, PRIVATE, VIEWER_NAMES, content_type
 from ground import green, server
 
@@ -39,19 +42,32 @@ UPLOADS = 256 << 20  # bytes of bodies being received at once; beyond that: ask 
 PIECE = 128 << 10  # bytes handed to a socket at once; the hub turns to others between pieces
 DRAIN = 4 << 20  # bytes of a refused body read away, so that its sender sees the answer
 YEAR = 31536000
+ABSENT = 2  # seconds that caches may know of an asset that there is none
+QUOTA = 512 << 20  # bytes a person may bring a day: a hundred full changes of baked textures, or thousands of photographs
+RESERVE = 256 << 20  # bytes of the disk that are left to the rest of the grid
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class Service:
     """The store behind HTTP. ``secret``: the grid's; ``max_asset``: bytes a put may have; ``cache``: bytes of hot assets
-    to hold."""
+    to hold; ``quota``: bytes a person may bring a day, 0 for any; ``reserve``: bytes of the disk that are not filled, so
+    that what shares it (logins, regions' states) goes on; ``partitions``: their names, for the metrics."""
 
-    def __init__(self, store: Store, secret: str, *, max_asset: int = MAX_ASSET, cache: int = CACHE) -> None:
+    def __init__(
+        self, store: Blobs, secret: str, *, max_asset: int = MAX_ASSET, cache: int = CACHE, quota: int = QUOTA,
+        reserve: int = RESERVE, partitions: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         self.store = store
+        self.partitions = partitions
+        self.quotas = Quotas(quota)
+        self.reserve = reserve
         self.metrics = Metrics()
         self.reader = Reader(store, self.metrics, cache)
         self.max_asset = max_asset
         self.receiving = 0
         self._bearer = f"Bearer {secret}".encode()
+        for name in partitions:
+            self.metrics.partition_up.labels(name).set_function(partial(self._is_up, name))
 
     def authorized(self, req: falcon.Request) -> bool:
         return hmac.compare_digest((req.get_header("Authorization") or "").encode("utf-8", "replace"), self._bearer)
@@ -66,15 +82,26 @@ class Service:
         app.req_options.strip_url_path_trailing_slash = True  # viewers put a slash before the question mark, or don't
         app.set_error_serializer(_serialize)
         app.add_error_handler(CorruptAsset, _on_corrupt)
+        app.add_error_handler(PartitionLost, _on_lost)
         app.add_error_handler(Exception, _on_surprise)
-        app.add_route("/assets/{asset_id:uuid}", _Asset(self))
+        app.add_route("/assets/{asset_id}", _Asset(self))
         app.add_route("/viewer", _Viewer(self))
-        app.add_route("/health", _Health(self))
-        app.add_route("/health/live", _Live())
-        app.add_route("/health/ready", _Health(self))
-        app.add_route("/metrics", _MetricsPage(self.metrics))
-        app.add_route("/openapi.json", _OpenApi())
+        app.add_route("/health", Health(self))
+        app.add_route("/health/live", Live())
+        app.add_route("/health/ready", Health(self, ready=True))
+        app.add_route("/metrics", MetricsPage(self.metrics))
+        app.add_route("/openapi.json", OpenApi())
         return app
+
+    def _is_up(self, partition: str) -> float:
+        return float(partition not in self.store.lost())
+
+    def read_id(self, text: str, otherwise: Callable[..., falcon.HTTPError] = falcon.HTTPNotFound) -> UUID:
+        """An id in the one spelling there is, so that caches keep an asset once; the error for every other."""
+        if not _ID.fullmatch(text):
+            description = "an id is 32 hex digits in lower case with dashes: 8-4-4-4-12"
+            raise self.refuse("bad id", otherwise(title="no such id", description=description))
+        return UUID(text)
 
     def look_up(self, req: falcon.Request, asset_id: UUID) -> tuple[Record, bytes | None]:
         """An asset's record; with its bytes if this request is likely to want them, in one trip to the disk. 404."""
@@ -85,8 +112,8 @@ class Service:
             record = self.reader.find(asset_id)
             found = None if record is None else (record, None)
         if found is None:
-            # Not for caches to keep: the asset may be on its way.
-            headers = {"Cache-Control": "no-store"}
+            # Not for caches to keep for long: the asset may be on its way. But a crowd that asks for it comes here once.
+            headers = {"Cache-Control": f"public, max-age={ABSENT}"}
             raise falcon.HTTPNotFound(title="no such asset", description=str(asset_id), headers=headers)
         return found
 
@@ -142,27 +169,32 @@ class _Asset:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response, asset_id: UUID) -> None:
-        record, data = self._service.look_up(req, asset_id)
+    def on_get(self, req: falcon.Request, resp: falcon.Response, asset_id: str) -> None:
+        record, data = self._service.look_up(req, self._service.read_id(asset_id))
         if record.type in PRIVATE and not self._service.authorized(req):
             raise self._service.refuse("no bearer", _unauthorized("assets of this type are read through the region"))
         self._service.send(req, resp, record, data)
 
     on_head = on_get
 
-    def on_put(self, req: falcon.Request, resp: falcon.Response, asset_id: UUID) -> None:
+    def on_put(self, req: falcon.Request, resp: falcon.Response, asset_id: str) -> None:
         service = self._service
         if not service.authorized(req):
             server.close_after(req.env)
             raise service.refuse("no bearer", _unauthorized("storing needs the grid's secret as bearer"))
+        wanted = service.read_id(asset_id)
         asset_type = self._asset_type(req)
-        if asset_id.int == 0:
+        if wanted.int == 0:
             server.close_after(req.env)
             raise service.refuse("null id", falcon.HTTPBadRequest(title="bad request", description="the null id"))
+        uploader = self._uploader(req)
         data = self._body(req)
+        if uploader is not None:
+            self._quota(uploader, len(data))
         started = time.perf_counter()
+        new = False
         try:
-            new = green.in_thread(service.store.put, asset_id, data, asset_type)
+            new = green.in_thread(service.store.put, wanted, data, asset_type)
         except Conflict as error:
             service.metrics.stored.labels("conflict").inc()
             raise falcon.HTTPConflict(title="assets never change", description=str(error)) from error
@@ -171,12 +203,44 @@ class _Asset:
             service.metrics.stored.labels("disk").inc()
             reason = os.strerror(error.errno or 0)
             raise falcon.HTTPError(falcon.HTTP_507, title="not stored", description=reason) from error
+        finally:
+            if uploader is not None and not new:
+                service.quotas.give_back(uploader, len(data), time.time())
         service.metrics.put_seconds.observe(time.perf_counter() - started)
         service.metrics.stored.labels("new" if new else "same").inc()
         service.metrics.stored_bytes.inc(len(data) if new else 0)
         resp.status = falcon.HTTP_201 if new else falcon.HTTP_200
         resp.set_header("Cache-Control", "no-store")
-        resp.media = {"asset_id": str(asset_id), "type": asset_type, "size": len(data), "new": new}
+        resp.media = {"asset_id": str(wanted), "type": asset_type, "size": len(data), "new": new}
+
+    def _uploader(self, req: falcon.Request) -> UUID | None:
+        text = req.get_header("X-Uploader")
+        try:
+            return UUID(text) if text is not None else None
+        except ValueError:
+            server.close_after(req.env)
+            description = "X-Uploader must be the uuid of a person"
+            raise self._service.refuse(
+                "bad uploader", falcon.HTTPBadRequest(title="bad request", description=description)
+            ) from None
+
+    def _room(self, req: falcon.Request) -> None:
+        """507 when the disk would be filled into the reserve."""
+        service = self._service
+        if service.store.free_bytes() - (req.content_length or 0) < service.reserve:
+            server.close_after(req.env)
+            description = f"the disk is nearly full: its last {service.reserve >> 20} MB are kept for the rest of the grid"
+            raise service.refuse("disk", falcon.HTTPError(falcon.HTTP_507, title="not stored", description=description))
+
+    def _quota(self, uploader: UUID, size: int) -> None:
+        """429 when the person has brought as much as a day allows."""
+        service, now = self._service, time.time()
+        if not service.quotas.take(uploader, size, now):
+            description = f"{service.quotas.bytes_a_day >> 20} MB a person and day, and this would be more"
+            error = falcon.HTTPTooManyRequests(
+                title="quota used up", description=description, retry_after=int(DAY - now % DAY) + 1
+            )
+            raise service.refuse("quota", error)
 
     def _asset_type(self, req: falcon.Request) -> int:
         text = req.get_header("X-Asset-Type") or ""
@@ -197,6 +261,7 @@ class _Asset:
             _read_away(stream, min(length, DRAIN))
             description = f"an asset may have {service.max_asset} bytes"
             raise service.refuse("too large", falcon.HTTPContentTooLarge(title="too large", description=description))
+        self._room(req)
         if service.receiving + length > UPLOADS:
             server.close_after(req.env)
             raise service.refuse("busy", falcon.HTTPServiceUnavailable(title="too many uploads at once", retry_after=1))
@@ -218,13 +283,12 @@ class _Viewer:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         name = next((name for name in VIEWER_NAMES if name in req.params), None)
-        try:
-            asset_id = UUID(str(req.get_param(name or "", required=True)))
-        except (ValueError, falcon.HTTPBadRequest):
+        if name is None:
             description = "ask with ?texture_id=uuid, mesh_id, sound_id, ..."
             raise self._service.refuse(
                 "bad question", falcon.HTTPBadRequest(title="bad request", description=description)
-            ) from None
+            )
+        asset_id = self._service.read_id(str(req.get_param(name, default="")), falcon.HTTPBadRequest)
         if VIEWER_NAMES[name or ""] in PRIVATE:
             description = "assets of this type are read through the region"
             raise self._service.refuse("private", falcon.HTTPForbidden(title="private", description=description))
@@ -234,45 +298,6 @@ class _Viewer:
         self._service.send(req, resp, record, data)
 
     on_head = on_get
-
-
-class _Health:
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        store = self._service.store
-        free = os.statvfs(store.directory)
-        resp.set_header("Cache-Control", "no-store")
-        resp.media = {
-            "status": "ok",
-            "partitions": list(store.partitions),
-            "free_bytes": free.f_bavail * free.f_frsize,
-            "max_asset_bytes": self._service.max_asset,
-        }
-
-
-class _Live:
-    """The hub turns, and says so without asking the disk."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.set_header("Cache-Control", "no-store")
-        resp.media = {"status": "ok"}
-
-
-class _MetricsPage:
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
-        resp.data = self._metrics.text()
-
-
-class _OpenApi:
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.set_header("Cache-Control", "public, max-age=300")
-        resp.media = DOCUMENT
 
 
 class _Count:
@@ -315,6 +340,14 @@ def _on_corrupt(req: falcon.Request, resp: falcon.Response, error: CorruptAsset,
     raise falcon.HTTPInternalServerError(
         title="asset damaged", description=str(error), headers={"Cache-Control": "no-store"}
     )
+
+
+def _on_lost(req: falcon.Request, resp: falcon.Response, error: PartitionLost, params: Any) -> None:
+    log.error("%s", error)
+    raise falcon.HTTPServiceUnavailable(
+        title="partition away", description="the part of the store that holds this asset is away", retry_after=RETRY,
+        headers={"Cache-Control": "no-store"},
+    )  # fmt: skip
 
 
 def _on_surprise(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from assets.layout import DAMAGED, Layout, Record, StoreError, require_partition
+from assets.leaves import files_of, leaf_of
 from assets.partitions import bucket_name, bucket_of, owners
 
 
@@ -62,12 +63,12 @@ def _buckets(home: Path) -> Iterator[Path]:
 def _check_bucket(bucket: Path, where: str, files: dict[tuple[int, int], str | None], report: Report) -> None:
     good: dict[UUID, Record] = {}
     damaged: set[UUID] = set()
-    for name in sorted(os.listdir(bucket)):
+    for directory, name in files_of(str(bucket)):
         record = Record.parse(name.removesuffix(DAMAGED))
         if record is None:
             report.foreign.append(f"{where}/{name}")
             continue
-        if bucket_name(bucket_of(record.id)) != bucket.name:
+        if bucket_name(bucket_of(record.id)) != bucket.name or Path(directory).name not in (bucket.name, leaf_of(record.id)):
             report.misplaced.append(f"{where}/{name} is in the wrong bucket")
         if name.endswith(DAMAGED):
             report.quarantined += 1
@@ -76,7 +77,7 @@ def _check_bucket(bucket: Path, where: str, files: dict[tuple[int, int], str | N
             report.bad.append(f"{where}: {record.id} is there twice, with different content")
         else:
             good[record.id] = record
-            if _hash(bucket / name, files, report) != record.sha256:
+            if _hash(Path(directory) / name, files, report) != record.sha256:
                 report.bad.append(f"{where}/{name}: its bytes are damaged")
     report.assets += len(good.keys() | damaged)
     report.bad.extend(f"{where}: the bytes of {asset_id} are lost" for asset_id in sorted(damaged - good.keys()))

@@ -19,6 +19,14 @@ class AssetError(Exception):
         self.status = status
         self.title = title
 
+    def for_people(self) -> str:
+        """A refused put, in words for the person whose upload it was."""
+        if self.status == 429:
+            return "You have uploaded as much as is allowed in a day. Please go on tomorrow."
+        if self.status == 507:
+            return "The grid's disk is full: nothing can be uploaded until its operator makes room."
+        return "The asset store is not answering. Please try again."
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -65,12 +73,16 @@ class AssetClient:
             raise AssetError(status, f"HEAD answered {status}")
         return status == 200
 
-    async def put(self, asset_id: UUID, data: bytes, type: int) -> bool:
+    async def put(self, asset_id: UUID, data: bytes, type: int, uploader: UUID | None = None) -> bool:
         """Store an asset. On return it is on disk. True if it is new, False if the very same was stored before.
 
-        AssetError: 409 the id has other bytes or another type (assets never change), 413 too large, 503 ask again.
+        ``uploader``: the person on whose quota of the day it counts. AssetError: 409 the id has other bytes or another type
+        (assets never change), 413 too large, 429 the person's quota is used up, 503 ask again, 507 the disk is full.
         """
-        status, _, body = await self._call("PUT", asset_id, data, {"X-Asset-Type": str(int(type))})
+        headers = {"X-Asset-Type": str(int(type))}
+        if uploader is not None:
+            headers["X-Uploader"] = str(uploader)
+        status, _, body = await self._call("PUT", asset_id, data, headers)
         if status not in (200, 201):
             raise AssetError(status, _title(body))
         return status == 201

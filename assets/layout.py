@@ -12,7 +12,7 @@ from assets import durable
 from assets.partitions import check_names
 from assets.types import HIGHEST_TYPE
 
-FORMAT = 1
+FORMAT = 2  # buckets may be split into leaves (leaves.py); format 1 is read, and is 2 from then on
 DESCRIPTION = "store.json"
 MARKER = "partition"  # a file in every partition, so that a disk that is not mounted is not taken for an empty one
 DAMAGED = ".damaged"  # behind the name of a file whose bytes no longer hash to it
@@ -27,6 +27,10 @@ class StoreError(Exception):
 
 class CorruptAsset(StoreError):
     """There is such an asset, but its bytes are damaged or gone. Never served."""
+
+
+class PartitionLost(StoreError):
+    """The partition that holds, or would hold, the asset is away. Whether there is such an asset nobody knows."""
 
 
 class Conflict(Exception):
@@ -60,6 +64,7 @@ class Layout:
 
     partitions: list[str]
     previous: list[str] | None = None
+    format: int = FORMAT
 
     @classmethod
     def read(cls, directory: Path) -> Layout:
@@ -67,9 +72,9 @@ class Layout:
         path = directory / DESCRIPTION
         try:
             facts = json.loads(path.read_bytes())
-            if facts["format"] != FORMAT:
-                raise StoreError(f"{path} has format {facts['format']!r}; this version reads {FORMAT}")
-            layout = cls(list(facts["partitions"]), facts["previous"])
+            if facts["format"] not in (1, FORMAT):
+                raise StoreError(f"{path} has format {facts['format']!r}; this version reads 1 and {FORMAT}")
+            layout = cls(list(facts["partitions"]), facts["previous"], facts["format"])
             check_names(layout.partitions)
             check_names(layout.previous or layout.partitions)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -24,6 +24,9 @@ class Metrics:
         self.put_seconds = Histogram(
             "assets_put_seconds", "until a put is durable", registry=self.registry, buckets=BUCKETS
         )
+        self.partition_up = Gauge(
+            "assets_partition_up", "1 while the partition is there, 0 while it is away", ["partition"], registry=self.registry
+        )
         self.cached_bytes = Gauge("assets_cached_bytes", "bytes of assets held in memory", registry=self.registry)
 
     def text(self) -> bytes:

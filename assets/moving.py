@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 from assets import durable
-from assets.layout import Layout, make_partition
+from assets.layout import FORMAT, Layout, make_partition
+from assets.leaves import files_of, is_leaf
 from assets.partitions import BUCKETS, bucket_name, owners
 
 
@@ -27,13 +28,17 @@ def move_buckets(directory: Path, layout: Layout) -> int:
             continue
         target = directory / after[bucket] / bucket_name(bucket)
         durable.make_directory(str(target))
-        for entry in sorted(os.listdir(source)):
-            _move(source / entry, target / entry)
-        durable.sync_directory(target)
+        for place, name in files_of(str(source)):
+            inside = target / os.path.relpath(place, source)
+            if inside != target:
+                durable.make_directory(str(inside))
+            _move(Path(place) / name, inside / name)
+        for made in [target, *(entry for entry in target.iterdir() if is_leaf(entry.name))]:
+            durable.sync_directory(made)
         shutil.rmtree(source)
         durable.sync_directory(source.parent)
         moved += 1
-    layout.previous = None
+    layout.previous, layout.format = None, FORMAT
     layout.write(directory)
     return moved
 

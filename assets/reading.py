@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from uuid import UUID
 
+from assets.blobs import Blobs
 from assets.layout import CorruptAsset, Record
 from assets.metrics import Metrics
-from assets.store import Store
 from ground import green
 
 Loaded = tuple[Record, bytes]
@@ -20,7 +20,7 @@ class Reader:
     ``cache_bytes``: how much to hold; least recently used goes first. For greenlets of one hub, not for threads.
     """
 
-    def __init__(self, store: Store, metrics: Metrics, cache_bytes: int) -> None:
+    def __init__(self, store: Blobs, metrics: Metrics, cache_bytes: int) -> None:
         self._store = store
         self._metrics = metrics
         self._limit = cache_bytes

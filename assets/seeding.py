@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from assets import durable
-from assets.store import Conflict, Store
+from assets.store import Conflict, PartitionLost, Store
 
 log = logging.getLogger(__name__)
 
@@ -102,14 +102,22 @@ def seed(store: Store, cache: Path | None = None) -> int:
         return 0
     library = load_or_draw(cache or cache_directory(), version)
 
+    away: list[UUID] = []
+
     def put(item: tuple[UUID, tuple[int, bytes]]) -> bool:
         asset_id, (kind, data) = item
         try:
             return store.put(asset_id, data, kind)
         except Conflict:
             return False
+        except PartitionLost:
+            away.append(asset_id)
+            return False
 
     with ThreadPoolExecutor(8) as pool:
         added = sum(pool.map(put, library.items()))
+    if away:
+        log.warning("%d assets of the library wait for partitions that are away", len(away))
+        return added
     durable.replace(mark, f"{version}\n".encode())
     return added

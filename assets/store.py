@@ -6,13 +6,14 @@
                               losing it costs space, no asset
     DIR/<partition>/tmp/      files being written
     DIR/<partition>/7a1/      a bucket: one file an asset, and its record is its name
+    DIR/<partition>/7a1/b6/   a leaf of a bucket that has grown (leaves.py)
 
         <uuid>.<type>.<size>.<sha256>             7a1b6c05-....0.48211.9f86d081...
         <uuid>.<type>.<size>.<sha256>.damaged     its bytes no longer hash to its name; kept, never served
 
 A name appears whole or not at all, and needs nothing beside the file it names: so a put costs what a bare file tree
 costs (file fsync, rename, directory fsync), there is no index to be repaired, and `ls`, `rsync` and a web server
-understand the store. In memory a bucket's names are kept while it is in use.
+understand the store. Nothing is kept in memory: a look-up lists one short directory.
 
 Equal bytes are stored once: the second asset's file is a hard link to the first one's. (There are none across file
 systems, so a partition on another disk keeps its own copies.)
@@ -23,11 +24,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import itertools
+import logging
 import os
 import shutil
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -36,31 +37,34 @@ from assets.checking import Report, check
 from assets.layout import (
     DAMAGED,
     DESCRIPTION,
+    FORMAT,
+    MARKER,
     Conflict,
     CorruptAsset,
     Layout,
+    PartitionLost,
     Record,
     StoreError,
     make_partition,
     require_partition,
 )
+from assets.leaves import Leaves, files_of
 from assets.moving import move_buckets
 from assets.partitions import bucket_name, bucket_of, check_names, owners
 from assets.types import HIGHEST_TYPE
 
-__all__ = ["Conflict", "CorruptAsset", "Record", "Report", "Store", "StoreError", "check", "repartition"]
+__all__ = ["Conflict", "CorruptAsset", "PartitionLost", "Record", "Report", "Store", "StoreError", "check", "repartition"]
 
 DEFAULT_PARTITIONS = ("p0", "p1", "p2", "p3")
-NAMES_HELD = 200_000  # assets whose names are kept in memory, about 60 MB; other buckets are listed again when needed
 _STRIPES = 64
-
-Names = dict[UUID, str]  # asset -> file name; with the suffix when only damaged bytes are left
+log = logging.getLogger(__name__)
 
 
 class Store:
     """A store opened for reading and writing; safe to use from several threads. One process at a time (a lock).
 
-    ``partitions``: names for a new store; an existing one knows its own. StoreError when it can't be opened.
+    ``partitions``: names for a new store; an existing one knows its own. StoreError when it can't be opened. A partition
+    that is away, at the start or later, makes its own assets PartitionLost and nothing else.
     """
 
     def __init__(self, directory: str | Path, partitions: Sequence[str] = DEFAULT_PARTITIONS) -> None:
@@ -72,17 +76,16 @@ class Store:
         except OSError:
             os.close(self._lock)
             raise StoreError(f"another process has the store {self.directory} open") from None
+        self._serial = itertools.count()
+        # The names in a bucket and its leaves change only under its stripe.
+        self._stripes = [threading.Lock() for _ in range(_STRIPES)]
+        self._prepared: set[str] = set()  # partitions whose tmp is clean and there
+        self._wrong: set[str] = set()  # those that were away, or another's, when last looked at whole
         try:
             self._open(partitions)
         except BaseException:
             self.close()
             raise
-        self._serial = itertools.count()
-        # A bucket's names change only under its stripe; which buckets are in memory, only under `_held_lock`.
-        self._stripes = [threading.Lock() for _ in range(_STRIPES)]
-        self._held_lock = threading.Lock()
-        self._held: OrderedDict[int, Names] = OrderedDict()
-        self._held_names = 0
 
     def _open(self, partitions: Sequence[str]) -> None:
         if not (self.directory / DESCRIPTION).exists():
@@ -93,18 +96,31 @@ class Store:
         layout = Layout.read(self.directory)
         if layout.previous is not None:
             move_buckets(self.directory, layout)
+        elif layout.format != FORMAT:
+            layout.write(self.directory)
         self.partitions = tuple(layout.partitions)
-        homes = owners(self.partitions)
-        self._buckets = [f"{self.directory}/{homes[bucket]}/{bucket_name(bucket)}" for bucket in range(len(homes))]
+        self._homes = owners(self.partitions)
+        self._buckets = [f"{self.directory}/{name}/{bucket_name(bucket)}" for bucket, name in enumerate(self._homes)]
+        self._leaves = Leaves(self._buckets)
+        lost = self.lost()
+        if len(lost) == len(self.partitions):
+            require_partition(self.directory / lost[0], lost[0])  # says what is wrong with it
         for name in self.partitions:
-            home = self.directory / name
-            require_partition(home, name)
-            shutil.rmtree(home / "tmp", ignore_errors=True)  # what a killed process had not finished
-            (home / "tmp").mkdir()
+            if name in lost:
+                log.error("partition %s is missing; is its disk mounted at %s?", name, self.directory / name)
+            else:
+                self._prepare(name)
         self._hashes = self.directory / "hashes"
         self._hashes.mkdir(exist_ok=True)
         for prefix in range(256):
             (self._hashes / f"{prefix:02x}").mkdir(exist_ok=True)
+
+    def _prepare(self, name: str) -> None:
+        """Before the first put into a partition: what a killed process had not finished goes."""
+        tmp = self.directory / name / "tmp"
+        shutil.rmtree(tmp, ignore_errors=True)
+        tmp.mkdir()
+        self._prepared.add(name)
 
     def close(self) -> None:
         if self._lock >= 0:
@@ -120,78 +136,119 @@ class Store:
     # -- reading --------------------------------------------------------------------------------------------------
 
     def find(self, asset_id: UUID) -> Record | None:
-        """Type, size and hash of an asset, without reading it; None if there is none."""
-        bucket = bucket_of(asset_id)
-        with self._stripes[bucket % _STRIPES]:
-            name = self._names(bucket).get(asset_id)
-        return None if name is None else Record.parse(name.removesuffix(DAMAGED))
+        """As Blobs.find."""
+        return self._look_up(asset_id)[1]
 
     def get(self, asset_id: UUID) -> tuple[Record, bytes] | None:
-        """An asset's record and its bytes, hashed and found equal to the record; None if there is none.
-
-        CorruptAsset when they are not equal, or gone: counted, put aside, never served.
-        """
-        record = self.find(asset_id)
+        """As Blobs.get; what is damaged is put aside."""
+        directory, record = self._look_up(asset_id)
         if record is None:
             return None
         try:
-            data = Path(self._path(record)).read_bytes()
-        except FileNotFoundError:
-            self._forget(bucket_of(asset_id))
-            raise CorruptAsset(f"the bytes of {asset_id} are lost") from None
+            data = Path(f"{directory}/{record}").read_bytes()
+        except OSError as error:
+            again, record = self._look_up(asset_id)  # raises if its partition went
+            if record is not None and again != directory:  # its bucket was split meanwhile
+                return self.get(asset_id)
+            raise CorruptAsset(f"the bytes of {asset_id} are lost ({error.strerror})") from None
         if hashlib.sha256(data).hexdigest() != record.sha256:
             self._put_aside(record)
             raise CorruptAsset(f"the bytes of {asset_id} are damaged; they are kept as {record}{DAMAGED}")
         return record, data
 
+    def walk(self, bucket: int) -> Iterator[Record]:
+        """As Blobs.walk."""
+        self._require(self._homes[bucket])
+        with self._stripes[bucket % _STRIPES]:
+            found = {record.id: record for _, name in files_of(self._buckets[bucket])
+                     if (record := Record.parse(name.removesuffix(DAMAGED))) is not None}  # fmt: skip
+        yield from (found[asset_id] for asset_id in sorted(found))
+
+    def lost(self) -> tuple[str, ...]:
+        """As Blobs.lost."""
+        return tuple(name for name in self.partitions if not self._is_here(name))
+
+    def free_bytes(self) -> int:
+        """As Blobs.free_bytes."""
+        free = []
+        for home in (self.directory, *(self.directory / name for name in self.partitions)):
+            try:
+                facts = os.statvfs(home)
+                free.append(facts.f_bavail * facts.f_frsize)
+            except OSError:  # of a partition that is away
+                pass
+        return min(free, default=0)
+
     # -- writing --------------------------------------------------------------------------------------------------
 
     def put(self, asset_id: UUID, data: bytes, asset_type: int) -> bool:
-        """Store an asset. When this returns it is on disk. True if it is new, False if the very same was there.
-
-        Conflict if the id has other bytes or another type; ValueError for the null id or a type outside 0..127;
-        OSError when the disk refuses. The right bytes put again repair an asset whose bytes were damaged.
-        """
+        """As Blobs.put: when this returns it is on disk."""
         if asset_id.int == 0 or not 0 <= asset_type <= HIGHEST_TYPE:
             raise ValueError(f"can't store {asset_id} of type {asset_type}")
         sha256 = hashlib.sha256(data).hexdigest()
         name = str(Record(asset_id, asset_type, len(data), sha256))
         bucket = bucket_of(asset_id)
-        directory = self._buckets[bucket]
-        path = f"{directory}/{name}"
+        home = self._homes[bucket]
         with self._stripes[bucket % _STRIPES]:
-            names = self._names(bucket)
-            there = names.get(asset_id)
+            self._require(home)
+            if home not in self._prepared:
+                self._prepare(home)
+            directory, there = self._there(bucket, asset_id)
         _refuse_other(asset_id, name, there)
-        if there == name and self._whole(path, sha256):
+        if there == name and self._whole(f"{directory}/{name}", sha256):
             # Perhaps put by another thread a moment ago: acknowledged here only when it is durable, too.
             durable.sync_directory(directory)
             return False
-        if not names:
-            durable.make_directory(directory)
-        temporary = f"{os.path.dirname(directory)}/tmp/{next(self._serial)}"
+        self._make(bucket, directory)
+        temporary = f"{self.directory}/{home}/tmp/{next(self._serial)}"
         try:
             shared = self._take_equal(sha256, temporary)
             if not shared:
                 durable.write_new(temporary, data)
             with self._stripes[bucket % _STRIPES]:
-                names = self._names(bucket)
-                there = names.get(asset_id)
+                directory, there = self._there(bucket, asset_id)
                 _refuse_other(asset_id, name, there)
+                self._make(bucket, directory)  # another one, if its bucket was split meanwhile
                 # Over the same name at most: equal bytes that another thread wrote, or damaged ones being repaired.
-                os.rename(temporary, path)
-                names[asset_id] = name
-                with self._held_lock:
-                    self._held_names += there is None and self._held.get(bucket) is names
+                os.rename(temporary, f"{directory}/{name}")
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
         if shared:
             Path(temporary).unlink(missing_ok=True)  # renaming onto another link of one file leaves both names
         else:
-            self._offer(path, sha256)
-        durable.sync_directory(directory)
+            self._offer(f"{directory}/{name}", sha256)
+        try:
+            durable.sync_directory(directory)
+        except FileNotFoundError:  # its bucket was split meanwhile, which syncs all it moves
+            pass
         return there is None
+
+    def delete(self, asset_id: UUID) -> bool:
+        """As Blobs.delete. Bytes that no other asset shares are gone with it."""
+        bucket = bucket_of(asset_id)
+        with self._stripes[bucket % _STRIPES]:
+            directory, names = self._names(bucket, asset_id)
+            records = {record for name in names if (record := Record.parse(name.removesuffix(DAMAGED))) is not None}
+            for name in names:
+                if Record.parse(name.removesuffix(DAMAGED)) is not None:
+                    os.unlink(f"{directory}/{name}")
+            if records:
+                durable.sync_directory(directory)
+        for record in records:
+            shared = self._shared(record.sha256)
+            try:
+                if os.stat(shared).st_nlink == 1:
+                    os.unlink(shared)
+            except FileNotFoundError:
+                pass
+        return bool(records)
+
+    def _make(self, bucket: int, directory: str) -> None:
+        """The directory of an asset to be put, durably there."""
+        if not os.path.isdir(directory):
+            durable.make_directory(self._buckets[bucket])
+            durable.make_directory(directory)
 
     def _take_equal(self, sha256: str, temporary: str) -> bool:
         """Link a file with these bytes as ``temporary``, if one is known. It is read and hashed first: damage must not
@@ -216,12 +273,12 @@ class Store:
 
     def _put_aside(self, record: Record) -> None:
         """Mark a damaged file as such, in its name; and let no other asset link to it."""
-        path, bucket = self._path(record), bucket_of(record.id)
+        bucket = bucket_of(record.id)
         with self._stripes[bucket % _STRIPES]:
             # Looked at again: another thread may have repaired it, or marked it, since.
+            path = f"{self._names(bucket, record.id)[0]}/{record}"
             if os.path.exists(path) and not self._whole(path, record.sha256):
                 os.rename(path, path + DAMAGED)
-                self._names(bucket)[record.id] = str(record) + DAMAGED
         shared = self._shared(record.sha256)
         if os.path.exists(shared) and not self._whole(shared, record.sha256):
             Path(shared).unlink(missing_ok=True)
@@ -235,45 +292,46 @@ class Store:
 
     # -- names ----------------------------------------------------------------------------------------------------
 
-    def _names(self, bucket: int) -> Names:
-        """The names in a bucket, from memory or listed now. The caller holds the bucket's stripe."""
-        with self._held_lock:
-            names = self._held.get(bucket)
-            if names is not None:
-                self._held.move_to_end(bucket)
-                return names
-        names = self._list(bucket)
-        with self._held_lock:
-            self._held[bucket] = names
-            self._held_names += len(names) + 1
-            # One that is dropped while a thread adds to it loses nothing: what was added is in the directory.
-            while self._held_names > NAMES_HELD and len(self._held) > 1:
-                _, dropped = self._held.popitem(last=False)
-                self._held_names -= len(dropped) + 1
-        return names
+    def _look_up(self, asset_id: UUID) -> tuple[str, Record | None]:
+        """Where an asset lies, and its record if there is one."""
+        bucket = bucket_of(asset_id)
+        with self._stripes[bucket % _STRIPES]:
+            directory, name = self._there(bucket, asset_id)
+        return directory, None if name is None else Record.parse(name.removesuffix(DAMAGED))
 
-    def _list(self, bucket: int) -> Names:
+    def _there(self, bucket: int, asset_id: UUID) -> tuple[str, str | None]:
+        """The directory of an asset and its file's name, if it has one. The caller holds the bucket's stripe.
+
+        A whole file has the last word over damaged ones: it was put again.
+        """
+        directory, names = self._names(bucket, asset_id)
+        good = [name for name in names if Record.parse(name.removesuffix(DAMAGED)) is not None]
+        return directory, max(good, key=lambda name: (not name.endswith(DAMAGED), name), default=None)
+
+    def _names(self, bucket: int, asset_id: UUID) -> tuple[str, list[str]]:
+        """As Leaves.names; PartitionLost instead of an error, or of an empty place that is nobody's."""
         try:
-            entries = os.listdir(self._buckets[bucket])
-        except FileNotFoundError:
-            return {}
-        names: Names = {}
-        # Damaged ones first, so that a repaired asset's whole file has the last word.
-        for entry in sorted(entries, key=lambda entry: (not entry.endswith(DAMAGED), entry)):
-            record = Record.parse(entry.removesuffix(DAMAGED))
-            if record is not None:
-                names[record.id] = entry
-        return names
+            directory, names = self._leaves.names(bucket, asset_id)
+        except OSError as error:
+            raise PartitionLost(f"partition {self._homes[bucket]} cannot be read: {error.strerror}") from error
+        if not names:
+            self._require(self._homes[bucket])
+        return directory, names
 
-    def _forget(self, bucket: int) -> None:
-        """Somebody changed a directory behind our back: list it again next time."""
-        with self._held_lock:
-            dropped = self._held.pop(bucket, None)
-            if dropped is not None:
-                self._held_names -= len(dropped) + 1
+    def _is_here(self, name: str) -> bool:
+        try:
+            require_partition(self.directory / name, name)
+        except StoreError:
+            self._wrong.add(name)
+            return False
+        self._wrong.discard(name)
+        return True
 
-    def _path(self, record: Record) -> str:
-        return f"{self._buckets[bucket_of(record.id)]}/{record}"
+    def _require(self, name: str) -> None:
+        """PartitionLost unless the partition is there: a disk that is not mounted must not look like an empty one."""
+        if not os.path.exists(f"{self.directory}/{name}/{MARKER}") or (name in self._wrong and not self._is_here(name)):
+            self._prepared.discard(name)
+            raise PartitionLost(f"partition {name} is missing; is its disk mounted at {self.directory / name}?")
 
     def _shared(self, sha256: str) -> str:
         return f"{self._hashes}/{sha256[:2]}/{sha256}"

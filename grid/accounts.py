@@ -28,7 +28,11 @@ async def make_ready(layout: Layout, uri: str) -> list[dict[str, str]]:
     """The ready-made accounts with their passwords; created the first time, then read from `accounts.json`."""
     known = read_json(layout.accounts)
     if known is not None:
-        return list(known)
+        try:
+            return [{name: str(one[name]) for name in ("first", "last", "password")} for one in known]
+        except (TypeError, KeyError) as error:
+            hint = "put back a copy of it, or write [] into it: the accounts themselves stay as they are"
+            raise GridError(f"{layout.accounts} is damaged: {error!r}", hint) from error
     made = []
     for first, last in READY_MADE:
         password = fresh_password()

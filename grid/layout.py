@@ -77,9 +77,16 @@ class Layout:
 
     def read_secret(self) -> str:
         try:
-            return self.secret.read_text(encoding="ascii").strip()
+            secret = self.secret.read_text(encoding="ascii").strip()
         except OSError as error:
             raise GridError(f"cannot read {self.secret}: {error.strerror}", "is --data the right folder?") from error
+        except ValueError:
+            secret = ""
+        if not secret:
+            raise GridError(
+                f"{self.secret} is damaged: it holds no secret", "remove it while the grid is down; `mainland up` makes another"
+            )
+        return secret
 
 
 def read_json(path: Path) -> Any:
@@ -90,7 +97,7 @@ def read_json(path: Path) -> Any:
         return None
     except OSError as error:
         raise GridError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GridError(f"{path} is damaged: {error}", "put back a copy of it, or choose another --data") from error
 
 

@@ -40,7 +40,11 @@ def holder(path: Path) -> int | None:
 
 
 def _written(file: int) -> int:
-    return int(os.pread(file, 32, 0).split()[0])
+    """What a holder wrote; 0 when that is no pid."""
+    try:
+        return int(os.pread(file, 32, 0).split()[0])
+    except (ValueError, IndexError):
+        return 0
 
 
 class Lock:

@@ -110,6 +110,9 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
+_KINDS: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
+
+
 def load(layout: Layout) -> Grid | None:
     """The saved grid, None when there is none. GridError when the file is not ours or damaged."""
     saved = read_json(layout.saved)
@@ -125,8 +128,11 @@ def load(layout: Layout) -> Grid | None:
         # A field with a default came later than the format: a grid saved before has none.
         known = [f for f in dataclasses.fields(Grid) if f.name != "regions"]
         values = {f.name: saved.get(f.name, f.default) if f.default is not MISSING else saved[f.name] for f in known}
+        for f in known:
+            if not isinstance(values[f.name], _KINDS[f.type]) or isinstance(values[f.name], bool):
+                raise ValueError(f"{f.name} = {values[f.name]!r}")
         return Grid(**values, regions=regions)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise GridError(
             f"{layout.saved} is damaged: {error!r}", "put back a copy of it, or choose another --data"
         ) from error

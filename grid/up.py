@@ -14,6 +14,10 @@ from grid.region_cli import stores
 from grid.settings import Settings
 from grid.supervisor import Supervisor
 
+_PART: dict[str, set[type]] = {"name": {str}, "role": {str}, "pid": {int}, "create_time": {int, float}, "port": {int}, "state": {str},
+         "health": {str}, "restarts": {int}}  # fmt: skip
+"""What status.json says of a process."""
+
 WhenUp = Callable[[dict[str, Any]], None]
 
 
@@ -92,9 +96,14 @@ def read_status(layout: Layout) -> dict[str, Any] | None:
     """The supervisor's status file; None when there is none or when it is not one (it means nothing then)."""
     try:
         found = read_json(layout.status)
-        return found if isinstance(found, dict) and isinstance(found["processes"], list) else None
-    except (GridError, KeyError):
-        return None
+        parts = found["processes"]
+        if all(type(part[name]) in kinds for part in parts for name, kinds in _PART.items()) and all(
+            0 <= part["pid"] < 1 << 31 for part in parts
+        ):
+            return {**found, "pid": int(found["pid"]), "state": str(found["state"])}
+    except (GridError, KeyError, TypeError, ValueError, OverflowError):
+        pass
+    return None
 
 
 async def _life(

@@ -25,7 +25,7 @@ def asset_store(sim: Simulator) -> str:
     return (sim.settings.public_assets_url or sim.settings.assets_url).rstrip("/") + "/viewer"
 
 
-@capability("UploadBakedTexture", per_second=2, burst=30)
+@capability("UploadBakedTexture", per_second=0.5, burst=30)
 async def upload_baked_texture(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
     """First step: where to put the bytes of a baked texture."""
     return {"state": "upload", "uploader": sim.cap_server.once(agent, _BAKE_UPLOADER)}
@@ -37,10 +37,10 @@ async def _store_bake(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
         return _error("This is not a JPEG 2000 image.", "NotAnImage")
     asset_id = uuid4()
     try:
-        await sim.assets.put(asset_id, request.body, AssetType.TEXTURE)
-    except AssetError:
+        await sim.assets.put(asset_id, request.body, AssetType.TEXTURE, agent.agent_id)
+    except AssetError as error:
         sim.metrics.count("service_errors", label="assets")
-        return _error("The asset store is not answering. Please try again.", "StoreUnreachable")
+        return _error(error.for_people(), "QuotaUsedUp" if error.status == 429 else "StoreUnreachable")
     return {"state": "complete", "new_asset": asset_id, "new_inventory_item": None}
 
 

@@ -197,10 +197,10 @@ def _upload(sim: Simulator, agent: Agent, name: str, kind: int, save: Saving) ->
     async def take(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
         asset_id = uuid4()
         try:
-            await sim.assets.put(asset_id, request.body, kind)
-        except AssetError:
+            await sim.assets.put(asset_id, request.body, kind, agent.agent_id)
+        except AssetError as error:
             sim.metrics.count("service_errors", label="assets")
-            return _error(STORE_SILENT, "StoreUnreachable")
+            return _error(error.for_people(), "StoreUnreachable")
         async with turn(agent, ORDER):
             return await save(asset_id, request.body)
 

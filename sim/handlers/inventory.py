@@ -130,10 +130,10 @@ async def _create_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> N
         return
     asset_id = uuid4()
     try:
-        await sim.assets.put(asset_id, data, block["Type"])
-    except AssetError:
+        await sim.assets.put(asset_id, data, block["Type"], agent.agent_id)
+    except AssetError as error:
         sim.metrics.count("service_errors", label="assets")
-        alert(agent, "The item was not made: the asset store is not answering. Please try again.")
+        alert(agent, f"The item was not made. {error.for_people()}")
         return
     item = {
         "asset_id": str(asset_id),

@@ -173,6 +173,74 @@ async def test_not_modified(http: aiohttp.ClientSession, texture: tuple[UUID, by
         assert answer.status == 200
 
 
+async def test_that_nothing_is_there_is_known_to_caches_for_a_moment(http: aiohttp.ClientSession) -> None:
+    async with http.get(f"/assets/{uuid4()}") as answer:
+        assert answer.status == 404 and answer.headers["Cache-Control"] == "public, max-age=2"
+
+
+async def test_an_id_has_one_spelling(http: aiohttp.ClientSession, texture: tuple[UUID, bytes]) -> None:
+    """Each other spelling would be a copy of its own in every cache, and a way past them."""
+    for spelling in (str(texture[0]).upper(), texture[0].hex, f"{{{texture[0]}}}", f"urn:uuid:{texture[0]}"):
+        async with http.get(f"/assets/{spelling}") as answer:
+            assert answer.status == 404, spelling
+        async with http.get("/viewer", params={"texture_id": spelling}) as answer:
+            assert answer.status == 400, spelling
+
+
+async def test_a_person_s_quota(tmp_path: Path, secret_file: Path) -> None:
+    service = start(tmp_path / "store", secret_file, "--quota-megabytes", "1")
+    try:
+        async with aiohttp.ClientSession() as session:
+            client, person = AssetClient(service.url, SECRET, session), uuid4()
+            data = os.urandom(600_000)
+            assert await client.put(uuid4(), data, 0, person)
+            with pytest.raises(AssetError, match="1 MB a person and day") as refused:
+                await client.put(uuid4(), data[1:], 0, person)
+            assert refused.value.status == 429
+            assert await client.put(uuid4(), data[2:], 0, uuid4()) and await client.put(uuid4(), data[3:], 0)
+    finally:
+        assert stop(service) == 0
+
+
+async def test_the_last_of_the_disk_is_left_to_the_grid(tmp_path: Path, secret_file: Path) -> None:
+    service = start(tmp_path / "store", secret_file, "--reserve-megabytes", str(1 << 30))
+    try:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(AssetError, match="nearly full") as refused:
+                await AssetClient(service.url, SECRET, session).put(uuid4(), b"x", 0)
+            assert refused.value.status == 507
+            async with session.get(service.url + "/health/ready") as answer:
+                assert answer.status == 503 and (await answer.json())["status"] == "disk nearly full"
+            async with session.get(service.url + "/health/live") as answer:
+                assert answer.status == 200
+    finally:
+        assert stop(service) == 0
+
+
+async def test_a_partition_that_went_is_503_and_said(tmp_path: Path, secret_file: Path) -> None:
+    service = start(tmp_path / "store", secret_file)
+    try:
+        async with aiohttp.ClientSession(service.url) as http:
+            (tmp_path / "store" / "p2").rename(tmp_path / "away")
+            seen = set()
+            for _ in range(200):
+                async with http.get(f"/assets/{uuid4()}") as answer:
+                    seen.add(answer.status)
+                    if answer.status == 503:
+                        assert answer.headers["Retry-After"] and answer.headers["Cache-Control"] == "no-store"
+            assert seen == {404, 503}
+            async with http.get("/health/ready") as answer:
+                assert answer.status == 503 and (await answer.json())["lost"] == ["p2"]
+            async with http.get("/metrics") as answer:
+                text = await answer.text()
+            assert 'assets_partition_up{partition="p2"} 0.0' in text and 'assets_partition_up{partition="p1"} 1.0' in text
+            (tmp_path / "away").rename(tmp_path / "store" / "p2")
+            async with http.get("/health/ready") as answer:
+                assert answer.status == 200
+    finally:
+        assert stop(service) == 0
+
+
 async def test_nothing_there(http: aiohttp.ClientSession) -> None:
     for path in (f"/assets/{uuid4()}", f"/viewer/?texture_id={uuid4()}", f"/assets/{UUID(int=0)}"):
         async with http.get(path) as answer:

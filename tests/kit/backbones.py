@@ -356,7 +356,7 @@ class FakeAssets:
         self._check()
         return Asset(*self.stored[asset_id]) if asset_id in self.stored else None
 
-    async def put(self, asset_id: UUID, data: bytes, type: int) -> bool:
+    async def put(self, asset_id: UUID, data: bytes, type: int, uploader: UUID | None = None) -> bool:
         self._check()
         self.stored[asset_id] = (data, int(type))
         return True
