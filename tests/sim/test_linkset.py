@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import struct
 import zlib
@@ -206,6 +207,27 @@ def test_an_older_form_is_read_with_defaults(monkeypatch: pytest.MonkeyPatch) ->
                 assert getattr(after.prim, row.name) == getattr(expected, row.name), row.name
     again = form.encode(back)
     assert again[4] == newer and form.encode(form.decode(again)) == again
+
+# A form as version 1 writes it. Regions' stores are full of these: they must be readable for good.
+VERSION_1 = (
+    "eNrz8fMOZmRgYljO8f0LAypgROMzofGZGWgJHPodjMHgsT1E4AGU/mD/////ehCGq1XgAFOsMD4n3G0CYE+kpGAY3wAyzQGIHDDFYXIM9miaWI"
+    "ZaiDAgQoSRUIighAyWEIFgTkY2oJh7fk5Kah47J8gmYLDnZKZnlHCwA3n5ZalFCpklPBY4jf9gj9+XH+x5+aCJD+bkxCQBCaxOgwBBkHoukKdS"
+    "0xJLc0oUqmuFZDGVAVMHIyiFFBeXJJakCvdhqmCjTbwRjBxWhpKMzLx0RrDznDMyc1IA5ZBFNw=="
+)
+
+
+def test_what_version_1_wrote_is_read_for_good() -> None:
+    """When this fails, a field came without a new version: see `since` in `world/fields.py`."""
+    data = zlib.decompress(base64.b64decode(VERSION_1))
+    assert data[4] == 1
+    linkset = form.decode(data)
+    root, child = (part.prim for part in linkset.parts)
+    assert (root.full_id, root.owner_id, root.creator_id, root.name, root.text) == (UUID(int=1), UUID(int=2), UUID(int=3), "Golden", "over it")
+    assert (root.category, root.extra_params, root.linkset_data) == (5, {32: b"light"}, LinksetStore({"a": ("b", "")}, 2))
+    assert root.sit_target == ((0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0)) and linkset.velocity == (1.0, 0.0, 0.0)
+    assert (child.full_id, child.name, child.material) == (UUID(int=4), "Child", 1)
+    assert linkset.parts[0].scripts == [ScriptState("s", UUID(int=5), "default {}", b"state")]
+    assert root.contents == [Item(UUID(int=6), name="thing")]
 
 
 # --- what does not fit
