@@ -128,6 +128,7 @@ async def _drop_in(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> N
         tell(sim, agent, inside, prim)
         return
     if not copyable:
+        await sim.storage.durable()  # what is acknowledged has happened
         ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
         send(agent, Message("RemoveInventoryItem", AgentData=ids, InventoryData=[{"ItemID": item_id}]))
     told_selectors(sim, prim)
@@ -213,6 +214,8 @@ async def _take_out(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, fol
             prim.contents.append(inside)
         tell(sim, agent, Refused(NOT_ANSWERING if made.status == 0 or made.status >= 500 else f"Not taken: {made.title}."), prim)
         return
+    if not copyable:
+        await sim.storage.durable()
     send(agent, bulk_update(agent, [made]))
     told_selectors(sim, prim)
 

@@ -139,6 +139,8 @@ async def _carry_out(sim: Simulator, agent: Agent, move: Move) -> bool:
         if root.row >= 0:
             root.leaving = False
             remove.remove(sim.region, root)
+    if move.away:
+        await sim.storage.durable()  # what is acknowledged has happened
     log.info("%d objects of %s went into the inventory of %s", len(move.roots), item.last_owner_id, move.receiver)
     receiver = sim.world.agents.get(move.receiver)
     if receiver is not None:
@@ -223,6 +225,8 @@ async def _rez(sim: Simulator, agent: Agent, block: dict[str, Any], item_id: UUI
         tell(sim, agent, made)
         return
     _wake(sim, linksets, programs)
+    if inside is not None and not take.may_keep(inside):
+        await sim.storage.durable()
     for root in made if block["RezSelected"] else ():
         sim.interest.objects.select_at_creation(agent, root)
 
