@@ -19,7 +19,7 @@ from typing import IO  # noqa: E402
 
 from backbone.app import build_app  # noqa: E402
 from backbone.services import Config, Services  # noqa: E402
-from backbone.storage.regions import LEASE_SECONDS  # noqa: E402
+from backbone.storage.regions import LEASE_SECONDS, TAKEOVER_SECONDS  # noqa: E402
 from backbone.storage.schema import NewerDatabase, WrongDatabase  # noqa: E402
 from ground import gauges, server, stacks  # noqa: E402
 from ground.doors import raise_open_files  # noqa: E402
@@ -52,6 +52,13 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--lease-seconds", type=float, default=LEASE_SECONDS, help="how long a region that went silent counts as up"
+    )
+    parser.add_argument(
+        "--takeover-seconds",
+        type=float,
+        default=TAKEOVER_SECONDS,
+        help="how long after a region's last word another process may run it; the one that has it stops at half of that "
+        f"(default: {TAKEOVER_SECONDS:.0f})",
     )
     return parser.parse_args(arguments)
 
@@ -94,6 +101,7 @@ def main() -> None:
         read_database(given.database_file),
         given.assets_url,
         given.lease_seconds,
+        given.takeover_seconds,
         given.owner,
         given.public_url,
     )

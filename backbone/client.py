@@ -164,7 +164,8 @@ class BackboneClient:
         owner: Id | None = None,
         inner_url: str | None = None,
     ) -> dict[str, Any]:
-        """Claim the region for a process (``owner``; None: this one): {epoch, lease_seconds, region_owner_id, region}.
+        """Claim the region for a process (``owner``; None: this one): {epoch, lease_seconds,
+        takeover_seconds, region_owner_id, region}.
 
         409 while the lease of another process on the region, the square or the name runs.
         """

@@ -67,11 +67,18 @@ class Changes:
 
 class Directory:
     def __init__(
-        self, store: RegionStore, clock: Callable[[], float], lease_seconds: float, first_version: int = 0
+        self,
+        store: RegionStore,
+        clock: Callable[[], float],
+        lease_seconds: float,
+        first_version: int = 0,
+        takeover_seconds: float = 0.0,
     ) -> None:
-        """``first_version``: higher than any of an earlier process, so that no reader takes one's for the other's."""
+        """``first_version``: higher than any of an earlier process, so that no reader takes one's for the other's.
+        ``takeover_seconds``: from the last heartbeat until another process may have a region; the lease at least."""
         self._store = store
         self.lease_seconds = lease_seconds
+        self.takeover_seconds = max(takeover_seconds, lease_seconds)
         self._clock = clock
         self._renewed: set[str] = set()  # regions with heartbeats since the last write
         self._regions: dict[str, Region] = {}
@@ -89,7 +96,9 @@ class Directory:
         """Take a square for a region of that process; Held when another process's lease is in the way."""
         renewals, ids = self._take_renewals()
         try:
-            claimed = self._store.claim(wanted, held_by, self.lease_seconds, renewals)
+            claimed = self._store.claim(
+                wanted, held_by, self.lease_seconds, renewals, self.takeover_seconds - self.lease_seconds
+            )
         except Exception:
             self._renewed |= ids
             raise

@@ -47,7 +47,11 @@ class Regions:
         region = self._directory.claim(wanted, held_by)
         # Whoever ran it before has nobody in it any more; the new owner's heartbeats say who is there.
         self._whereabouts.region_is_gone(region.region_id)
-        lease = {"epoch": region.epoch, "lease_seconds": self._directory.lease_seconds}
+        lease = {
+            "epoch": region.epoch,
+            "lease_seconds": self._directory.lease_seconds,
+            "takeover_seconds": self._directory.takeover_seconds,
+        }
         return {**lease, "region_owner_id": self.owner_of(region), "region": self.show(region)}
 
     def give_back(self, region_id: str, epoch: int) -> None:

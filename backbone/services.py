@@ -24,7 +24,7 @@ from backbone.routing import Router
 from backbone.sims import Sims
 from backbone.storage import schema
 from backbone.storage.database import Database, sqlite_url
-from backbone.storage.regions import LEASE_SECONDS
+from backbone.storage.regions import LEASE_SECONDS, TAKEOVER_SECONDS
 from backbone.storage.stores import open_stores
 from backbone.whereabouts import Whereabouts
 from ground import green
@@ -43,6 +43,7 @@ class Config:
     database_url: str | None = None  # None: SQLite in ``data``
     assets_url: str | None = None
     lease_seconds: float = LEASE_SECONDS
+    takeover_seconds: float = TAKEOVER_SECONDS
     owner: str | None = None  # full name of the account whose land is all that was given to nobody; None: the first one
     public_url: str | None = None  # as people type it, where a proxy stands in front
 
@@ -59,7 +60,7 @@ class Services:
         self.stores = open_stores(self._db, int(self.started))
         self._accounts_noted = False
         self.directory = Directory(
-            self.stores.regions, time.monotonic, config.lease_seconds, first_version=int(self.started * 1000)
+            self.stores.regions, time.monotonic, config.lease_seconds, int(self.started * 1000), config.takeover_seconds
         )
         sims = Sims(config.secret)
         self._notifier = Notifier(self.stores.friends, self.directory, sims, self.metrics)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import gc
 import json
 import logging
@@ -21,15 +22,16 @@ import os
 import re
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from ground import stacks
 from ground.doors import raise_open_files
 from sim import scenes
 from sim.clock import SystemClock
+from sim.neighbours.lease import LeaseLost
 from sim.physics.engine import check_engine
 from sim.region import Settings
 from sim.scenes import NO_SCENE
@@ -39,6 +41,9 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a crashed region starts again
 STEADY = 60.0  # a region that ran so long starts with the first pause again
+FENCED = 75  # exit code of a region that is another process's, or may be soon ("temporary failure")
+HELD_PAUSE = 2.0  # seconds before it is tried again: whoever has it may give it back at any moment
+LOCK_PATIENCE = 10.0  # seconds for what is left of an earlier host to end
 STOP_LIMIT = 8.0  # seconds a region gets to end its sessions
 _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29
 
@@ -50,6 +55,7 @@ class RegionProcess:
     started: float = 0.0
     pause: float = FIRST_PAUSE
     start_at: float = field(default=0.0)  # real time; 0 when running
+    held: bool = False  # its last process ended because another has the region; said once
 
 
 def say(**line: Any) -> None:
@@ -137,23 +143,61 @@ def end_with_parent(parent: int) -> None:
             os._exit(1)
 
 
+def owner_token(folder: Path, patience: float = LOCK_PATIENCE) -> UUID:
+    """Whose the claims of this host's regions are: the folder's token, or a new one while another host has that.
+
+    The folder's lock is open in this process and all that it forks, and is never closed: while any of them lives, no later
+    host gets it. Who has it may claim what an earlier host left behind, since nothing of that runs any more.
+    """
+    path = folder / "claims.owner"
+    clock = SystemClock()
+    end = clock.now() + patience
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.set_inheritable(file, True)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if clock.now() > end:
+                    os.close(file)
+                    raise
+                clock.sleep(0.1)
+    except OSError as error:
+        log.warning("another host uses %s, or it cannot be locked (%s): regions that it has are refused to this one", path, error)
+        return uuid4()
+    try:
+        return UUID(os.pread(file, 64, 0).decode("ascii").strip())
+    except (ValueError, OSError):
+        token = uuid4()
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{token}\n".encode(), 0)
+        os.fsync(file)
+        return token
+
+
 # --- one region's process
 
 
-async def run_region(settings: Settings) -> None:
-    """Open a region and run it until SIGTERM or SIGINT."""
+async def run_region(settings: Settings) -> int:
+    """Open a region and run it until SIGTERM or SIGINT, or until it is another process's. The exit code."""
     gc.disable()  # what is made while it opens stays
     sim = Simulator(settings, SystemClock())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, sim.stop)
+    sim.neighbours.lease.arm = lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
     opening = loop.create_task(sim.open())
     while not opening.done() and sim.frame.running:
         await asyncio.wait([opening], timeout=0.2)
     if not opening.done():
         opening.cancel()
-        return
-    opening.result()
+        return 0
+    try:
+        opening.result()
+    except LeaseLost:
+        return FENCED
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -161,6 +205,7 @@ async def run_region(settings: Settings) -> None:
     say(event="ready", region=settings.name, pid=os.getpid(), port=sim.port)
     await sim.run()
     await sim.close()
+    return FENCED if sim.neighbours.lease.lost else 0
 
 
 def region_main(settings: Settings, log_dir: Path, parent: int) -> int:
@@ -168,7 +213,7 @@ def region_main(settings: Settings, log_dir: Path, parent: int) -> int:
     end_with_parent(parent)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # sleeps end on time, not 50 us late
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     log_dir.mkdir(parents=True, exist_ok=True)
     file = os.open(log_dir / f"{log_name(settings.name)}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -178,8 +223,7 @@ def region_main(settings: Settings, log_dir: Path, parent: int) -> int:
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run_region(settings))
-        return 0
+            return runner.run(run_region(settings))
     except OSError as error:
         log.error("%s cannot start: %s", settings.name, error)
         return 1
@@ -245,9 +289,18 @@ class Host:
             if pid == 0:
                 continue
             code = os.waitstatus_to_exitcode(status)
-            say(event="exit", region=region.settings.name, pid=pid, code=code)
             now = self.clock.now()
             region.pid = 0
+            if code == FENCED and not self.stopping:
+                if not region.held:
+                    log.warning("%s is another process's: tried again every %.0f s", region.settings.name, HELD_PAUSE)
+                    say(event="exit", region=region.settings.name, pid=pid, code=code)
+                region.held, region.start_at = True, now + HELD_PAUSE
+                continue
+            region.held = False
+            say(event="exit", region=region.settings.name, pid=pid, code=code)
+            if code == -signal.SIGALRM:
+                log.error("%s hung until its lease was about to end", region.settings.name)
             region.pause = FIRST_PAUSE if now - region.started > STEADY else min(region.pause * 2, LONGEST_PAUSE)
             region.start_at = now + region.pause
             if not self.stopping:
@@ -279,6 +332,8 @@ def main(config: Path) -> int:
     except ValueError as error:
         print(f"sim: {error}", file=sys.stderr)
         return 2
+    token = owner_token(config.parent)
+    regions = [replace(region, owner=token) for region in regions]
     warm()
     gc.collect()
     gc.freeze()

@@ -51,6 +51,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "hand_overs": ("hand-overs that have not happened after all", "outcome"),
     "teleports": ("teleports", "outcome"),
     "store_errors": ("what could not be kept, or not be read again", "what"),
+    "leases_lost": ("times that the region stopped because it is another process's, or may be soon", None),
     "logins": ("agents prepared by login", None),
 }
 

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sim.clock import Clock
 from sim.metrics import Metrics
@@ -42,6 +42,7 @@ class Settings:
     store: str = ""  # the file that keeps what stands here (sim/storage); nothing is kept when empty
     terrain_seed: int = 1
     physics: str = "numba"  # or "bullet"
+    owner: UUID = field(default_factory=uuid4)  # whose this process's claim of the region is; see `host.py`
     scene: str = "none"  # what stands there when it opens: "none", a name of ours, or a file (see docs/scenes.md)
     # Grid squares that hold a region, each with the growth of the grid that brought it: what the ground was made for.
     ages: Mapping[tuple[int, int], int] = field(default_factory=dict)

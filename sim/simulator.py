@@ -148,7 +148,7 @@ class Simulator:
         for agent in list(self.world.agents.values()):
             self.sessions.kick(agent, "This region is closing.")
         self.circuits.flush()
-        self.neighbours.directory.rest()
+        self.neighbours.rest()
         pending = self.region.tasks.pending
         if pending:
             await asyncio.wait(pending, timeout=3.0)

@@ -116,7 +116,13 @@ REGIONS = record(
 )
 LEASE = record(
     "Lease",
-    {"epoch": integer(0, 2**62), "lease_seconds": LEASE_LENGTH, "region_owner_id": OWNER_ID, "region": REGION},
+    {
+        "epoch": integer(0, 2**62),
+        "lease_seconds": LEASE_LENGTH,
+        "takeover_seconds": {**LEASE_LENGTH, "description": "from the last heartbeat until another process may claim"},
+        "region_owner_id": OWNER_ID,
+        "region": REGION,
+    },
 )
 REGION_AGENTS = record(
     "RegionAgents",

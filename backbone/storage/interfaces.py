@@ -176,7 +176,9 @@ class RegionStore(Protocol):
     def all(self) -> list[Row]:
         """Every region with ``lease_left``: seconds its lease still runs, negative if over."""
 
-    def claim(self, wanted: Row, held_by: str, lease_seconds: float, renewals: list[Renewal]) -> Claimed:
+    def claim(
+        self, wanted: Row, held_by: str, lease_seconds: float, renewals: list[Renewal], grace_seconds: float = 0.0
+    ) -> Claimed:
         """Take the square for a region, after the renewals. Held while another process's lease is in the way."""
 
     def renew(self, renewals: list[Renewal]) -> None: ...

@@ -1,7 +1,8 @@
 """The region directory's rows: who holds which square, by lease and epoch.
 
 A claim is one transaction: expired holders of the square or the name make room, and the row is taken with a new
-epoch. While a lease runs nobody but its own process takes the region, whichever region id it asks for. The
+epoch. While a lease runs nobody but its own process takes the region, whichever region id it asks for; nor for some
+time after, in which that process may not know yet that it is not heard (docs/decisions/0018). The
 database's clock decides what is expired, so no two machines can disagree. An owner proves itself by its epoch ever
 after: each write of a region carries it (`hold`), and the next claim makes it old.
 """
@@ -19,6 +20,7 @@ from backbone.storage.tables import counters, regions
 from backbone.storage.upsert import upsert
 
 LEASE_SECONDS = 15.0  # three heartbeats
+TAKEOVER_SECONDS = 600.0  # from the last heartbeat until another process may have the region
 
 
 class Held(Conflict):
@@ -44,8 +46,13 @@ class Claimed(NamedTuple):
     displaced: list[str]  # ids of regions whose leases had ended and that made room
 
 
-def claim(conn: Connection, wanted: dict[str, Any], held_by: str, lease_seconds: float) -> Claimed:
-    """Take the square for a region under a new epoch. Held while another's lease on it, its square or name runs."""
+def claim(
+    conn: Connection, wanted: dict[str, Any], held_by: str, lease_seconds: float, grace_seconds: float = 0.0
+) -> Claimed:
+    """Take the square for a region under a new epoch. Held while another's lease on it, its square or name runs.
+
+    ``grace_seconds``: for how long after its end a lease that was not given back keeps other processes out.
+    """
     now = conn.execute(select(db_now())).scalar_one()
     region_id, key = wanted["region_id"], wanted["name"].lower()
     square = (regions.c.grid_x == wanted["grid_x"]) & (regions.c.grid_y == wanted["grid_y"])
@@ -53,8 +60,10 @@ def claim(conn: Connection, wanted: dict[str, Any], held_by: str, lease_seconds:
         select(regions).where(or_(regions.c.region_id == region_id, square, regions.c.name_key == key)).with_for_update()
     ).all()
     for row in there:
-        if row.lease_until > now and (row.region_id != region_id or row.held_by not in (held_by, None)):
-            raise Held(_held_by_another(row, wanted, row.lease_until - now))
+        mine = row.held_by in (held_by, None)
+        free_at = row.lease_until if mine else row.lease_until + grace_seconds
+        if free_at > now and not (mine and row.region_id == region_id):
+            raise Held(_held_by_another(row, wanted, free_at - now))
     displaced = [row.region_id for row in there if row.region_id != region_id]
     if displaced:
         conn.execute(delete(regions).where(regions.c.region_id.in_(displaced)))

@@ -262,10 +262,12 @@ class SqlRegions(_Store):
     def all(self) -> list[Row]:
         return self._db.read(regions.all_regions)
 
-    def claim(self, wanted: Row, held_by: str, lease_seconds: float, renewals: list[Renewal]) -> Claimed:
+    def claim(
+        self, wanted: Row, held_by: str, lease_seconds: float, renewals: list[Renewal], grace_seconds: float = 0.0
+    ) -> Claimed:
         def work(conn: Connection) -> Claimed:
             regions.renew(conn, renewals)
-            return regions.claim(conn, wanted, held_by, lease_seconds)
+            return regions.claim(conn, wanted, held_by, lease_seconds, grace_seconds)
 
         return self._db.write(work)
 

@@ -66,7 +66,7 @@ class Children:
         directory = self._neighbours.directory
         there = directory.seen_from(region, self.sim.world.position(agent))
         state = agent_state(self.sim.world, agent, Reason.CHILD, there)
-        state.source, state.destination = directory.owner, region.owner
+        state.source, state.destination = self._neighbours.lease.owner, region.owner
         try:
             answer = await self._neighbours.peers.announce(region, state)
         except PeerError as error:

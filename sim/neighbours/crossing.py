@@ -75,7 +75,7 @@ class Crossing:
         state = agent_state(self.sim.world, agent, Reason.CROSSING, there)
         state.views = {**agent.views.seeds, self.sim.world.facts.region_id: self.sim.cap_server.seed_url(agent)}
         state.transaction = transaction
-        state.source, state.destination = self._neighbours.directory.owner, region.owner
+        state.source, state.destination = self._neighbours.lease.owner, region.owner
         return state
 
     async def _hand_over(self, agent: Agent, transaction: UUID, region: RegionRecord) -> None:

@@ -1,8 +1,4 @@
-"""This region's entry in Backbone's directory, and its picture of the others.
-
-The entry is a lease: claimed at start, renewed by a heartbeat that lists who is here, given back at the end. When
-Backbone is away the region goes on with the picture it has and claims again when it can.
-"""
+"""This region's picture of the others: what Backbone's directory says of them. When Backbone is away the old picture stays."""
 
 from __future__ import annotations
 
@@ -17,7 +13,8 @@ import aiohttp
 from backbone.client import BackboneError
 from protocol.errors import ProtocolError
 from protocol.wellknown import grid_of_handle
-from sim.neighbours.records import ACCESS_LETTERS, Owner, RegionRecord
+from sim.neighbours.lease import Lease
+from sim.neighbours.records import Owner, RegionRecord
 from sim.world.agent import Vector
 
 if TYPE_CHECKING:
@@ -25,44 +22,34 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RETRY = 1.0
 UNREAD = 100
 # Regions of a grid start together: look often at first, then now and then.
 EAGER_SECONDS, EAGER_INTERVAL, INTERVAL = 20.0, 0.5, 3.0
 
 
+Square = tuple[int, int]
+
+
 class Directory:
     """`regions` maps grid squares to what Backbone says of the region there."""
 
-    def __init__(self, sim: Simulator, changed: Callable[[set[tuple[int, int]], set[tuple[int, int]]], None]) -> None:
+    def __init__(self, sim: Simulator, lease: Lease, changed: Callable[[set[Square], set[Square]], None]) -> None:
         self.sim = sim
+        self._lease = lease
         self.regions: dict[tuple[int, int], RegionRecord] = {}
-        self.epoch = 0
         self._unread: set[str] = set()  # regions whose records could not be read, for the log
         self._changed = changed  # called with the squares that came up and those that went away
-        self._lease = 15.0
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def open(self) -> None:
-        """Claim the region (as long as it takes), then keep the lease and the picture."""
-        await self._claim()
+        """Look round, and keep looking."""
         await self._look()
-        self._tasks = [
-            self.sim.spawn(self._beat_forever(), "heartbeat", standing=True),
-            self.sim.spawn(self._look_forever(), "directory", standing=True),
-        ]
+        self._tasks = [self.sim.spawn(self._look_forever(), "directory", standing=True)]
 
     def rest(self) -> None:
-        """No more heartbeats and looks round: the region is closing, and only what ends by itself is waited for."""
+        """No more looks round: the region is closing, and only what ends by itself is waited for."""
         for task in self._tasks:
             task.cancel()
-
-    async def close(self) -> None:
-        self.rest()
-        try:
-            await asyncio.wait_for(self.sim.backbone.delete_region(self.sim.world.facts.region_id, self.epoch), 2.0)
-        except (BackboneError, TimeoutError) as error:
-            log.warning("could not give the region's lease back: %s", error)
 
     # --- asking
 
@@ -82,11 +69,6 @@ class Directory:
         facts = self.sim.world.facts
         return x + (facts.grid_x - region.grid_x) * 256.0, y + (facts.grid_y - region.grid_y) * 256.0, z
 
-    @property
-    def owner(self) -> Owner:
-        """By which claim this process has its region; goes with every hand-over."""
-        return Owner(self.sim.world.facts.region_id, self.epoch)
-
     def old_claim(self, source: Owner | None, destination: Owner | None) -> str:
         """Why a hand-over between these is refused: one of them is not who it was. "" when it is well."""
         facts = self.sim.world.facts
@@ -96,14 +78,14 @@ class Directory:
             return ""
         if destination.region_id != facts.region_id:
             return f"this is {facts.name}, not the region that is meant"
-        if destination.epoch != self.epoch:
-            return f"{facts.name} is held by claim {self.epoch} as far as this process knows, not by {destination.epoch}"
+        if destination.epoch != self._lease.epoch:
+            return f"{facts.name} is held by claim {self._lease.epoch} as far as this process knows, not by {destination.epoch}"
         return ""
 
     def knows_newer(self, owner: Owner) -> bool:
         """Whether that claim of a region is old, as far as this region knows."""
         if owner.region_id == self.sim.world.facts.region_id:
-            return owner.epoch < self.epoch
+            return owner.epoch < self._lease.epoch
         region = self.of_id(owner.region_id)
         return region is not None and owner.epoch < region.epoch
 
@@ -121,62 +103,6 @@ class Directory:
         return max(abs(region.grid_x - facts.grid_x), abs(region.grid_y - facts.grid_y)) == 1
 
     # --- keeping
-
-    async def _claim(self) -> None:
-        facts, settings = self.sim.world.facts, self.sim.settings
-        while True:
-            try:
-                lease = await self.sim.backbone.put_region(
-                    facts.region_id,
-                    name=facts.name,
-                    grid_x=facts.grid_x,
-                    grid_y=facts.grid_y,
-                    ip=self.sim.address,
-                    port=self.sim.port,
-                    http_url=self.sim.http_url,
-                    inner_url=self.sim.inner_url,
-                    access=ACCESS_LETTERS.get(facts.access, "PG"),
-                    water_height=facts.water_height,
-                    map_image_id=facts.map_image_id,
-                )
-            except BackboneError as error:
-                self.sim.metrics.count("service_errors", label="backbone")
-                log.warning("%s cannot claim its square yet: %s", settings.name, error)
-                await asyncio.sleep(RETRY)
-                continue
-            self.epoch = int(lease["epoch"])
-            self._lease = float(lease["lease_seconds"])
-            self._belongs(lease)
-            return
-
-    async def _beat_forever(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease / 3)
-            try:
-                await self.beat()
-            except BackboneError as error:
-                self.sim.metrics.count("service_errors", label="backbone")
-                if error.status in (404, 409):
-                    log.warning("the region's lease was lost: %s", error)
-                    await self._claim()
-
-    async def beat(self) -> None:
-        """Renew the lease with everyone who is here; whoever Backbone no longer knows by this session must go."""
-        world = self.sim.world
-        here = [(agent.agent_id, agent.session_id) for agent in world.roots()]
-        answer = await self.sim.backbone.heartbeat(world.facts.region_id, self.epoch, here)
-        self._belongs(answer)
-        listed = dict(here)
-        for gone in answer.get("gone", []):
-            agent = world.agents.get(UUID(gone))
-            if agent is not None and agent.root and listed.get(agent.agent_id) == agent.session_id:
-                self.sim.sessions.kick(agent, "Your session has ended elsewhere.")
-
-    def _belongs(self, answer: dict[str, Any]) -> None:
-        """Whose land this is. A fresh grid has no accounts yet: then the first heartbeats do not know either."""
-        owner = answer.get("region_owner_id")
-        if owner is not None:
-            self.sim.world.belongs_to(UUID(owner))
 
     async def _look_forever(self) -> None:
         started = self.sim.clock.now()

@@ -1,6 +1,6 @@
 """This region among the others: who lies around it, who looks in, who walks or teleports over.
 
-The parts are files: `directory` (Backbone's list and our lease), `children`, `borders`, `crossing`, `object_crossing` and
+The parts are files: `lease` (by which claim we have the region), `directory` (Backbone's list), `children`, `borders`, `crossing`, `object_crossing` and
 `object_arrival`, `teleport`, `handovers` (when nobody is sure how one of these ended), `services` (what others may ask of us)
 and `peers` (what we ask of them). This class is where the rest of the sim meets them.
 """
@@ -23,6 +23,7 @@ from sim.neighbours.children import Children
 from sim.neighbours.crossing import Crossing
 from sim.neighbours.directory import Directory
 from sim.neighbours.handovers import HandOvers
+from sim.neighbours.lease import Lease
 from sim.neighbours.object_arrival import ObjectArrival
 from sim.neighbours.object_crossing import ObjectCrossing
 from sim.neighbours.peers import PeerError, Peers
@@ -46,7 +47,8 @@ class Neighbours:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self.peers = Peers(sim)
-        self.directory = Directory(sim, self._directory_changed)
+        self.lease = Lease(sim.region, lambda: sim.backbone, self._lost)
+        self.directory = Directory(sim, self.lease, self._directory_changed)
         self.children = Children(sim, self)
         self.handovers = HandOvers(sim)
         self.crossing = Crossing(sim, self)
@@ -65,10 +67,46 @@ class Neighbours:
         self._services.add_routes(app)
 
     async def open(self) -> None:
+        """Claim the region and know its neighbours. LeaseLost when another process has it."""
+        sim = self.sim
+        self._belongs(await self.lease.claim(sim.address, sim.port, sim.http_url, sim.inner_url))
         await self.directory.open()
+        self.lease.keep(self.beat)
+
+    def rest(self) -> None:
+        """The region is closing: nothing goes on by itself any more."""
+        self.lease.rest()
+        self.directory.rest()
 
     async def close(self) -> None:
-        await self.directory.close()
+        self.rest()
+        await self.lease.give_back()
+
+    async def beat(self) -> None:
+        """Renew the lease with everyone who is here; whoever Backbone no longer knows by this session must go."""
+        world = self.sim.world
+        here = [(agent.agent_id, agent.session_id) for agent in world.roots()]
+        answer = await self.sim.backbone.heartbeat(world.facts.region_id, self.lease.epoch, here)
+        self._belongs(answer)
+        listed = dict(here)
+        for gone in answer.get("gone", []):
+            agent = world.agents.get(UUID(gone))
+            if agent is not None and agent.root and listed.get(agent.agent_id) == agent.session_id:
+                self.sim.sessions.kick(agent, "Your session has ended elsewhere.")
+
+    def _belongs(self, answer: dict[str, Any]) -> None:
+        """Whose land this is. A fresh grid has no accounts yet: then the first heartbeats do not know either."""
+        owner = answer.get("region_owner_id")
+        if owner is not None:
+            self.sim.world.belongs_to(UUID(owner))
+
+    def _lost(self, why: str) -> None:
+        """The region is another process's, or may soon be: it serves nobody from this moment on."""
+        self.sim.metrics.count("leases_lost")
+        for agent in list(self.sim.world.agents.values()):
+            self.sim.sessions.kick(agent, "This region has moved to another server. Please log in again.")
+        self.sim.circuits.flush()
+        self.sim.stop()
 
     def _directory_changed(self, came: set[tuple[int, int]], went: set[tuple[int, int]]) -> None:
         facts = self.sim.world.facts

@@ -140,7 +140,7 @@ class ObjectCrossing:
             state = self._crossing.state_of(rider, journey.region, journey.transaction, sim.world.position(rider))
             seat = sim.world.seats.of[rider]
             riders.append(Rider(state, links.index(seat.prim), seat.offset, seat.turn, seat.target))
-        owner = self._neighbours.directory.owner
+        owner = self._neighbours.lease.owner
         return ObjectHandOver(journey.transaction, form.encode(linkset), riders, owner, journey.region.owner).encode()
 
     def _freeze(self, journey: Journey) -> None:

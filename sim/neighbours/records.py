@@ -17,7 +17,7 @@ from sim.neighbours.reading import check_version, number, uuid_of, whole, words
 VERSION = 1
 ACCESS_NUMBERS = {"G": 13, "PG": 13, "M": 21, "A": 42}  # as the protocol counts them
 ACCESS_LETTERS = {13: "PG", 21: "M", 42: "A"}
-MOST_SQUARES = 1 << 20  # grid squares along one side
+MOST_SQUARES = 1 << 24  # grid squares along one side
 
 
 @dataclass(frozen=True, slots=True)

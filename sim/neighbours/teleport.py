@@ -190,7 +190,7 @@ class Teleports:
         sim = self.sim
         if not agent.root or agent.circuit is None or self._under_way(agent):
             return
-        handovers, journey, directory = self._neighbours.handovers, agent.journey, self._neighbours.directory
+        handovers, journey = self._neighbours.handovers, agent.journey
         transaction = handovers.begin(region, [journey.lineage])
         journey.step(Step.TELEPORT, transaction, region=region)
         agent.circuit.send(Message("TeleportStart", Info={"TeleportFlags": flags}))
@@ -203,7 +203,7 @@ class Teleports:
         state.views = {**agent.views.seeds, facts.region_id: sim.cap_server.seed_url(agent)}
         state.origin = Origin(facts.region_id, sim.inner_url)
         state.transaction = transaction
-        state.source, state.destination = directory.owner, region.owner
+        state.source, state.destination = self._neighbours.lease.owner, region.owner
         try:
             answer = await self._neighbours.peers.announce(region, state)
         except PeerError as error:

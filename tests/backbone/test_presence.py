@@ -176,7 +176,7 @@ async def test_a_heartbeat_brings_back_and_sends_away(server: Server, backbone: 
 
 
 async def test_a_region_that_falls_silent_takes_its_people_offline(tmp_path: Path) -> None:
-    server = Server(tmp_path, more=("--lease-seconds", "1")).start()
+    server = Server(tmp_path, more=("--lease-seconds", "1", "--takeover-seconds", "1")).start()
     try:
         async with client_of(server) as backbone:
             silent = await (await FakeSim("Silent").start()).claim(backbone)

@@ -480,6 +480,22 @@ def test_a_lease_that_ended_makes_room(stores: Stores) -> None:
     assert region["region_id"] not in {row["region_id"] for row in stores.regions.all()}
 
 
+def test_a_lease_that_ended_is_kept_for_its_own_process_a_while(stores: Stores) -> None:
+    """It may not know yet that it is not heard: nobody else is let in before it has certainly stopped."""
+    region, mine, other = wanted(), fresh(), fresh()
+    stores.regions.claim(region, mine, -10.0, [], 50.0)
+    for rival in (region, wanted(grid_x=region["grid_x"], grid_y=region["grid_y"]), wanted(name=region["name"])):
+        with pytest.raises(Held, match=r"lease runs for [34]\d s"):
+            stores.regions.claim(rival, other, 15.0, [], 50.0)
+    again = stores.regions.claim(region, mine, -10.0, [], 50.0).region
+    stores.regions.claim(region, other, 60.0, [], 5.0)  # ten seconds after its end, five of which it was kept
+    assert row_of(stores, region["region_id"])["epoch"] > again["epoch"]
+    given = wanted()
+    epoch = stores.regions.claim(given, mine, 60.0, [], 50.0).region["epoch"]
+    assert stores.regions.release(given["region_id"], epoch)
+    stores.regions.claim(given, other, 60.0, [], 50.0)  # free at once
+
+
 def test_renewals_count_under_their_epoch_only(stores: Stores) -> None:
     region, mine = wanted(), fresh()
     old = stores.regions.claim(region, mine, 1.0, []).region["epoch"]

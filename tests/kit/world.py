@@ -195,7 +195,7 @@ def make_sim(
     sim.backbone = FakeBackbone()
     sim.assets = FakeAssets()
     sim.neighbours.peers._call = _unreachable  # type: ignore[method-assign]
-    sim.neighbours.directory.epoch = EPOCH
+    sim.neighbours.lease.epoch = EPOCH
     return sim
 
 

@@ -413,7 +413,7 @@ async def test_a_region_that_another_process_runs_by_now_hands_nothing_over(
         record = east.neighbours.directory.regions[1000, 1000]
         east.neighbours.directory.regions[1000, 1000] = replace(record, epoch=record.epoch + 1)
     else:
-        east.neighbours.directory.epoch += 1
+        east.neighbours.lease.epoch += 1
     box = rez(anna, (254.0, 120.0, 30.0))
     slide(west, box, (4.0, 0.0, 0.0))
     await walks(west, anna, (257.0, 128.0, 30.0))
