@@ -156,6 +156,53 @@ def test_adapters_are_imported_by_nobody_else() -> None:
         if any(within(name, adapter) for adapter in ADAPTERS) and name_of(path) not in MAKERS
     ]
     assert not wrong, "\n".join(wrong)
+# What rooms of the sim still reach through the whole simulator, beside what a Region gives. Parts that a room needs are handed to
+# its constructor: these lists only ever get shorter. Rooms that are not named reach for nothing.
+REGION = {"settings", "clock", "metrics", "world", "after", "spawn", "region"}
+REACHES = {
+    "caps": {"assets", "backbone", "cap_server", "http_url", "names", "neighbours", "rest", "scripts"},
+    "circuits": {"agent_lost", "circuit_opened"},
+    "frame.py": {"bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating"},  # the frame names its stages
+    "gauges.py": {"bodies", "circuits", "frame", "scripts"},
+    "handlers": {
+        "assets", "backbone", "bodies", "circuits", "interest", "names", "neighbours", "scripts", "seating", "sessions", "xfers",
+    },
+    "host.py": {"close", "frame", "neighbours", "open", "port", "run", "stop"},  # it makes the simulator
+    "interest": {"circuits", "frame", "interest", "neighbours"},
+    "names.py": {"backbone"},
+    "neighbours": {
+        "address", "assets", "backbone", "bodies", "cap_server", "circuits", "frame", "http", "http_url", "interest", "neighbours",
+        "port", "scripts", "seating", "sessions", "stop",
+    },
+    "physics": {"assets"},  # and no neighbours, no seats: it moves, and starts nothing
+    "rest.py": {"bodies", "circuits", "frame", "scripts"},
+    "scenes": {"scripts"},
+    "scripts": {"names", "neighbours", "seating"},
+    "sessions.py": {"cap_server", "circuits", "interest", "neighbours", "seating"},
+}  # fmt: skip
+
+
+def reaches(path: Path) -> Iterator[tuple[str, int]]:
+    """What a file takes from something called `sim` or `_sim`, and where."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and dotted(node.value).rpartition(".")[2] in ("sim", "_sim"):
+            yield node.attr, node.lineno
+
+
+def test_rooms_of_the_sim_reach_through_it_for_less_and_less() -> None:
+    used: dict[str, set[str]] = {}
+    wrong = []
+    for path in sources("sim"):
+        room = path.relative_to(ROOT / "sim").parts[0]
+        for name, line in reaches(path):
+            if name in REGION:
+                continue
+            used.setdefault(room, set()).add(name)
+            if name not in REACHES.get(room, set()):
+                wrong.append(f"{name_of(path)}:{line} reaches for sim.{name}: hand it to the constructor")
+    assert not wrong, "\n".join(wrong)
+    idle = {room: names - used.get(room, set()) for room, names in REACHES.items() if names - used.get(room, set())}
+    assert not idle, f"not reached for any more, so take them off the list: {idle}"
 
 
 def test_eventlet_is_imported_in_one_module() -> None:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 UNREAD = 100
 # Regions of a grid start together: look often at first, then now and then.
+AROUND = 1000  # grid squares, in each direction: as far as Backbone answers in one
 EAGER_SECONDS, EAGER_INTERVAL, INTERVAL = 20.0, 0.5, 3.0
 
 
@@ -37,6 +38,7 @@ class Directory:
         self.sim = sim
         self._lease = lease
         self.regions: dict[tuple[int, int], RegionRecord] = {}
+        self._version: int | None = None  # of the directory, as far as it was read
         self._unread: set[str] = set()  # regions whose records could not be read, for the log
         self._changed = changed  # called with the squares that came up and those that went away
         self._tasks: list[asyncio.Task[Any]] = []
@@ -112,13 +114,24 @@ class Directory:
             await self._look()
 
     async def _look(self) -> None:
+        """What has changed since the last look: while nothing happens in the grid that is nothing, however large it is."""
+        facts = self.sim.world.facts
         try:
-            listed = await self.sim.backbone.get_regions()
-        except (BackboneError, aiohttp.ClientError):
+            answer = await self.sim.backbone.regions_near(facts.grid_x, facts.grid_y, AROUND, self._version)
+            version, whole, listed, gone = (answer[name] for name in ("version", "whole", "regions", "gone"))
+        except (BackboneError, aiohttp.ClientError, KeyError, TypeError):
             self.sim.metrics.count("service_errors", label="backbone")
             return  # the old picture is better than none
-        fresh = {record.square: record for one in listed if (record := self._read(one)) is not None and record.online}
-        old, self.regions = self.regions, fresh
+        old = self.regions
+        known = {} if whole else {record.region_id: record for record in old.values()}
+        for region_id in gone:
+            known.pop(UUID(region_id), None)
+        for record in filter(None, map(self._read, listed)):
+            known.pop(record.region_id, None)
+            if record.online:
+                known[record.region_id] = record
+        self._version = version
+        fresh = self.regions = {record.square: record for record in known.values()}
         came = {square for square in fresh if square not in old or old[square].owner != fresh[square].owner}
         went = {square for square in old if square not in fresh}
         if came or went:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from backbone.client import BackboneClient, BackboneError
 from sim.neighbours.records import ACCESS_LETTERS, Owner
@@ -24,6 +24,7 @@ from sim.region import Region
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 RETRY = 1.0
 LEASE = 15.0  # seconds until Backbone says how long it is
 TAKEOVER = 600.0
@@ -89,11 +90,11 @@ class Lease:
             self._note(sent)
             return lease
 
-    def keep(self, beat: Callable[[], Awaitable[None]]) -> None:
-        """Renew it from now on: `beat` is one heartbeat, and raises BackboneError when it fails."""
+    def keep(self, beat: Callable[[], Awaitable[T]], heard: Callable[[T], None]) -> None:
+        """Renew it from now on: `beat` is one heartbeat, or raises BackboneError; `heard` is told what came of it."""
         tasks = self._region.tasks
         self._tasks = [
-            tasks.spawn(self._beat(beat), "heartbeat", standing=True),
+            tasks.spawn(self._beat(beat, heard), "heartbeat", standing=True),
             tasks.spawn(self._watch(), "lease", standing=True),
         ]
 
@@ -114,18 +115,23 @@ class Lease:
 
     # --- keeping it
 
-    async def _beat(self, beat: Callable[[], Awaitable[None]]) -> None:
+    async def _beat(self, beat: Callable[[], Awaitable[T]], heard: Callable[[T], None]) -> None:
         while not self.lost:
             await asyncio.sleep(self._lease / 3)
             sent = self._region.clock.now()
             try:
-                await beat()
+                answer = await beat()
             except BackboneError as error:
                 self._region.metrics.count("service_errors", label="backbone")
                 if error.status in NOT_OURS:
                     self._lose(f"another process has it, or its claim is gone: {error}")
-            else:
-                self._note(sent)
+                continue
+            self._note(sent)
+            try:
+                heard(answer)
+            except Exception:  # a fault in what is done with the answer must not cost the region its lease
+                self._region.metrics.count("task_errors", label="heartbeat")
+                log.exception("what a heartbeat told could not be heeded")
 
     def _note(self, sent: float) -> None:
         if self.lost:

@@ -71,7 +71,7 @@ class Neighbours:
         sim = self.sim
         self._belongs(await self.lease.claim(sim.address, sim.port, sim.http_url, sim.inner_url))
         await self.directory.open()
-        self.lease.keep(self.beat)
+        self.lease.keep(self.beat, self.heard)
 
     def rest(self) -> None:
         """The region is closing: nothing goes on by itself any more."""
@@ -82,13 +82,17 @@ class Neighbours:
         self.rest()
         await self.lease.give_back()
 
-    async def beat(self) -> None:
-        """Renew the lease with everyone who is here; whoever Backbone no longer knows by this session must go."""
+    async def beat(self) -> tuple[dict[UUID, UUID], dict[str, Any]]:
+        """Renew the lease with everyone who is here: those, by their sessions, and what Backbone says to it."""
         world = self.sim.world
-        here = [(agent.agent_id, agent.session_id) for agent in world.roots()]
-        answer = await self.sim.backbone.heartbeat(world.facts.region_id, self.lease.epoch, here)
+        here = {agent.agent_id: agent.session_id for agent in world.roots()}
+        answer = await self.sim.backbone.heartbeat(world.facts.region_id, self.lease.epoch, list(here.items()))
+        return here, answer
+
+    def heard(self, told: tuple[dict[UUID, UUID], dict[str, Any]]) -> None:
+        """Whoever Backbone no longer knows by that session must go."""
+        (listed, answer), world = told, self.sim.world
         self._belongs(answer)
-        listed = dict(here)
         for gone in answer.get("gone", []):
             agent = world.agents.get(UUID(gone))
             if agent is not None and agent.root and listed.get(agent.agent_id) == agent.session_id:

@@ -47,10 +47,14 @@ class Directory:
     async def delete_region(self, region_id: UUID, epoch: int) -> None:
         self.given_back.append(epoch)
 
-    async def beat(self) -> None:
+    async def beat(self) -> int:
         self.beats += 1
         if self.refusal is not None:
             raise self.refusal
+        return self.beats
+
+    def heard(self, beats: int) -> None:
+        raise RuntimeError("what it told cannot be heeded, and that costs the region nothing")
 
 
 def lease_of(directory: Directory) -> tuple[Lease, list[str], list[float]]:
@@ -67,7 +71,7 @@ def lease_of(directory: Directory) -> tuple[Lease, list[str], list[float]]:
 async def claimed(directory: Directory) -> tuple[Lease, list[str], list[float]]:
     lease, ended, armed = lease_of(directory)
     await lease.claim("127.0.0.1", 9000, "http://127.0.0.1:9000")
-    lease.keep(directory.beat)
+    lease.keep(directory.beat, directory.heard)
     return lease, ended, armed
 
 
