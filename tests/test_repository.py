@@ -156,6 +156,8 @@ def test_adapters_are_imported_by_nobody_else() -> None:
         if any(within(name, adapter) for adapter in ADAPTERS) and name_of(path) not in MAKERS
     ]
     assert not wrong, "\n".join(wrong)
+
+
 # What rooms of the sim still reach through the whole simulator, beside what a Region gives. Parts that a room needs are handed to
 # its constructor: these lists only ever get shorter. Rooms that are not named reach for nothing.
 REGION = {"settings", "clock", "metrics", "world", "after", "spawn", "region"}
