@@ -173,10 +173,9 @@ REACHES = {
     "interest": {"circuits", "frame", "interest", "neighbours"},
     "names.py": {"backbone"},
     "neighbours": {
-        "address", "assets", "backbone", "bodies", "cap_server", "circuits", "frame", "http", "http_url", "interest", "neighbours",
-        "port", "scripts", "seating", "sessions", "stop",
+        "address", "assets", "backbone", "bodies", "cap_server", "circuits", "frame", "http", "http_url", "inner_url", "interest",
+        "neighbours", "port", "scripts", "seating", "sessions", "stop",
     },
-    "physics": {"assets"},  # and no neighbours, no seats: it moves, and starts nothing
     "rest.py": {"bodies", "circuits", "frame", "scripts"},
     "scenes": {"scripts"},
     "scripts": {"names", "neighbours", "seating"},

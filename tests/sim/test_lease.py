@@ -70,7 +70,7 @@ def lease_of(directory: Directory) -> tuple[Lease, list[str], list[float]]:
 
 async def claimed(directory: Directory) -> tuple[Lease, list[str], list[float]]:
     lease, ended, armed = lease_of(directory)
-    await lease.claim("127.0.0.1", 9000, "http://127.0.0.1:9000")
+    await lease.claim("127.0.0.1", 9000, "http://127.0.0.1:9000", "")
     lease.keep(directory.beat, directory.heard)
     return lease, ended, armed
 
@@ -126,7 +126,7 @@ async def test_who_finds_the_region_taken_does_not_begin() -> None:
     directory.refusal = BackboneError(409, "conflict", "region Harbour is held by another process")
     lease, ended, armed = lease_of(directory)
     with pytest.raises(LeaseLost, match="held by another process"):
-        await lease.claim("127.0.0.1", 9000, "http://127.0.0.1:9000")
+        await lease.claim("127.0.0.1", 9000, "http://127.0.0.1:9000", "")
     assert len(directory.claims) == len(ended) == 1 and not armed
 
 
