@@ -164,8 +164,8 @@ REGION = {"settings", "clock", "metrics", "world", "after", "spawn", "region"}
 REACHES = {
     "caps": {"assets", "backbone", "cap_server", "http_url", "names", "neighbours", "rest", "scripts"},
     "circuits": {"agent_lost", "circuit_opened"},
-    "frame.py": {"bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating"},  # the frame names its stages
-    "gauges.py": {"bodies", "circuits", "frame", "scripts"},
+    "frame.py": {"bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating", "storage"},  # the frame names its stages
+    "gauges.py": {"bodies", "circuits", "frame", "scripts", "storage"},
     "handlers": {
         "assets", "backbone", "bodies", "circuits", "interest", "names", "neighbours", "scripts", "seating", "sessions", "xfers",
     },

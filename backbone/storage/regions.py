@@ -2,7 +2,7 @@
 
 A claim is one transaction: expired holders of the square or the name make room, and the row is taken with a new
 epoch. While a lease runs nobody but its own process takes the region, whichever region id it asks for; nor for some
-time after, in which that process may not know yet that it is not heard (docs/decisions/0018). The
+time after, in which that process may not know yet that it is not heard (docs/decisions/0023). The
 database's clock decides what is expired, so no two machines can disagree. An owner proves itself by its epoch ever
 after: each write of a region carries it (`hold`), and the next claim makes it old.
 """

@@ -8,7 +8,7 @@ else is let in before *takeover* seconds have passed since the last renewal, so 
     is stuck and does neither                                              the kernel ends it at 0.8 of the takeover time
 
 Both times count from when the last renewal that succeeded was *sent*: what Backbone counts from came after that. That Backbone is
-away is no reason to stop before: nobody else can claim either (docs/decisions/0018).
+away is no reason to stop before: nobody else can claim either (docs/decisions/0023).
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ class Rows:
     def all(self) -> list[dict[str, Any]]:
         return []
 
-    def claim(self, wanted: dict[str, Any], held_by: str, lease_seconds: float, renewals: list[Renewal]) -> Claimed:
+    def claim(
+        self, wanted: dict[str, Any], held_by: str, lease_seconds: float, renewals: list[Renewal], grace_seconds: float = 0.0
+    ) -> Claimed:
         self.epoch += 1
         displaced = wanted.pop("displaced", [])
         return Claimed({**wanted, "epoch": self.epoch, "owner_id": None}, displaced)
