@@ -61,7 +61,7 @@ class Clock:
 
 
 def region(region_id: str, x: int, y: int, **more: Any) -> dict[str, Any]:
-    usual = {"ip": "127.0.0.1", "port": 1, "http_url": "", "access": "M", "water_height": 20.0, "map_image_id": ""}
+    usual = {"ip": "127.0.0.1", "port": 1, "http_url": "", "inner_url": "", "access": "M", "water_height": 20.0, "map_image_id": ""}
     return {"region_id": region_id, "name": region_id, "grid_x": x, "grid_y": y, **usual, **more}
 
 
