@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from assets.client import AssetError
 from backbone.client import BackboneError
@@ -109,7 +109,8 @@ def _moves(sim: Simulator, agent: Agent, block: dict[str, Any], roots: Sequence[
         move = moves.get(receiver)
         if move is None:
             folder = block["DestinationID"] if own or receiver == agent.agent_id else NULL
-            transaction = uuid5(block["TransactionID"], str(receiver))
+            given = block["TransactionID"]
+            transaction = uuid5(given if given != NULL else uuid4(), str(receiver))
             move = moves[receiver] = Move(transaction, [], receiver, folder, kind, destination != TAKE_COPY)
         move.roots.append(root)
     return list(moves.values())
@@ -118,7 +119,9 @@ def _moves(sim: Simulator, agent: Agent, block: dict[str, Any], roots: Sequence[
 async def _carry_out(sim: Simulator, agent: Agent, move: Move) -> bool:
     """One move, all of it or nothing. Whether it happened."""
     item = take.item_of(sim.region, move.roots, move.receiver)
-    item.item_id, item.asset_id = uuid5(move.transaction, "item"), uuid5(move.transaction, "asset")
+    # Of the things as well as of the transaction: a viewer sends a long selection in several packets of one.
+    things = " ".join(str(root.full_id) for root in move.roots)
+    item.item_id, item.asset_id = uuid5(move.transaction, f"item {things}"), uuid5(move.transaction, f"asset {things}")
     try:
         data = take.pack(gather(sim.world.objects, move.roots, sim.clock.now(), sim.scripts.states))
     except ProtocolError as error:

@@ -93,6 +93,20 @@ async def test_several_are_one_item_and_keep_their_places(sim: TestSimulator) ->
     assert [b - a for a, b in zip(*places, strict=True)] == pytest.approx(apart)
 
 
+@pytest.mark.parametrize("transaction", [NULL, UUID(int=77)])
+async def test_a_selection_in_several_packets_is_taken_whole(sim: TestSimulator, transaction: UUID) -> None:
+    """The packets of one selection have one transaction; some clients give none at all."""
+    anna, _, box = await builder(sim)
+    for prim in (box, linked(sim, anna), linked(sim, anna, 2)):
+        block = {"Destination": TAKE, "DestinationID": NULL, "TransactionID": transaction, "GroupID": NULL, "PacketCount": 3}
+        anna.sends(Message("DeRezObject", AgentBlock=block, ObjectData=[{"ObjectLocalID": prim.local_id}]))
+    await done(sim)
+    assert not len(sim.world.objects) and len({item["asset_id"] for item in objects_in(sim, anna)}) == 3
+    for item in objects_in(sim, anna):
+        await rez(sim, anna, item["item_id"])
+    assert sorted(1 + len(root.children) for root in sim.world.objects.roots()) == [1, 2, 3]
+
+
 @pytest.mark.parametrize("down", ["assets", "backbone"])
 async def test_where_a_service_is_away_the_object_stays_and_goes_on(sim: TestSimulator, down: str) -> None:
     anna, _, box = await builder(sim)
