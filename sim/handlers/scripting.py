@@ -61,9 +61,13 @@ def _surface(message: Message) -> dict[str, Value]:
 def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
     """The answer is heard on the dialog's channel as the avatar's words, said where the object is that asked.
 
-    So it was in Second Life, and people answer from far away. Of an object that is gone, it is said where the avatar is.
+    So it was in Second Life, and people answer from far away. Of an object that is gone, it is said where the avatar is. Only
+    who was asked is heard: an answer would be a voice on any channel at any distance.
     """
     data = message["Data"]
+    if (data["ObjectID"], data["ChatChannel"]) not in agent.dialogs:
+        sim.metrics.count("messages_dropped", label="not asked")
+        return
     label = text(data["ButtonLabel"]).encode()[:ANSWER_LIMIT].decode("utf-8", "ignore")
     if data["ChatChannel"] != 0:
         prim = sim.world.objects.by_id.get(data["ObjectID"])

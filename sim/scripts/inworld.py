@@ -46,6 +46,7 @@ RANGES = {WHISPER: 10.0, SAY: 20.0, SHOUT: 100.0, REGION: math.inf}
 KINDS = {WHISPER: 0, SAY: 1, SHOUT: 2, REGION: 1}
 OWNER_SAY, OBJECT = 8, 2  # ChatType, SourceType
 FROM_OBJECT_IM = 19
+DIALOGS_KEPT = 200  # of one agent, whose answers are heard
 TEXT_BOX = "!!llTextBox!!"
 UNKNOWN = ("(unknown)", "Resident")  # an owner who has not been here since the region began
 AGENT_KIND = 1  # llDetectedType of a person
@@ -408,6 +409,10 @@ class Scripts:
             "ChatChannel": channel,
             "ImageID": NULL,
         }
+        agent.dialogs.pop((prim.full_id, channel), None)
+        agent.dialogs[prim.full_id, channel] = None
+        while len(agent.dialogs) > DIALOGS_KEPT:
+            del agent.dialogs[next(iter(agent.dialogs))]
         labels = [{"ButtonLabel": clip(label, 25)} for label in buttons[:12]]
         agent.circuit.send(Message("ScriptDialog", Data=data, Buttons=labels, OwnerData=[{"OwnerID": prim.owner_id}]))
 

@@ -163,6 +163,7 @@ class Agent:
     touching: int = 0  # local id of the prim that it holds the mouse on; 0: none
     sit_asked: tuple[Prim, Vector, float] | None = None  # prim, point on it, real time: AgentSit is to follow
     sit_early: float = -math.inf  # real time of an AgentSit that came first
+    dialogs: dict[tuple[UUID, int], None] = field(default_factory=dict)  # object and channel of those shown to it, oldest first
     asked: dict[str, tuple[Script, int]] = field(default_factory=dict)  # by item id: which script asks for which permissions
 
     def __post_init__(self) -> None:

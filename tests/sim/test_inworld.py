@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -72,6 +73,9 @@ async def test_touch_dialog_and_answer(sim: TestSimulator, anna: Viewer) -> None
     anna.sends(Message("ObjectDeGrab", ObjectData={"LocalID": prim.local_id}))
     frame(sim, 0.2)
     (dialog,) = anna.heard("ScriptDialog")
+    for answer in ({"ObjectID": uuid4(), "ChatChannel": -7}, {"ObjectID": prim.full_id, "ChatChannel": -8}):
+        anna.sends(Message("ScriptDialogReply", Data={**answer, "ButtonLabel": "Nobody asked"}))
+    assert sim.metrics.value("messages_dropped", "not asked") == 2
     assert [text(b["ButtonLabel"]) for b in dialog["Buttons"]] == ["Yes", "No"]
     anna.sends(
         Message(
