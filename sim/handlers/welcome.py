@@ -38,6 +38,7 @@ def _greet(sim: Simulator, agent: Agent, reason: str) -> None:
         groups = Message("AgentGroupDataUpdate", AgentData={"AgentID": agent.agent_id}, GroupData=[], NewGroupData=[])
         agent.events.post(event(groups))
     tell_parcel(sim, agent)
+    sim.region.aside.arrived(agent.agent_id)
     with suppress(Later):  # nobody has so much under way who has just come
         start(sim, agent, "wearables", load_wearables(sim, agent), order="wearables")
         if reason == "login":

@@ -16,7 +16,7 @@ from sim.metrics import Metrics
 from sim.physics.numba_engine import NumbaEngine
 from sim.setaside import AGAIN, RECENT, SetAside
 from sim.world.changes import What
-from tests.kit.world import TestSimulator, Viewer, add_root
+from tests.kit.world import TestSimulator, Viewer, add_child, add_root, settle
 from tests.sim.handlers.test_building import edit, frame, rez
 from tests.sim.test_mesh_objects import flags
 
@@ -220,3 +220,13 @@ async def test_a_prim_that_cannot_be_shown_is_shown_as_a_plain_box(sim: TestSimu
     frame(sim, 0.2)
     assert ben.heard("ChatFromSimulator")
     assert "cannot be shown" in " ".join(alerts(anna)) or sim.world.objects.row(bad)["crc"]
+
+
+async def test_an_owner_who_was_away_is_told_on_arrival(sim: TestSimulator) -> None:
+    anna = add_child(sim, "Anna Owner", "login")
+    words = "Your object 'Car' is not solid any more."
+    assert sim.region.aside.put("physics", "a car", "it fell apart", anna.id, words)
+    assert alerts(anna) == []
+    sim.sessions.movement_completed(anna.agent)
+    await settle(sim)
+    assert alerts(anna) == [words]
