@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pytest
 
 from sim.scripts.library.declare import LIBRARY
@@ -80,6 +82,63 @@ async def test_looks(here):
     assert [one for one in complaint if "Couldn't find texture 'none'" in one] == complaint != []
     assert values(here, "llGetTexture(1)", "llGetTexture(0) == llGetTexture(1)", "llGetLinkPrimitiveParams(2, [PRIM_TEXTURE, 5])") == [
         "brick", "0", f"{TEXTURE}<1.000000, 1.000000, 0.000000><0.000000, 0.000000, 0.000000>0.000000"]  # fmt: skip
+
+
+def numbers(text: str) -> list[float]:
+    return [float(part) for part in text.strip("<>").split(",")]
+
+
+async def test_surfaces_by_their_single_setters(here):
+    here.said("llOffsetTexture(.5, .25, 1); llRotateTexture(1.0, 1); llSetLinkAlpha(2, .5, ALL_SIDES);")
+    offset, turn, child = values(here, "llGetTextureOffset(1)", "llGetTextureRot(1)", "llGetLinkPrimitiveParams(2, [PRIM_COLOR, 0])")
+    assert numbers(offset) == pytest.approx([0.5, 0.25, 0.0], abs=1e-3) and float(turn) == pytest.approx(1.0, abs=1e-3)
+    assert child == "<1.000000, 1.000000, 1.000000>0.501961"
+    assert numbers(values(here, "llGetTextureOffset(0)")[0]) == [0.0, 0.0, 0.0]
+
+
+async def test_parameters_of_the_scripts_own_prim_and_turns_of_a_child(here):
+    here.said('llSetPrimitiveParams([PRIM_NAME, "mine", PRIM_DESC, "about"]);')
+    assert values(here, "llGetPrimitiveParams([PRIM_NAME, PRIM_DESC])") == ["mineabout"] and here.child.name == "Child"
+    here.said("llSetLocalRot(<0, 0, 1, 0>);")
+    assert [abs(part) for part in here.region.world.objects.row(here.root)["rotation"].tolist()] == [0.0, 0.0, 1.0, 0.0]
+
+
+async def test_what_masks_items_and_groups_say(here):
+    thing = item("brick", 0)
+    thing.description = "a wall"
+    here.root.contents.append(thing)
+    group, visitor = UUID(int=9), str(here.visitor.agent_id)
+    null = "00000000-0000-0000-0000-000000000000"
+    assert values(here, 'llGetInventoryCreator("brick")', 'llGetInventoryDesc("brick")', "llGetObjectPermMask(MASK_BASE)",
+                  "llGetObjectPermMask(MASK_EVERYONE)", "llGetObjectPermMask(99)", f'llSameGroup("{visitor}")', "llSameGroup(NULL_KEY)") == [
+        str(UUID(int=5)), "a wall", str(int(here.root.permissions.base)), str(int(here.root.permissions.everyone)), "0", "1", "0"]  # fmt: skip
+    here.root.group_id = group
+    assert values(here, f'llSameGroup("{visitor}")', "llSameGroup(llGetLinkKey(2))", "llSameGroup(llGetKey())") == ["0", "0", "1"]
+    assert [one for one in here.said('llOwnerSay(llGetInventoryCreator("none"));') if one == null] == [null]
+
+
+async def test_masses_people_and_land(here):
+    world = here.region.world
+    visitor = str(here.visitor.agent_id)
+    count = sum(1 for _ in world.roots())
+    flags = world.parcel_at(128.0, 128.0).flags
+    world.parcel_at(128.0, 128.0).owner_id = UUID(int=0)
+    assert values(here, "llGetObjectMass(llGetKey()) == llGetMass()", "llGetObjectMass(NULL_KEY)", "llGetRegionAgentCount()",
+                  f'llOverMyLand("{visitor}")', "llGetRegionFlags()", "llGetParcelFlags(llGetPos())", "llGetParcelFlags(<-1, 0, 0>)") == [
+        "1", "0.000000", str(count), "0", str(world.facts.flags), str(flags if flags < 1 << 31 else flags - (1 << 32)), "0"]  # fmt: skip
+    world.parcel_at(128.0, 128.0).owner_id = here.root.owner_id
+    fps, mass, mine, nobody = values(here, "llGetRegionFPS()", f'llGetObjectMass("{visitor}")', f'llOverMyLand("{visitor}")', "llOverMyLand(NULL_KEY)")
+    assert float(fps) == pytest.approx(45.0) and float(mass) > 0.5 and (mine, nobody) == ("1", "0")
+
+
+async def test_the_slope_of_the_ground(here):
+    """Ground that rises half a metre a metre towards the east falls towards the west, and stays level along north and south."""
+    heights = here.region.world.terrain.heights
+    heights[:] = np.arange(heights.shape[1]) * 0.5
+    slope, contour, normal = (numbers(one) for one in values(here, "llGroundSlope(ZERO_VECTOR)", "llGroundContour(ZERO_VECTOR)", "llGroundNormal(ZERO_VECTOR)"))
+    assert slope == pytest.approx([-0.89443, 0.0, -0.44721], abs=1e-4)
+    assert contour == pytest.approx([0.0, -1.0, 0.0], abs=1e-4)
+    assert sum(a * b for a, b in zip(slope, normal, strict=True)) == pytest.approx(0.0, abs=1e-4) and normal[2] > 0
 
 
 RULE_VALUES = {
