@@ -308,7 +308,7 @@ async def test_a_hung_asset_store_holds_up_no_folders(sim: TestSimulator, monkey
     anna, folders = await owner(sim)
     answer = asyncio.Event()
 
-    async def hang(asset_id: UUID, data: bytes, type: int) -> bool:
+    async def hang(asset_id: UUID, data: bytes, type: int, uploader: UUID | None = None) -> bool:
         await answer.wait()
         return True
 

@@ -147,7 +147,7 @@ async def test_what_cannot_be_told_costs_nobody_else(sim: TestSimulator, anna: V
     frame(sim, 1)
     shown = updates(ben)
     assert shown[bad.local_id]["ExtraParams"] == b"" and good.local_id in shown
-    assert sim.metrics.plain["objects_not_encodable"] == 1 and not sim.metrics.labelled["stage_errors"]
+    assert sim.metrics.value("set_aside", "interest") == 1 and not sim.metrics.labelled["stage_errors"]
 
 
 async def test_what_a_message_asks_for_counts_not_the_message(sim: TestSimulator, anna: Viewer) -> None:
