@@ -264,7 +264,7 @@ async def _rez_script(sim: Simulator, agent: Agent, prim: Prim, block: dict[str,
         return
     if block["ItemID"] == NULL:
         try:
-            await sim.assets.put(item.asset_id, source.encode(), AssetType.LSL_TEXT)
+            await sim.assets.put(item.asset_id, source.encode(), AssetType.LSL_TEXT, agent.agent_id)
         except AssetError:
             sim.metrics.count("service_errors", label="assets")
             tell(sim, agent, Refused(STORE_SILENT, "assets"), prim)
