@@ -239,7 +239,8 @@ def test_a_dropped_connection_comes_back(grid: Grid, gateway: str, visitor: Open
         line.mend()
         ada.until(lambda: "Connection lost" not in ada.page.inner_text(".banner"), "the way back")
         ada.until(lambda: ada.see("mainland.world.me?.figure.root.visible"), "the own avatar")
-        assert ada.see("mainland.world.agent") == agent and ada.heard("before")
+        assert ada.see("mainland.world.agent") == agent
+        ada.until(lambda: ada.heard("before"), "what was said before")
         ada.say("after")
         ada.until(lambda: ada.heard("after"), "own words again")
         before = ada.position
