@@ -125,6 +125,12 @@ def remove(region: Region, actor: Actor, prim: Prim, item_id: UUID) -> Item | Re
     return item
 
 
+def put_back(region: Region, actor: Actor, prim: Prim, item: Item) -> None:
+    """An item that was taken out is in the prim again, as it was: nobody could take it."""
+    prim.contents.append(item)
+    _note(region, actor, prim)
+
+
 def out(actor: Actor, prim: Prim, item_id: UUID) -> Item | Refused:
     """An item as it would be in the actor's hands; it is not taken out yet. What cannot be copied must be (`remove`)."""
     item, refused = _item(actor, prim, item_id)

@@ -124,7 +124,7 @@ async def _drop_in(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> N
     inside = Refused(contents.NO_SUCH, "gone") if prim.row < 0 else contents.put(sim.region, actor_of(agent), prim, item)
     if isinstance(inside, Refused):
         if not copyable:
-            await _give_back(sim, agent, item)
+            await give_back(sim, agent, item)
         tell(sim, agent, inside, prim)
         return
     if not copyable:
@@ -134,7 +134,8 @@ async def _drop_in(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> N
     told_selectors(sim, prim)
 
 
-async def _give_back(sim: Simulator, agent: Agent, item: Item) -> None:
+async def give_back(sim: Simulator, agent: Agent, item: Item) -> None:
+    """An item that has left the agent's inventory is there again, since it could go nowhere."""
     made = await ask(sim, sim.backbone.create_item(agent.agent_id, item_to_json(item)))
     if not isinstance(made, BackboneError):
         send(agent, bulk_update(agent, [made]))
@@ -211,7 +212,7 @@ async def _take_out(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, fol
     made = await ask(sim, sim.backbone.create_item(agent.agent_id, item_to_json(item)))
     if isinstance(made, BackboneError):
         if not copyable and prim.row >= 0:
-            prim.contents.append(inside)
+            contents.put_back(sim.region, actor_of(agent), prim, inside)
         tell(sim, agent, Refused(NOT_ANSWERING if made.status == 0 or made.status >= 500 else f"Not taken: {made.title}."), prim)
         return
     if not copyable:

@@ -26,9 +26,9 @@ from sim.actions.may import actor_of
 from sim.actions.outcome import Refused
 from sim.handlers import NEAR, ROOT, handles
 from sim.handlers.building import RETURN, TAKE, TAKE_COPY, TRASH
-from sim.handlers.contents import own_item, told_selectors
+from sim.handlers.contents import give_back, own_item, told_selectors
 from sim.handlers.editors import BUILD, named, tell, waits_for_rights
-from sim.handlers.inventory import bulk_update, default_folder, update_create_item
+from sim.handlers.inventory import default_folder, update_create_item
 from sim.handlers.replies import ask, send, start
 from sim.scripts.language.errors import CompileError
 from sim.scripts.language.program import Program
@@ -282,11 +282,9 @@ async def _leave(sim: Simulator, agent: Agent, source: Prim | None, item: Item) 
 async def _give_back(sim: Simulator, agent: Agent, source: Prim | None, item: Item) -> None:
     if source is not None:
         if source.row >= 0:
-            source.contents.append(item)
+            contents.put_back(sim.region, actor_of(agent), source, item)
         return
-    made = await ask(sim, sim.backbone.create_item(agent.agent_id, item_to_json(item)))
-    if not isinstance(made, BackboneError):
-        send(agent, bulk_update(agent, [made]))
+    await give_back(sim, agent, item)
 
 
 def _rez_place(sim: Simulator, block: dict[str, Any], linksets: Sequence[Linkset]) -> Vector:
