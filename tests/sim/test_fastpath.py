@@ -110,7 +110,7 @@ async def test_odd_ones_are_left(sim: TestSimulator) -> None:
         datagram(ben),  # somebody else's ids
         datagram(anna, AgentID=uuid4()),
         nan,
-        datagram(anna)[:40],
+        datagram(anna)[:30],  # within the session's id: cut later, a run of zeros may stand for all the rest
         datagram(anna)[:9] + b"\x00",
         b"",
         b"\x80\x00\x00\x00\x01\xff\x04",
