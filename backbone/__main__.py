@@ -19,6 +19,7 @@ from typing import IO  # noqa: E402
 
 from backbone.app import build_app  # noqa: E402
 from backbone.services import Config, Services  # noqa: E402
+from backbone.storage.limits import DAYS, THINGS, Limits  # noqa: E402
 from backbone.storage.regions import LEASE_SECONDS, TAKEOVER_SECONDS  # noqa: E402
 from backbone.storage.schema import NewerDatabase, WrongDatabase  # noqa: E402
 from ground import gauges, server, stacks  # noqa: E402
@@ -44,6 +45,8 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "Never on the command line: everybody on the machine can read that, and the URL holds a password",
     )
     parser.add_argument("--owner", help="account that owns the regions given to nobody (default: the first account)")
+    parser.add_argument("--inventory-things", type=int, default=THINGS, help="folders and items a person (default: %(default)s)")
+    parser.add_argument("--inventory-days", type=int, default=DAYS, help="of inventories' history (default: %(default)s)")
     parser.add_argument("--assets-url", help="address of the asset service")
     parser.add_argument("--public-url", help="our address as people type it, where a proxy stands in front")
     parser.add_argument(
@@ -104,6 +107,7 @@ def main() -> None:
         given.takeover_seconds,
         given.owner,
         given.public_url,
+        Limits(given.inventory_things, given.inventory_days),
     )
     listener = server.listen(given.bind, given.port)  # first: a taken port should not cost a migration
     try:

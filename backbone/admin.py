@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from backbone import passwords
+from backbone.errors import Problem
 from backbone.names import BadName, check_name
 from backbone.storage import schema
 from backbone.storage.accounts import NameTaken
 from backbone.storage.database import Direct, open_engine, sqlite_url
+from backbone.storage.interfaces import InventoryStore
 from backbone.storage.schema import NewerDatabase, WrongDatabase
 from backbone.storage.stores import SqlStores, open_stores
 
-__all__ = ["BadName", "NameTaken", "NewerDatabase", "NoSuchUser", "WrongDatabase", "add_user", "set_password"]
+__all__ = [
+    "BadName", "NameTaken", "NewerDatabase", "NoSuchUser", "Problem", "WrongDatabase", "add_user", "inventory", "set_password",
+]  # fmt: skip
 
 
 class NoSuchUser(LookupError):
@@ -45,6 +49,16 @@ def set_password(data_dir: Path | str, first: str, last: str, password: str, dat
         if found is None or not stores.people.set_verifier(found["agent_id"], verifier):
             raise NoSuchUser(f"there is no account {first} {last}".strip())
         return str(found["agent_id"])
+
+
+@contextmanager
+def inventory(data_dir: Path | str, person: str, database: str | None = None) -> Iterator[tuple[str, InventoryStore]]:
+    """(agent id, inventories), to look into the inventory of somebody, by name or agent id. NoSuchUser; else as `add_user`."""
+    with _opened(data_dir, database) as stores:
+        found = stores.people.by_name(person) or stores.people.by_id(person.lower())
+        if found is None:
+            raise NoSuchUser(f"there is no account {person}")
+        yield str(found["agent_id"]), stores.inventory
 
 
 def _check_password(password: str) -> None:

@@ -348,17 +348,39 @@ class BackboneClient:
             body["item_id"] = new_item_id
         return await self._call("POST", f"/agents/{agent_id}/inventory/items/{item_id}/copy", body)
 
-    async def give_item(
-        self, agent_id: Id, item_id: Id, to_agent_id: Id, new_item_id: Id | None = None
-    ) -> dict[str, Any]:
-        """Give an item to another agent, into its folder of that type: {item, moved}.
+    # gifts, and what became of inventories ---------------------------------------------------------
 
-        A copyable item is copied, any other is moved, in one transaction. 403: it may not be transferred.
+    async def give(self, agent_id: Id, gift_id: Id, to_agent_id: Id, **what: Any) -> dict[str, Any]:
+        """Give ``item_id``, ``folder_id`` or ``things`` ({name, items}, out of an object of the agent's) to another agent:
+        the gift {gift_id, kind, thing_id, name, count, state, moved, returned ...}. May be repeated with the same gift_id.
+
+        What may be copied is, the rest is moved, in one transaction. 403: something may not be given, or does not fit.
         """
-        body: dict[str, Any] = {"to_agent_id": to_agent_id}
-        if new_item_id is not None:
-            body["item_id"] = new_item_id
-        return await self._call("POST", f"/agents/{agent_id}/inventory/items/{item_id}/give", body)
+        body = {"gift_id": gift_id, "to_agent_id": to_agent_id, **what}
+        return await self._call("POST", f"/agents/{agent_id}/gifts", body)
+
+    async def answer_gift(
+        self, agent_id: Id, gift_id: Id, accepted: bool, folder_id: Id | None = None
+    ) -> dict[str, Any]:
+        """The receiver accepts (into that folder) or declines; the gift as it is then. 404: none of that id for it."""
+        body = {"accepted": accepted, "folder_id": folder_id}
+        return await self._call("PUT", f"/agents/{agent_id}/gifts/{gift_id}", body)
+
+    async def get_gifts(self, agent_id: Id) -> list[dict[str, Any]]:
+        """Gifts to the agent that wait for its answer, oldest first."""
+        return (await self._call("GET", f"/agents/{agent_id}/gifts"))["gifts"]
+
+    async def get_inventory_history(self, agent_id: Id, since: int = 0, most: int = 1000) -> dict[str, Any]:
+        """{begins, changes: [{at, what, kind, id, name, where, members, was_called, was_in}]}, newest first."""
+        return await self._call("GET", f"/agents/{agent_id}/inventory/history", query={"since": since, "most": most})
+
+    async def get_trash(self, agent_id: Id) -> list[dict[str, Any]]:
+        """What lies in the trash: [{kind, id, name, type, since|None, was_in|None, holds}]"""
+        return (await self._call("GET", f"/agents/{agent_id}/inventory/trash"))["things"]
+
+    async def restore_inventory(self, agent_id: Id, to: float, dry_run: bool = False) -> dict[str, Any]:
+        """Bring an inventory back to a moment (unix seconds); what that did, or would. 409: that is too long ago."""
+        return await self._call("POST", f"/agents/{agent_id}/inventory/restore", {"to": to, "dry_run": dry_run})
 
     # the service itself ---------------------------------------------------------------------------
 

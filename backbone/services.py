@@ -24,6 +24,7 @@ from backbone.routing import Router
 from backbone.sims import Sims
 from backbone.storage import schema
 from backbone.storage.database import Database, sqlite_url
+from backbone.storage.limits import Limits
 from backbone.storage.regions import LEASE_SECONDS, TAKEOVER_SECONDS
 from backbone.storage.stores import open_stores
 from backbone.whereabouts import Whereabouts
@@ -46,6 +47,7 @@ class Config:
     takeover_seconds: float = TAKEOVER_SECONDS
     owner: str | None = None  # full name of the account whose land is all that was given to nobody; None: the first one
     public_url: str | None = None  # as people type it, where a proxy stands in front
+    inventory: Limits = Limits()
 
 
 class Services:
@@ -58,6 +60,7 @@ class Services:
         self._where = self._db.engine.url.render_as_string(hide_password=True)
         self._db.write(lambda conn: schema.check_is_ours(conn, config.data, self._where))
         self.stores = open_stores(self._db, int(self.started))
+        self.stores.inventory.set_limits(config.inventory)
         self._accounts_noted = False
         self.directory = Directory(
             self.stores.regions, time.monotonic, config.lease_seconds, int(self.started * 1000), config.takeover_seconds
@@ -172,6 +175,7 @@ class Services:
         if ended:
             self.stores.sessions.end(ended)
         self.stores.messages.sweep(int(time.time()) - MARKS_KEPT)
+        self.stores.inventory.sweep(time.time())
         self._guests.sweep(int(time.time()), self.people.forget)
 
     def close(self) -> None:

@@ -20,6 +20,9 @@ from rich.table import Table
 
 from grid import settings as declared
 from grid.errors import NOT_RUNNING, GridError, refused_by_machine
+from grid.inventory_cli import history as inventory_history
+from grid.inventory_cli import restore as inventory_restore
+from grid.inventory_cli import trash as inventory_trash
 from grid.layout import Layout, default_dir
 from grid.lsl_cli import lsl_app
 from grid.plan import in_force
@@ -38,6 +41,8 @@ app.add_typer(user, name="user")
 app.add_typer(lsl_app, name="lsl")
 region_app = typer.Typer(help="What regions keep.", no_args_is_help=True)
 app.add_typer(region_app, name="region")
+inventory_app = typer.Typer(help="What people own: what became of it, and the way back.", no_args_is_help=True)
+app.add_typer(inventory_app, name="inventory")
 
 Data = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="The grid's folder: all its state.", default_factory=default_dir)
@@ -345,6 +350,9 @@ def many_bots(
 
 app.command()(readable(snapshot))
 region_app.command()(readable(reset))
+inventory_app.command("history")(readable(inventory_history))
+inventory_app.command("trash")(readable(inventory_trash))
+inventory_app.command("restore")(readable(inventory_restore))
 
 
 @app.command()

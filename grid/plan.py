@@ -21,6 +21,7 @@ FORMAT = 1
 CORNER = 1000
 """Grid coordinates of the south-west region, in regions: far enough from 0 to grow in every direction."""
 MOST_REGIONS = 256
+_INVENTORY = ("inventory_things", "inventory_days")
 _BEFORE_PROXIES = ("public_url", "public_assets_url", "trusted_proxies")
 GUESTS = ("nobody", "local", "everybody")
 ENGINES = ("numba", "bullet")
@@ -55,6 +56,8 @@ class Grid:
     web_port: int = 0
     guests: str = "local"
     spectators: int = 10
+    inventory_things: int = 100_000
+    inventory_days: int = 30
     owner: str | None = None
     public_url: str | None = None
     public_assets_url: str | None = None
@@ -173,7 +176,8 @@ def decide(saved: Grid | None, settings: Settings) -> Grid:
     wanted = saved or Grid(settings.name, settings.bind, None, 0, 0, None)
     if settings.guests not in GUESTS:
         raise GridError(f"guests = {settings.guests!r} is not a choice", f"use {', '.join(GUESTS)}")
-    for name in ("name", "bind", "advertise", "database", "guests", "spectators", "owner", *_BEFORE_PROXIES):
+    kept = ("name", "bind", "advertise", "database", "guests", "spectators", "owner", *_INVENTORY, *_BEFORE_PROXIES)
+    for name in kept:
         if saved is None or name in settings.given:
             setattr(wanted, name, getattr(settings, name))
     if saved is None or "regions" in settings.given:

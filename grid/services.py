@@ -49,6 +49,7 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
     if grid.database:  # it may hold a password, and everybody on the machine can read command lines
         write_secret(layout.database, grid.database)
         database = ("--database-file", str(layout.database))
+    inventory = ("--inventory-things", str(grid.inventory_things), "--inventory-days", str(grid.inventory_days))
     owner = ("--owner", grid.owner) if grid.owner else ()
     guests = ("--guests", str(layout.secret)) if grid.welcomes_guests else ()
     watching = ("--watching", str(layout.secret), "--spectators", str(grid.spectators)) if grid.spectators else ()
@@ -62,7 +63,8 @@ def commands(grid: Grid, layout: Layout) -> dict[str, Command]:
         "sims": Command((*_PYTHON, "sim", "--config", str(layout.sims)), hosts_regions=True),
         "backbone": Command(
             (*_PYTHON, "backbone", "--data", str(layout.backbone), *common, "--port", str(grid.http_port),
-             "--grid-name", grid.name, "--assets-url", grid.assets_uri, *public, *proxies, *database, *owner),
+             "--grid-name", grid.name, "--assets-url", grid.assets_uri, *public, *proxies, *database, *owner,
+             *inventory),
             grid.http_port,
         ),
         "assets": Command(

@@ -86,6 +86,9 @@ SETTINGS = (
     Setting("guests", str, "local", "who may come by browser without an account: nobody, everybody, or everybody while "
             "the grid is for this machine only (local)", 1, 9),
     Setting("spectators", int, 10, "how many may look in by browser at a time without coming in; 0: nobody", 0, 1000),
+    Setting("inventory_things", int, 100_000, "how many items and folders one person may have", 1000, 10_000_000),
+    Setting("inventory_days", int, 30, "how long changes of inventories are remembered, to be looked at and undone (mainland "
+            "inventory); a person's latest 1,000 a day of these are kept at most", 1, 3650),
     Setting("scene", str, None, "what the first region shows: a scene file, welcome, or none; default: welcome in a fresh "
             "grid (docs/scenes.md)", 1, 4096),
     Setting("physics", str, "numba", "the regions' physics engine: numba (our own) or bullet (needs mainland[bullet])", 1, 20),

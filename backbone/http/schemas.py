@@ -276,6 +276,82 @@ NEW_ITEM = record(
     tuple(name for name in ITEM_MEMBERS if name not in ("parent_id", "asset_id", "name", "type", "inv_type")),
 )
 ITEM_CHANGE = record("ItemChange", ITEM_OPEN, "*")
+GIFT = record(
+    "Gift",
+    {
+        "gift_id": ID,
+        "from_agent_id": ID,
+        "to_agent_id": ID,
+        "kind": integer(-1, 127, description="asset type; 8 for a folder"),
+        "thing_id": {**ID, "description": "the receiver's item or folder"},
+        "name": text(255),
+        "count": integer(0, 2**31 - 1, description="items in it"),
+        "state": {"type": "string", "enum": ["offered", "accepted", "declined"]},
+        "moved": {**array(ID), "description": "the giver's items that went, since they cannot be copied"},
+        "returned": {**array(ID), "description": "those of them that are the giver's again"},
+    },
+)
+INVENTORY_THING: dict[str, Schema] = {
+    "kind": {"type": "string", "enum": ["item", "folder"]},
+    "id": ID,
+    "name": text(255),
+}
+MOMENT: Schema = {"type": "number", "minimum": 0, "maximum": 2**40, "description": "unix seconds"}
+WHERE: Schema = text(65536, description="folders by name, with slashes between; / is the root, ? one that is gone")
+INVENTORY_HISTORY = record(
+    "InventoryHistory",
+    {
+        "begins": {**MOMENT, "description": "unix seconds; nothing is known of before"},
+        "changes": array(
+            record(
+                None,
+                {
+                    "at": MOMENT,
+                    "what": {"type": "string", "enum": ["made", "changed", "removed", "left"]},
+                    **INVENTORY_THING,
+                    "where": WHERE,
+                    "members": {**array(text(32)), "description": "what changed of it"},
+                    "was_called": text(255),
+                    "was_in": WHERE,
+                },
+            )
+        ),
+    },
+)
+TRASH = record(
+    "Trash",
+    {
+        "things": array(
+            record(
+                None,
+                {
+                    **INVENTORY_THING,
+                    "type": integer(-1, 127),
+                    "since": maybe(MOMENT),
+                    "was_in": maybe(WHERE),
+                    "holds": integer(0, 2**31 - 1, description="folders and items below"),
+                },
+            )
+        )
+    },
+)
+RESTORE = record("Restore", {"to": MOMENT, "dry_run": BOOLEAN}, ("dry_run",))
+COUNT = integer(0, 2**31 - 1)
+RESTORED = record(
+    "Restored",
+    {
+        "to": MOMENT,
+        "dry_run": BOOLEAN,
+        "back": array(record(None, INVENTORY_THING)),
+        "changed": array(record(None, INVENTORY_THING)),
+        "elsewhere": array(record(None, INVENTORY_THING)),
+        "back_count": COUNT,
+        "changed_count": COUNT,
+        "elsewhere_count": {**COUNT, "description": "what cannot be copied and left: it does not come back"},
+        "came_since": {**COUNT, "description": "what is new since then and stays"},
+    },
+)
+
 MAX_CHANGES = 1000
 ITEM_CHANGES = record(
     "ItemChanges",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backbone.http.kit import Resource
-from backbone.resources import friends, health, inventory, login, messages, people, presence, public, regions
+from backbone.resources import friends, gifts, health, inventory, login, messages, people, presence, public, regions
 
 ALL: list[type[Resource]] = [
     *login.RESOURCES,
@@ -15,4 +15,5 @@ ALL: list[type[Resource]] = [
     *friends.RESOURCES,
     *messages.RESOURCES,
     *inventory.RESOURCES,
+    *gifts.RESOURCES,
 ]

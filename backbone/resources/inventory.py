@@ -61,7 +61,6 @@ CONTENTS = record(
 )
 FETCHED = record("FetchedFolders", {"folders": array(CONTENTS), "bad_folders": array(ID)})
 COPY = record("CopyItem", {"new_folder_id": ID, "new_name": text(255), "item_id": ID}, ("new_name", "item_id"))
-GIVE = record("GiveItem", {"to_agent_id": ID, "item_id": ID}, ("item_id",))
 
 
 class InventoryResource(Resource):
@@ -184,20 +183,6 @@ class CopyItem(InventoryResource):
         return _made(self.store(call).copy_item(owner, item_id, folder, name, new_id, int(time.time())))
 
 
-@resource("/agents/{agent_id}/inventory/items/{item_id}/give", "inventory")
-class GiveItem(InventoryResource):
-    @operation(
-        "Give an item to another agent's folder of its type: a copy, or the item itself if it may not be copied",
-        body=GIVE,
-        answer=record("Gift", {"item": ITEM, "moved": BOOLEAN}),
-        **CHANGE,
-    )
-    def on_post(self, call: Call) -> Any:
-        owner, item_id, to, new_id = call.id("agent_id"), call.id("item_id"), call.body["to_agent_id"], call.body.get("item_id")
-        item, moved = self.store(call).give(owner, item_id, to, new_id, int(time.time()))
-        return {"item": item, "moved": moved}
-
-
 RESOURCES: list[type[Resource]] = [
     Skeleton,
     FetchFolders,
@@ -208,5 +193,4 @@ RESOURCES: list[type[Resource]] = [
     Items,
     OneItem,
     CopyItem,
-    GiveItem,
 ]

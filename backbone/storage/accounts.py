@@ -11,13 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from backbone.errors import Conflict
 from backbone.names import composed, name_key, search_key
-from backbone.storage import inventory
+from backbone.storage import gifts, inventory
 from backbone.storage.tables import (
     accounts,
     facts,
     folders,
     friend_offers,
     friends,
+    inventory_changes,
     items,
     messages,
     places,
@@ -163,11 +164,12 @@ def remove_guest(conn: Connection, agent_id: str, seen_before: int) -> bool:
     theirs."""
     if not conn.execute(delete(accounts).where(accounts.c.agent_id == agent_id, _long_gone(seen_before))).rowcount:
         return False
-    for table in (items, folders):
+    for table in (items, folders, inventory_changes):
         conn.execute(delete(table).where(table.c.owner_id == agent_id))
     for table in (places, profiles):
         conn.execute(delete(table).where(table.c.agent_id == agent_id))
     conn.execute(delete(friends).where(or_(friends.c.agent_id == agent_id, friends.c.friend_id == agent_id)))
+    gifts.forget(conn, agent_id)
     offers = (friend_offers.c.to_agent_id == agent_id, friend_offers.c.from_agent_id == agent_id)
     conn.execute(delete(friend_offers).where(or_(*offers)))
     conn.execute(delete(messages).where(messages.c.to_agent_id == agent_id))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from backbone.storage.limits import Limits
 from backbone.storage.regions import Claimed, Fence, Renewal
 
 T = TypeVar("T")
@@ -169,7 +170,28 @@ class InventoryStore(Protocol):
         self, owner: str, item_id: str, new_folder_id: str, new_name: str, new_id: str | None, now: int
     ) -> tuple[Row, bool]: ...
 
-    def give(self, owner: str, item_id: str, to_owner: str, new_id: str | None, now: int) -> tuple[Row, bool]: ...
+    def give(self, giver: str, wanted: Row, now: int) -> Row:
+        """See gifts.give."""
+
+    def answer_gift(self, receiver: str, gift_id: str, accepted: bool, folder_id: str | None, now: int) -> Row:
+        """See gifts.answer."""
+
+    def gifts_to(self, receiver: str) -> list[Row]:
+        """Those that wait for an answer, oldest first."""
+
+    def history(self, owner: str, since: float, most: int) -> Row:
+        """{begins, changes}, newest first; see history.py."""
+
+    def trash(self, owner: str) -> Row:
+        """{things} that lie in the trash, since when and from where."""
+
+    def restore(self, owner: str, to: float, dry_run: bool) -> Row:
+        """Bring it back to what it held at a moment; what that does, or would."""
+
+    def set_limits(self, wished: Limits) -> None: ...
+
+    def sweep(self, now: float) -> int:
+        """Forget history and gifts that are too old; how many rows."""
 
 
 class RegionStore(Protocol):

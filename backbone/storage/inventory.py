@@ -3,7 +3,7 @@
 A folder's version grows by one with every change of its direct content (a child added, removed, moved or
 changed): viewers keep what they fetched by it, so a missed step would show someone an old folder for ever.
 Every function here runs inside the caller's transaction, and takes the owner first: nothing reaches
-into another person's tree, except `give`, which is what it is for.
+into another person's tree (gifts.py does). What changes is noted for the history (history.py).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from backbone.errors import Conflict, Forbidden, NotFound
+from backbone.storage import history
+from backbone.storage.limits import check_room
 from backbone.storage.tables import folders, items
-from protocol import permissions
-from protocol.permissions import Masks
 from protocol.wellknown import (
     DEFAULT_WEARABLES,
     FOLDER_NAMES,
@@ -32,8 +32,6 @@ from protocol.wellknown import (
     Wearable,
     mainland_id,
 )
-
-MASKS = ("base_mask", "owner_mask", "group_mask", "everyone_mask", "next_owner_mask")
 
 NO_ID = str(NULL)
 LIBRARY = str(LIBRARY_OWNER)
@@ -250,7 +248,8 @@ def folder_of_type(conn: Connection, owner: str, kind: int) -> str:
 # changing folders ------------------------------------------------------------------------------------
 
 
-def _touch(conn: Connection, *folder_ids: str) -> None:
+def touch(conn: Connection, *folder_ids: str) -> None:
+    """The direct content of these folders is another: each is one version on."""
     changed = set(folder_ids)
     conn.execute(update(folders).where(folders.c.folder_id.in_(changed)).values(version=folders.c.version + 1))
 
@@ -270,9 +269,11 @@ def create_folder(
         query = select(folders.c.folder_id).where(folders.c.owner_id == owner, folders.c.type == kind)
         if conn.execute(query).first():
             raise Tied(f"there is one folder of type {kind} already")
+    check_room(conn, owner, 1)
     row = {"folder_id": folder_id, "parent_id": parent_id, "name": name, "type": kind, "version": 1}
     conn.execute(insert(folders).values(owner_id=owner, **row))
-    _touch(conn, parent_id)
+    history.made(conn, owner, row)
+    touch(conn, parent_id)
     return row, True
 
 
@@ -291,7 +292,8 @@ def update_folder(conn: Connection, owner: str, folder_id: str, changes: dict[st
         if folder_id in _check_depth(conn, owner, wanted["parent_id"]):
             raise Tied("a folder cannot move into itself")
     conn.execute(update(folders).where(folders.c.folder_id == folder_id).values(**wanted))
-    _touch(conn, before["parent_id"], wanted.get("parent_id", before["parent_id"]))
+    history.changed(conn, owner, before, {**before, **wanted})
+    touch(conn, before["parent_id"], wanted.get("parent_id", before["parent_id"]))
     return folder(conn, owner, folder_id)
 
 
@@ -307,22 +309,31 @@ def _check_depth(conn: Connection, owner: str, folder_id: str) -> list[str]:
     return path
 
 
-def _subtree(folder_id: str) -> Any:
+def subtree(folder_id: str) -> Any:
     """The folder and everything below it, as a query of folder ids."""
     tree = select(folders.c.folder_id).where(folders.c.folder_id == folder_id).cte("tree", recursive=True)
     return tree.union(select(folders.c.folder_id).where(folders.c.parent_id == tree.c.folder_id))
 
 
-def _empty(conn: Connection, folder_id: str) -> int:
+def _empty(conn: Connection, owner: str, folder_id: str) -> int:
     """Delete all below a folder, the folder excepted; how many folders and items went."""
-    tree = select(_subtree(folder_id).c.folder_id)
+    tree = select(subtree(folder_id).c.folder_id)
     ids = [row.folder_id for row in conn.execute(tree)]
+    below = [one for one in ids if one != folder_id]
+    return _delete_in(conn, owner, items, items.c.parent_id, ids) + _delete_in(
+        conn, owner, folders, folders.c.folder_id, below
+    )
+
+
+def _delete_in(conn: Connection, owner: str, table: Any, column: Any, ids: list[str]) -> int:
+    """Delete the rows whose column is one of these, noting them; how many."""
     gone = 0
     for at in range(0, len(ids), 500):  # below every driver's limit of parameters
-        gone += conn.execute(delete(items).where(items.c.parent_id.in_(ids[at : at + 500]))).rowcount
-    below = [one for one in ids if one != folder_id]
-    for at in range(0, len(below), 500):
-        gone += conn.execute(delete(folders).where(folders.c.folder_id.in_(below[at : at + 500]))).rowcount
+        among = column.in_(ids[at : at + 500])
+        rows = [dict(row._mapping) for row in conn.execute(select(table).where(among))]
+        conn.execute(delete(table).where(among))
+        history.removed(conn, owner, rows)
+        gone += len(rows)
     return gone
 
 
@@ -330,8 +341,8 @@ def purge_folder(conn: Connection, owner: str, folder_id: str) -> dict[str, Any]
     """Empty a folder. The root cannot be purged: it holds the system folders."""
     found = folder(conn, owner, folder_id)
     _refuse_system_below(conn, folder_id)
-    if _empty(conn, folder_id):
-        _touch(conn, folder_id)
+    if _empty(conn, owner, folder_id):
+        touch(conn, folder_id)
         found = folder(conn, owner, folder_id)
     return found
 
@@ -340,13 +351,13 @@ def delete_folder(conn: Connection, owner: str, folder_id: str) -> None:
     found = folder(conn, owner, folder_id)
     if found["type"] in SYSTEM_TYPES:
         raise Refused(f"{found['name']} is a system folder")
-    _empty(conn, folder_id)
-    conn.execute(delete(folders).where(folders.c.folder_id == folder_id))
-    _touch(conn, found["parent_id"])
+    _empty(conn, owner, folder_id)
+    _delete_in(conn, owner, folders, folders.c.folder_id, [folder_id])
+    touch(conn, found["parent_id"])
 
 
 def _refuse_system_below(conn: Connection, folder_id: str) -> None:
-    tree = _subtree(folder_id)
+    tree = subtree(folder_id)
     query = select(func.count()).select_from(folders).join(tree, tree.c.folder_id == folders.c.folder_id)
     if conn.execute(query.where(folders.c.type.in_(SYSTEM_TYPES), folders.c.folder_id != folder_id)).scalar():
         raise Refused("there are system folders inside")
@@ -366,9 +377,16 @@ def create_item(conn: Connection, owner: str, given: dict[str, Any], now: int) -
             raise Tied(f"item id {item_id} is in use")
     folder(conn, owner, given["parent_id"])
     row = new_item(owner, **{"created_at": now, **given})
-    conn.execute(insert(items).values(**row))
-    _touch(conn, row["parent_id"])
+    add_item(conn, row)
     return row, True
+
+
+def add_item(conn: Connection, row: dict[str, Any]) -> None:
+    """A whole new item into its owner's inventory. InventoryFull."""
+    check_room(conn, row["owner_id"], 1)
+    conn.execute(insert(items).values(**row))
+    history.made(conn, row["owner_id"], row)
+    touch(conn, row["parent_id"])
 
 
 def update_item(conn: Connection, owner: str, item_id: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -379,7 +397,8 @@ def update_item(conn: Connection, owner: str, item_id: str, changes: dict[str, A
     if "parent_id" in wanted:
         folder(conn, owner, wanted["parent_id"])
     conn.execute(update(items).where(items.c.item_id == item_id).values(**wanted))
-    _touch(conn, before["parent_id"], wanted.get("parent_id", before["parent_id"]))
+    history.changed(conn, owner, before, {**before, **wanted})
+    touch(conn, before["parent_id"], wanted.get("parent_id", before["parent_id"]))
     return {**before, **wanted}
 
 
@@ -407,8 +426,10 @@ def change_items(conn: Connection, owner: str, changes: list[dict[str, Any]], re
         elif wanted := {key: value for key, value in change.items() if value != before[key]}:
             conn.execute(update(items).where(items.c.item_id == item_id).values(**wanted))
             known[item_id] = {**before, **wanted}
+            history.changed(conn, owner, before, known[item_id])
             steps.update({before["parent_id"], known[item_id]["parent_id"]})
     gone = [item_id for item_id in dict.fromkeys(removed) if item_id in known]
+    _note_removed(conn, owner, [known[item_id] for item_id in gone])
     for item_id in gone:
         steps[known.pop(item_id)["parent_id"]] += 1
     for at in range(0, len(gone), 500):
@@ -422,7 +443,20 @@ def change_items(conn: Connection, owner: str, changes: list[dict[str, Any]], re
 def delete_item(conn: Connection, owner: str, item_id: str) -> None:
     found = item(conn, owner, item_id)
     conn.execute(delete(items).where(items.c.item_id == item_id))
-    _touch(conn, found["parent_id"])
+    _note_removed(conn, owner, [found])
+    touch(conn, found["parent_id"])
+
+
+def _note_removed(conn: Connection, owner: str, rows: list[dict[str, Any]]) -> None:
+    """Single items were removed. People throw away by way of the trash: what cannot be copied and goes from anywhere else
+    is on its way into the world or into an object."""
+    bins: dict[str, bool] = {}
+    for row in rows:
+        parent = row["parent_id"]
+        if parent not in bins:
+            bins[parent] = folder_of_type(conn, owner, int(Folder.TRASH)) in _check_depth(conn, owner, parent)
+        stays = row["owner_mask"] & Permission.COPY or bins[parent]
+        history.removed(conn, owner, [row], history.REMOVED if stays else history.LEFT)
 
 
 def copy_item(
@@ -448,45 +482,8 @@ def copy_item(
         "name": new_name or source.name,
         "created_at": now,
     }
-    conn.execute(insert(items).values(**copy))
-    _touch(conn, new_folder_id)
+    add_item(conn, copy)
     return copy, True
-
-
-def give(
-    conn: Connection, owner: str, item_id: str, to_owner: str, new_item_id: str | None, now: int
-) -> tuple[dict[str, Any], bool]:
-    """Give an item away: (the receiver's item, whether it was moved). One transaction: never lost, never doubled.
-
-    The next owner gets what next_owner_mask leaves (`protocol/permissions.py`). Without copy permission the giver's own item moves;
-    then its id stays, unless a new one was asked for. Repeating a gift with ``new_item_id`` changes nothing.
-    """
-    repeated = _already(conn, to_owner, new_item_id)
-    if repeated is not None:
-        still_there = conn.execute(select(items.c.item_id).where(items.c.item_id == item_id)).first()
-        return repeated, still_there is None
-    source = item(conn, owner, item_id)
-    if source["type"] in (AssetType.LINK, AssetType.FOLDER_LINK):
-        raise Refused("a link cannot be given: give what it points to")
-    if not source["owner_mask"] & Permission.TRANSFER:
-        raise Refused("the item may not be transferred")
-    moved = not source["owner_mask"] & Permission.COPY
-    to_folder = folder_of_type(conn, to_owner, source["type"])
-    masks = permissions.given(Masks(*(source[column] for column in MASKS)))
-    gift = {
-        **source,
-        "item_id": new_item_id or (item_id if moved else str(uuid4())),
-        "parent_id": to_folder,
-        "owner_id": to_owner,
-        "last_owner_id": owner,
-        **dict(zip(MASKS, masks, strict=True)),
-        "created_at": now,
-    }
-    if moved:
-        delete_item(conn, owner, item_id)
-    conn.execute(insert(items).values(**gift))
-    _touch(conn, to_folder)
-    return gift, moved
 
 
 def _already(conn: Connection, owner: str, item_id: str | None) -> dict[str, Any] | None:

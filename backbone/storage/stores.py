@@ -7,13 +7,15 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from backbone.storage import accounts, inventory, people, regions
+from backbone.storage import accounts, gifts, history, inventory, limits, people, regions
 from backbone.storage.database import Transactions, Work
 from backbone.storage.interfaces import LoginFacts, Place, Row
+from backbone.storage.limits import Limits
 from backbone.storage.regions import Claimed, Fence, Renewal
 from protocol.wellknown import AssetType
 
 T = TypeVar("T")
+GIFTS_KEPT = 90 * 86400  # seconds in which a gift can be answered
 ACTIVE_GESTURE = 0x1  # bit of an inventory item's flags
 
 
@@ -254,8 +256,35 @@ class SqlInventory(_Store):
         wanted = (item_id, new_folder_id, new_name, new_id, now)
         return self._db.write(lambda conn: inventory.copy_item(conn, owner, *wanted))
 
-    def give(self, owner: str, item_id: str, to_owner: str, new_id: str | None, now: int) -> tuple[Row, bool]:
-        return self._db.write(lambda conn: inventory.give(conn, owner, item_id, to_owner, new_id, now))
+    def give(self, giver: str, wanted: Row, now: int) -> Row:
+        return self._db.write(lambda conn: gifts.give(conn, giver, wanted, now))
+
+    def answer_gift(self, receiver: str, gift_id: str, accepted: bool, folder_id: str | None, now: int) -> Row:
+        return self._db.write(lambda conn: gifts.answer(conn, receiver, gift_id, accepted, folder_id, now))
+
+    def gifts_to(self, receiver: str) -> list[Row]:
+        return self._db.read_large(lambda conn: gifts.waiting(conn, receiver))
+
+    def history(self, owner: str, since: float, most: int) -> Row:
+        return self._db.read_large(lambda conn: history.changes(conn, owner, since, most))
+
+    def trash(self, owner: str) -> Row:
+        return self._db.read_large(lambda conn: history.trash(conn, owner))
+
+    def restore(self, owner: str, to: float, dry_run: bool) -> Row:
+        def work(conn: Connection) -> Row:
+            return history.restore(conn, owner, to, dry_run)
+
+        return self._db.read_large(work) if dry_run else self._db.write(work)
+
+    def set_limits(self, wished: Limits) -> None:
+        self._db.write(lambda conn: limits.set_limits(conn, wished))
+
+    def sweep(self, now: float) -> int:
+        def work(conn: Connection) -> int:
+            return history.sweep(conn, now) + gifts.sweep(conn, int(now) - GIFTS_KEPT)
+
+        return self._db.write(work)
 
 
 class SqlRegions(_Store):
@@ -283,7 +312,12 @@ class SqlRegions(_Store):
 
 def open_stores(db: Transactions, now: int) -> SqlStores:
     """The stores of a database, with the library in it that everybody sees."""
-    db.write(lambda conn: inventory.ensure_library(conn, now))
+
+    def furnish(conn: Connection) -> None:
+        inventory.ensure_library(conn, now)
+        history.begin(conn, now)
+
+    db.write(furnish)
     return SqlStores(db)
 
 

@@ -180,3 +180,36 @@ items = Table(
     Column("sale_type", Integer, nullable=False),
 )
 
+# What became of each folder and item, newest last: what `mainland inventory history` reads and `restore` goes back by.
+inventory_changes = Table(
+    "inventory_changes",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("owner_id", Uuid, nullable=False),
+    Column("at", Float(53), nullable=False),  # by the database's clock
+    Column("thing_id", Uuid, nullable=False),
+    Column("is_folder", Boolean, nullable=False),
+    Column("what", String(8), nullable=False),  # history.py says which there are
+    Column("name", Text, nullable=False),  # what it is called after the change
+    Column("parent_id", Uuid, nullable=False),  # in which folder it is after the change; of what went: was
+    Column("before", JSON(none_as_null=True)),  # changed: the members that changed, as they were; gone: all of it
+    Index("inventory_changes_of", "owner_id", "seq"),
+    Index("inventory_changes_age", "at"),
+)
+
+gifts = Table(
+    "gifts",
+    metadata,
+    Column("gift_id", Uuid, primary_key=True),
+    Column("from_agent_id", Uuid, nullable=False),
+    Column("to_agent_id", Uuid, nullable=False, index=True),
+    Column("source_id", Uuid, nullable=False),  # what was given, as the giver knew it
+    Column("kind", Integer, nullable=False),  # its asset type, 8 for a folder
+    Column("thing_id", Uuid, nullable=False),  # the receiver's item or folder
+    Column("name", Text, nullable=False),
+    Column("count", Integer, nullable=False),  # items in it
+    Column("moved", JSON, nullable=False),  # the giver's items that went with it, as they were
+    Column("state", String(8), nullable=False),  # offered, accepted, declined
+    Column("returned", JSON, nullable=False),  # ids of items that the giver has again
+    Column("created", BigInteger, nullable=False, index=True),
+)

@@ -9,7 +9,7 @@ import pytest
 
 from backbone.client import BackboneClient, BackboneError
 from backbone.storage.inventory import MAX_DEPTH
-from protocol.wellknown import DEFAULT_WEARABLES, LIBRARY_OWNER, LIBRARY_ROOT, Folder, Permission
+from protocol.wellknown import DEFAULT_WEARABLES, LIBRARY_OWNER, LIBRARY_ROOT, Folder
 from tests.backbone.kit import PASSWORD, unique
 
 ITEM_MEMBERS = {
@@ -178,7 +178,8 @@ async def test_nobody_reaches_into_another_inventory(backbone: BackboneClient) -
         backbone.delete_item(mine.agent_id, item_id),
         backbone.copy_item(mine.agent_id, item_id, mine.system[Folder.ROOT]),
         backbone.copy_item(yours.agent_id, item_id, mine.system[Folder.ROOT]),
-        backbone.give_item(mine.agent_id, item_id, mine.agent_id),
+        backbone.give(mine.agent_id, uuid4(), yours.agent_id, item_id=item_id),
+        backbone.give(mine.agent_id, uuid4(), yours.agent_id, folder_id=folder_id),
         backbone.update_folder(mine.agent_id, folder_id, name="mine"),
         backbone.delete_folder(mine.agent_id, folder_id),
         backbone.purge_folder(mine.agent_id, folder_id),
@@ -206,29 +207,6 @@ async def test_library_items_can_be_copied(backbone: BackboneClient) -> None:
     copy = await backbone.copy_item(tree.agent_id, item["item_id"], tree.system[Folder.CLOTHING])
     assert (copy["asset_id"], copy["owner_id"]) == (item["asset_id"], tree.agent_id)
     assert copy["item_id"] != item["item_id"]
-
-
-async def test_giving_copies_or_moves_by_permission(backbone: BackboneClient) -> None:
-    giver, taker = await new_tree(backbone), await new_tree(backbone)
-    free = await giver.item()
-    gift = await backbone.give_item(giver.agent_id, free["item_id"], taker.agent_id)
-    assert gift["moved"] is False
-    assert gift["item"]["parent_id"] == taker.system[Folder.NOTECARDS]
-    assert gift["item"]["owner_id"] == taker.agent_id
-    assert await backbone.fetch_items(giver.agent_id, [free["item_id"]]) == [free]
-    masks: dict[str, Any] = {"owner_mask": Permission.ALL & ~Permission.COPY, "next_owner_mask": Permission.TRANSFER}
-    single = await giver.item(**masks)
-    new_id = uuid4()
-    gifts = [await backbone.give_item(giver.agent_id, single["item_id"], taker.agent_id, new_id) for _ in range(2)]
-    assert gifts[0] == gifts[1]  # asked twice, given once
-    assert gifts[0]["moved"] is True
-    assert gifts[0]["item"]["owner_mask"] == Permission.TRANSFER
-    assert gifts[0]["item"]["last_owner_id"] == giver.agent_id
-    assert await backbone.fetch_items(giver.agent_id, [single["item_id"]]) == []
-    kept = await giver.item(owner_mask=Permission.ALL & ~Permission.TRANSFER)
-    assert await refused(backbone.give_item(giver.agent_id, kept["item_id"], taker.agent_id)) == 403
-    nocopy = await giver.item(owner_mask=Permission.ALL & ~Permission.COPY)
-    assert await refused(backbone.copy_item(giver.agent_id, nocopy["item_id"], giver.system[8])) == 403
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from grid.status import others
 
 COMMANDS = [
     "up", "down", "status", "user", "user add", "user list", "user password", "logs", "settings", "version", "bot", "snapshot",
-    "region", "region reset",
+    "region", "region reset", "inventory", "inventory history", "inventory trash", "inventory restore",
 ]  # fmt: skip
 
 

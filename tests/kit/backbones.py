@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from assets.client import Asset, AssetError
 from backbone.client import UNREACHABLE, BackboneError, Id, Vector
-from protocol.wellknown import DEFAULT_WEARABLES, FOLDER_NAMES, AssetType, Folder, InventoryType
+from protocol.wellknown import DEFAULT_WEARABLES, FOLDER_NAMES, AssetType, Folder, InventoryType, Permission
 
 NO_ID = str(UUID(int=0))
 
@@ -32,6 +32,7 @@ class FakeBackbone:
         self.messages: dict[str, list[dict[str, Any]]] = {}
         self.folders: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> folder id -> folder
         self.items: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> item id -> item
+        self.gifts: dict[str, dict[str, Any]] = {}
         self.homes: dict[str, dict[str, Any]] = {}
 
     def called(self, name: str) -> list[tuple[Any, ...]]:
@@ -341,6 +342,73 @@ class FakeBackbone:
         given = {key: value for key, value in original.items() if key not in ("parent_id", "item_id")}
         given["name"] = new_name or original["name"]
         return self.add_item(agent_id, new_folder_id, **given)
+
+
+    # --- gifts
+
+    async def give(self, agent_id: Id, gift_id: Id, to_agent_id: Id, **what: Any) -> dict[str, Any]:
+        """Items one by one, and things out of objects; a folder comes without what it holds."""
+        self._note("give", agent_id, gift_id, to_agent_id, what)
+        known = self.gifts.get(str(gift_id))
+        if known is None:
+            known = self.gifts[str(gift_id)] = self._new_gift(str(agent_id), str(gift_id), str(to_agent_id), what)
+        if self.silent:
+            self.silent -= 1
+            raise BackboneError(UNREACHABLE, "backbone unreachable", "time-out")
+        return dict(known)
+
+    def _new_gift(self, giver: str, gift_id: str, to: str, what: dict[str, Any]) -> dict[str, Any]:
+        if to not in self.folders:
+            raise BackboneError(404, "not found", f"no inventory of {to}")
+        folders = {folder["type"]: folder["folder_id"] for folder in self.folders[to].values()}
+        moved: list[str] = []
+        if "folder_id" in what:
+            name = self._folder(giver, what["folder_id"])["name"]
+            thing_id, kind = str(uuid4()), int(AssetType.FOLDER)
+            self.add_folder(to, thing_id, folders[int(Folder.ROOT)], name, -1)
+        else:
+            given = what["things"]["items"] if "things" in what else [self._item(giver, what["item_id"])]
+            parent = None
+            if what.get("things", {}).get("name"):
+                parent = str(uuid4())
+                self.add_folder(to, parent, folders[int(Folder.ROOT)], what["things"]["name"], -1)
+            if "item_id" in what and not given[0]["owner_mask"] & Permission.TRANSFER:
+                raise BackboneError(403, "forbidden", f"may not be given away: {given[0]['name']}")
+            for one in given:
+                copy = {**one, "item_id": str(uuid4()), "owner_id": to}
+                copy.pop("parent_id", None)
+                into = parent or folders.get(one["type"], folders[int(Folder.ROOT)])
+                thing_id = self.add_item(to, into, **copy)["item_id"]
+                kind, name = one["type"], one["name"]
+            if "item_id" in what and not given[0]["owner_mask"] & Permission.COPY:
+                moved = [given[0]["item_id"]]
+                del self.items[giver][moved[0]]
+            if parent is not None:
+                thing_id, kind, name = parent, int(AssetType.FOLDER), what["things"]["name"]
+        return {
+            "gift_id": gift_id, "from_agent_id": giver, "to_agent_id": to, "kind": kind, "thing_id": thing_id, "name": name,
+            "count": 1, "state": "offered", "moved": moved, "returned": [],
+        }  # fmt: skip
+
+    async def answer_gift(
+        self, agent_id: Id, gift_id: Id, accepted: bool, folder_id: Id | None = None
+    ) -> dict[str, Any]:
+        self._note("answer_gift", agent_id, gift_id, accepted, folder_id)
+        gift = self.gifts.get(str(gift_id))
+        if gift is None or gift["to_agent_id"] != str(agent_id):
+            raise BackboneError(404, "not found", "no such gift")
+        gift["state"] = "accepted" if accepted else "declined"
+        if gift["moved"] and not accepted:
+            item = self.items[str(agent_id)].pop(gift["thing_id"])
+            parent = item.pop("parent_id")
+            self.add_item(gift["from_agent_id"], parent, **{**item, "item_id": gift["moved"][0]})
+            gift["returned"] = gift["moved"]
+        elif gift["thing_id"] in self.items.get(str(agent_id), {}):
+            mine = {folder["type"]: folder["folder_id"] for folder in self.folders[str(agent_id)].values()}
+            into = str(folder_id) if accepted and folder_id else mine[int(Folder.TRASH)]
+            if not accepted or folder_id:
+                self.items[str(agent_id)][gift["thing_id"]]["parent_id"] = into
+        return dict(gift)
 
 
 class FakeAssets:
