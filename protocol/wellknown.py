@@ -46,7 +46,7 @@ class Animation:
     STAND = UUID("2408fe9e-df1d-1d7d-f4ff-1384fa7b350f")
     WALK = UUID("6ed24bd8-91aa-4b12-ccc7-c97c857ab4e0")
     RUN = UUID("05ddbff8-aaa9-92a1-2b74-8fe77a29b445")
-    FLY = UUID("aec4610c-757f-bc4e-c092-c6e9caad2daf")
+    FLY = UUID("aec4610c-757f-bc4e-c092-c6e9caf18daf")
     HOVER = UUID("4ae8016b-31b9-03bb-c401-b1ea941db41d")
     HOVER_UP = UUID("62c5de58-cb33-5743-3d07-9e4cd4352864")
     HOVER_DOWN = UUID("20f063ea-8306-2562-0b07-5c853b37b31e")

@@ -227,7 +227,8 @@ class Frame:
         world, bodies, now = self.sim.world, self.sim.bodies, self.clock.now
         world.time += STEP
         began = now()
-        bodies.step(STEP)  # of changed objects made anew; then all bodies and avatars move, in one call of the engine
+        with self.sim.scripts.controls.hidden():  # keys that scripts have taken move nobody
+            bodies.step(STEP)  # of changed objects made anew; then all bodies and avatars move, in one call of the engine
         moved = now()
         bodies.place_objects()  # objects lie where their bodies are now
         self.sim.seating.follow()  # riders go with their seats; who pressed the key, or whose seat is gone, stands up

@@ -231,6 +231,7 @@ class Sessions:
         for animation in arrival.animations:
             agent.animation_sequence += 1
             agent.animations[animation] = agent.animation_sequence
+        agent.overrides = dict(arrival.overrides)
         log.info("%s arrived (%s)", agent.name, arrival.reason)
         sim.neighbours.arrived(agent, arrival)
 
@@ -282,6 +283,8 @@ class Sessions:
         self.sim.seating.release(agent)
         self.sim.world.disembody(agent)
         agent.animations.clear()
+        agent.animation_sources.clear()
+        agent.overrides.clear()
 
     def remove(self, agent: Agent, reason: str) -> None:
         """Forget an agent here: avatar, circuit, capabilities, event queue."""

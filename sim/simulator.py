@@ -37,6 +37,7 @@ from sim.region import Region, Settings
 from sim.rest import Rest
 from sim.scenes import load, place
 from sim.scripts.inworld import Scripts
+from sim.scripts.services import GridServices
 from sim.sessions import Sessions
 from sim.storage.keeping import Storage
 from sim.storage.standing import restore
@@ -78,7 +79,7 @@ class Simulator:
         self.port = socket.port
         self.circuits = Circuits(self, socket)
         self.bodies = Bodies(self.region, settings.physics, lambda asset: self.assets.get(asset))
-        self.scripts = Scripts(self)
+        self.scripts = Scripts(self, GridServices(lambda: self.backbone, lambda: self.assets, lambda: self.names))
         self.seating = Seating(self.region, self.bodies)
         self.sessions = Sessions(self)
         self.names = Names(self)

@@ -22,7 +22,7 @@ from sim.physics import materials
 from sim.region import Region
 from sim.world.agent import TEXTURE_ENTRY_LIMIT
 from sim.world.changes import What
-from sim.world.encodable import cut
+from sim.world.encodable import MENU_BYTES, cut
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, TEXT_BYTES, URL_BYTES, Material, Prim
 from sim.world.shapes import clean_shape
 
@@ -115,6 +115,32 @@ def click_action(region: Region, actor: Actor, prim: Prim, number: int) -> Refus
 def sit_target(region: Region, actor: Actor, prim: Prim, target: Any) -> Refused | None:
     """Where people sit on it: (offset, turn) in its axes, None for nowhere in particular."""
     return _text(region, actor, prim, What.SEAT, sit_target=target)
+
+
+def particles(region: Region, actor: Actor, prim: Prim, data: bytes) -> Refused | None:
+    """What it emits, as `protocol.particles` encodes it; empty for nothing."""
+    return _text(region, actor, prim, What.EFFECTS, particles=data)
+
+
+def texture_animation(region: Region, actor: Actor, prim: Prim, data: bytes) -> Refused | None:
+    """How its textures move, as `protocol.textures` encodes it; empty for not at all."""
+    return _text(region, actor, prim, What.SURFACE, texture_anim=data)
+
+
+def sound(region: Region, actor: Actor, prim: Prim, **values: Any) -> Refused | None:
+    """What it sounds like to whoever comes: `sound`, `sound_gain`, `sound_flags`, `sound_radius`."""
+    return _text(region, actor, prim, What.EFFECTS, **values)
+
+
+def rare(region: Region, actor: Actor, prim: Prim, what: What, **values: Any) -> Refused | None:
+    """Settings that few prims have, by their names in `Rare`."""
+    return _text(region, actor, prim, what, rare=replace(prim.rare, **values))
+
+
+def menu_texts(region: Region, actor: Actor, prim: Prim, touch: str | None = None, sit: str | None = None) -> Refused | None:
+    """What viewers' menus say for touching it and for sitting on it; None: as it is."""
+    texts = {"touch_name": touch, "sit_name": sit}
+    return _text(region, actor, prim, What.NAME, **{name: cut(text, MENU_BYTES) for name, text in texts.items() if text is not None})
 
 
 def material(region: Region, actor: Actor, prim: Prim, number: int) -> Refused | None:

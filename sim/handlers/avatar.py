@@ -9,12 +9,13 @@ import math
 from typing import TYPE_CHECKING
 
 from protocol.message import Message, encode
-from protocol.wellknown import NULL, Animation
+from protocol.wellknown import NULL
+from sim.actions import animate
 from sim.handlers import CHAT, OPEN, QUERY, ROOT, Rate, handles
 from sim.handlers.replies import send, start
 from sim.handlers.wearables import DEFAULTS, load_wearables, remember_worn
 from sim.world.agent import TEXTURE_ENTRY_LIMIT
-from sim.world.avatars import Motion
+from sim.world.animations import playing
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -22,71 +23,24 @@ if TYPE_CHECKING:
     from sim.simulator import Simulator
     from sim.world.agent import Agent
 
-ANIMATION_LIMIT = 32  # playing at once; a viewer plays a handful
 VISUAL_PARAM_LIMIT = 255
 EFFECT_LIMIT = 8
 EFFECT_RANGE = 64.0  # metres in which a hint of where somebody looks means anything
 EFFECTS = Rate("effects", 4.0, 12.0)  # every one goes to everybody near
 
-MOTION_ANIMATIONS: dict[int, UUID] = {
-    Motion.STANDING: Animation.STAND,
-    Motion.WALKING: Animation.WALK,
-    Motion.RUNNING: Animation.RUN,
-    Motion.CROUCHING: Animation.CROUCH,
-    Motion.CROUCH_WALKING: Animation.CROUCH_WALK,
-    Motion.TURNING_LEFT: Animation.TURN_LEFT,
-    Motion.TURNING_RIGHT: Animation.TURN_RIGHT,
-    Motion.PRE_JUMP: Animation.PRE_JUMP,
-    Motion.JUMPING: Animation.JUMP,
-    Motion.FALLING: Animation.FALLING,
-    Motion.LANDING: Animation.LAND,
-    Motion.FLYING: Animation.FLY,
-    Motion.HOVERING: Animation.HOVER,
-    Motion.HOVERING_UP: Animation.HOVER_UP,
-    Motion.HOVERING_DOWN: Animation.HOVER_DOWN,
-    Motion.SITTING_GROUND: Animation.SIT_GROUND,
-    Motion.STANDING_UP: Animation.STAND_UP,
-    Motion.SITTING: Animation.SIT,
-}
-
-
-def motion_animation(motion: int) -> UUID:
-    """The default animation of what the physics step says an avatar is doing (a `Motion`)."""
-    return MOTION_ANIMATIONS[motion]
-
-
 def playing_animations(sim: Simulator, agent: Agent) -> list[tuple[UUID, int]]:
-    """All animations of an avatar with their sequence numbers: what it does by itself first, then what was started.
-
-    A viewer restarts an animation when its number is new, so the default one keeps its number while the motion lasts.
-    """
-    motion = int(sim.world.row(agent)["motion"])
-    if agent.motion_told is None or agent.motion_told[0] != motion:
-        agent.animation_sequence += 1
-        agent.motion_told = (motion, agent.animation_sequence)
-    sequence = agent.motion_told[1]
-    default = motion_animation(motion)
-    started = [(animation, number) for animation, number in agent.animations.items() if animation != default]
-    return [(default, sequence), *started]
+    """All animations of an avatar here, with their sequence numbers."""
+    return playing(agent, int(sim.world.row(agent)["motion"]))
 
 
 @handles("AgentAnimation", state=ROOT, rate=CHAT)
 def agent_animation(sim: Simulator, agent: Agent, message: Message) -> None:
     """Start and stop animations; interest tells everybody the whole set that plays."""
-    changed = False
     for block in message["AnimationList"]:
-        animation = block["AnimID"]
         if not block["StartAnim"]:
-            changed |= agent.animations.pop(animation, None) is not None
-        elif animation != NULL and animation not in agent.animations:
-            if len(agent.animations) >= ANIMATION_LIMIT:
-                sim.metrics.count("messages_dropped", label="too many animations")
-                continue
-            agent.animation_sequence += 1
-            agent.animations[animation] = agent.animation_sequence
-            changed = True
-    if changed:
-        sim.world.marks.animations.add(agent.agent_id)
+            animate.stop(sim.region, agent, block["AnimID"])
+        elif animate.start(sim.region, agent, block["AnimID"]) is not None:
+            sim.metrics.count("messages_dropped", label="too many animations")
 
 
 @handles("AgentWearablesRequest", state=OPEN)

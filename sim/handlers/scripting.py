@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from protocol.message import Message, text
-from sim.handlers import CHAT, NEAR, Rate, handles
+from sim.handlers import CHAT, NEAR, ROOT, Rate, handles
 from sim.scripts.language.values import Key, Value, Vector
 from sim.scripts.library.world import SAY
 from sim.world.agent import Agent
@@ -86,3 +86,19 @@ def script_answer_yes(sim: Simulator, agent: Agent, message: Message) -> None:
         script, permissions = asked
         script.now = sim.world.time
         script.grant(Key(str(agent.agent_id)), data["Questions"] & permissions)
+
+
+@handles("RevokePermissions", state=NEAR, rate=CHAT)
+def revoke_permissions(sim: Simulator, agent: Agent, message: Message) -> None:
+    """The person takes back what they granted to an object's scripts (Stop Animating Me)."""
+    data = message["Data"]
+    prim = sim.world.objects.by_id.get(data["ObjectID"])
+    if prim is not None:
+        root = prim.linkset_root
+        sim.scripts.permits.revoke(sim.scripts.of_linkset(root), root, agent, data["ObjectPermissions"])
+
+
+@handles("ForceScriptControlRelease", state=ROOT, rate=CHAT)
+def force_script_control_release(sim: Simulator, agent: Agent, message: Message) -> None:
+    """The person wants all keys back that scripts have taken."""
+    sim.scripts.controls.release_all(agent)

@@ -69,8 +69,8 @@ def _response(seat: Seat) -> Message:
             "AutoPilot": False,
             "SitPosition": seat.offset,
             "SitRotation": seat.turn,
-            "CameraEyeOffset": (0.0, 0.0, 0.0),
-            "CameraAtOffset": (0.0, 0.0, 0.0),
-            "ForceMouselook": False,
+            "CameraEyeOffset": seat.prim.rare.camera_eye,
+            "CameraAtOffset": seat.prim.rare.camera_at,
+            "ForceMouselook": seat.prim.rare.mouselook,
         },
     )

@@ -118,7 +118,7 @@ class Animations:
             "AvatarAnimation",
             Sender={"ID": agent.agent_id},
             AnimationList=[{"AnimID": animation, "AnimSequenceID": number} for animation, number in playing],
-            AnimationSourceList=[{"ObjectID": agent.agent_id} for _ in playing],
+            AnimationSourceList=[{"ObjectID": agent.animation_sources.get(animation, agent.agent_id)} for animation, _ in playing],
         )
 
     def forget_rows(self, rows: np.ndarray) -> None:

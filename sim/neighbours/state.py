@@ -30,6 +30,7 @@ from sim.neighbours.reading import (
 )
 from sim.neighbours.records import Owner
 from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Appearance, Lure, Vector
+from sim.world.animations import DEFAULTS
 from sim.world.objects import Quaternion
 from sim.world.seats import Seat
 from sim.world.world import World
@@ -79,6 +80,7 @@ class HandOff:
     flying: bool = False
     running: bool = False
     animations: list[UUID] = field(default_factory=list)
+    overrides: dict[str, UUID] = field(default_factory=dict)  # state of motion -> animation in place of its default
     appearance: Appearance | None = None
     wearables: list[tuple[UUID, UUID, int]] = field(default_factory=list)  # item, asset, kind
     title: str = ""  # of the group it wears
@@ -117,6 +119,7 @@ class HandOff:
             flying=bool(body.get("flying", False)),
             running=bool(body.get("running", False)),
             animations=[uuid_of(one, "an animation") for one in listed(body.get("animations", []), MOST_LISTED, "animations")],
+            overrides=_overrides(body.get("overrides", {})),
             appearance=given("appearance", _appearance, None),
             wearables=[_wearable(one) for one in listed(body.get("wearables", []), MOST_LISTED, "wearables")],
             title=words(body.get("title", ""), 0, 255, "title"),
@@ -149,6 +152,7 @@ class HandOff:
             "flying": self.flying,
             "running": self.running,
             "animations": [str(animation) for animation in self.animations],
+            "overrides": {state: str(animation) for state, animation in self.overrides.items()},
             "appearance": {
                 "texture_entry": base64.b64encode(look.texture_entry).decode(),
                 "visual_params": base64.b64encode(look.visual_params).decode(),
@@ -204,6 +208,7 @@ def agent_state(world: World, agent: Agent, reason: Reason, position: Vector) ->
         state.controls = int(row["controls"])
         state.flying, state.running = bool(row["flying"]), bool(row["running"])
         state.animations = list(agent.animations)[-MOST_LISTED:]
+        state.overrides = dict(agent.overrides)
     return state
 
 
@@ -261,6 +266,14 @@ def _lures(value: Any) -> dict[UUID, Lure]:
             raise ProtocolError("a lure is a region and a place")
         lures[uuid_of(lure_id, "a lure")] = Lure(uuid_of(place[0], "a lure's region"), vector3(place[1], FARTHEST))
     return lures
+
+
+def _overrides(value: Any) -> dict[str, UUID]:
+    return {
+        words(state, 1, 63, "a state of motion"): uuid_of(animation, "an animation")
+        for state, animation in mapped(value, MOST_LISTED, "overrides").items()
+        if state in DEFAULTS
+    }
 
 
 def _origin(value: Any) -> Origin:

@@ -20,6 +20,9 @@ from protocol.wellknown import NULL
 from sim.actions import edit
 from sim.actions.may import script_of
 from sim.actions.remove import remove
+from sim.scripts.answers import Answers, Room, Services
+from sim.scripts.controls import Controls
+from sim.scripts.journeys import RegionJourneys
 from sim.scripts.language.errors import CompileError
 from sim.scripts.language.program import Program
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string
@@ -29,6 +32,9 @@ from sim.scripts.machine.compiling import Compilers
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.script import Script
+from sim.scripts.notecards import Notecards
+from sim.scripts.permits import Permits, askable, of_itself
+from sim.scripts.viewers import Viewers
 from sim.world.changes import What
 from sim.world.linkset import ScriptState
 from sim.world.objects import Prim
@@ -69,7 +75,7 @@ def numbers(what: What) -> tuple[int, int]:
 class Scripts:
     """All scripts of a region; what `WorldInterface` asks for."""
 
-    def __init__(self, sim: Simulator) -> None:
+    def __init__(self, sim: Simulator, services: Services) -> None:
         self.sim = sim
         self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
@@ -78,6 +84,11 @@ class Scripts:
         self._changes = sim.world.changes.prims.reader(HEARD)
         sim.world.changes.prims.at_once(What.GONE, lambda prim, _: self.remove(prim))
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
+        self.viewers = Viewers(sim.world)
+        self.controls = Controls(sim.world, self.viewers.show)
+        self.permits = Permits(sim.region, self.controls, self.viewers.show)
+        self.answers = Answers(Room(services, Notecards()), sim.region.tasks.spawn, lambda: sim.world.time)
+        self.journeys = RegionJourneys(lambda: sim.seating, lambda: sim.neighbours)
 
     @property
     def engine(self) -> Engine:
@@ -200,6 +211,10 @@ class Scripts:
     def of(self, prim: Prim) -> list[Script]:
         return self._of_prim.get(prim, [])
 
+    def of_linkset(self, prim: Prim) -> list[Script]:
+        """The scripts of all prims that are linked with it."""
+        return [script for one in prim.linkset() for script in self.of(one)]
+
     def prims(self) -> Collection[Prim]:
         """Those that hold a script."""
         return self._of_prim.keys()
@@ -240,6 +255,7 @@ class Scripts:
         if not self._prim_of:
             return
         self._tell(changes)
+        self.controls.update()
         scheduler, counted = self.engine.scheduler, self.sim.metrics.plain
         scheduler.run(self.sim.world.time, BUDGET)
         counted["script_events"], counted["script_slices"] = scheduler.events, scheduler.slices
@@ -280,6 +296,8 @@ class Scripts:
         for prim, what in changes.items():
             if prim.row < 0 or what & What.MADE:
                 continue
+            if what & (What.RIDERS | What.LINK):
+                self.permits.riders_changed(self.of_linkset(prim), prim.linkset_root)
             own, all_ = numbers(what)
             due[prim] = due.get(prim, 0) | own
             if all_:
@@ -480,19 +498,33 @@ class Scripts:
         return other is not None
 
     def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
-        """Asks the person; their answer comes as ScriptAnswerYes."""
+        """Asks the person; their answer comes as ScriptAnswerYes. What their seat grants is granted at once."""
         prim, agent = self._prim_of[script], self._avatar(avatar)
-        if agent is None or agent.circuit is None:
+        if agent is None:
             return
-        agent.asked[str(script.item_id)] = (script, permissions)
+        wished = askable(prim, agent, permissions)
+        if wished != permissions:
+            self.script_complaint(script, "llRequestPermissions: only the object's owner can grant all of this")
+        if not wished & ~of_itself(self.region, prim, agent):
+            if wished == permissions:
+                script.grant(Key(str(agent.agent_id)), wished)
+            return
+        agent.asked[str(script.item_id)] = (script, wished)
         data = {
             "TaskID": prim.full_id,
             "ItemID": UUID(str(script.item_id)),
             "ObjectName": clip(prim.name, 64),
             "ObjectOwner": clip(" ".join(self.sim.names.known(prim.owner_id) or UNKNOWN), 64),
-            "Questions": permissions,
+            "Questions": wished,
         }
-        agent.circuit.send(Message("ScriptQuestion", Data=data))
+        self.viewers.show(agent, Message("ScriptQuestion", Data=data))
+
+    def let_go(self, script: Script) -> None:
+        self.controls.release(script)
+
+    def resumed(self, script: Script) -> None:
+        self.controls.resume(script)
+        self.answers.resume(script)
 
     # --- WorldInterface: sitting
 

@@ -133,6 +133,8 @@ class Agent:
     camera_row: np.ndarray | None = None  # where AgentUpdates by the fast path leave it (circuits/fastpath.py)
     animations: dict[UUID, int] = field(default_factory=dict)  # playing: animation -> sequence id
     animation_sequence: int = 0
+    animation_sources: dict[UUID, UUID] = field(default_factory=dict)  # of those that objects started: animation -> object
+    overrides: dict[str, UUID] = field(default_factory=dict)  # state of motion -> what plays in place of its default
     group_title: str = ""
     groups: frozenset[UUID] = frozenset()  # that the person is in
     edits_of: frozenset[UUID] | None = None  # friends who let this one edit their objects; None until Backbone has told

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from sim.world.objects import Prim
 
 NAME_BYTES, DESCRIPTION_BYTES, TEXT_BYTES, URL_BYTES = 63, 127, 254, 254
+MENU_BYTES = 31
 TEXTS = (
     ("name", NAME_BYTES), ("description", DESCRIPTION_BYTES), ("text", TEXT_BYTES), ("media_url", URL_BYTES),
-    ("touch_name", 31), ("sit_name", 31),
+    ("touch_name", MENU_BYTES), ("sit_name", MENU_BYTES),
 )  # fmt: skip
 PARTICLE_BYTES = 255
 

@@ -32,7 +32,7 @@ from sim.world.linkset import Linkset, Part
 from sim.world.objects import MAX_LINKS, Material, Permissions, Prim
 from sim.world.shapes import clean_shape, is_clean
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"LNKS"
 MOST_BYTES = 1 << 25  # of a form
 

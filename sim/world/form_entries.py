@@ -9,6 +9,7 @@
     17 sources            each u32 size | UTF-8: those of all its scripts, each once
     18 scripts            each item id | u16 source, by number | u8 name | u32 state (sizes) | name | state
     19 items              each a record (`_item`) | name | description
+    20 rare settings      JSON (`rare.py`)
 
 13, 14, 16 and 17 stand with the root. Everything is checked on the way in; ProtocolError says what was wrong.
 """
@@ -27,8 +28,12 @@ from sim.world.linkset import STILL, Linkset, Part, ScriptState
 from sim.world.linkset_data import MOST_BYTES as MOST_DATA
 from sim.world.linkset_data import LinksetStore, size_of
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Permissions
+from sim.world.rare import MOST_BYTES as MOST_RARE
+from sim.world.rare import NONE as NO_RARE
+from sim.world.rare import pack as pack_rare
+from sim.world.rare import read as read_rare
 
-EXTRAS, SEAT, DATA, EXPIRES, LINEAGE, MOTION, SOURCES, SCRIPTS, ITEMS = 7, 12, 13, 14, 15, 16, 17, 18, 19
+EXTRAS, SEAT, DATA, EXPIRES, LINEAGE, MOTION, SOURCES, SCRIPTS, ITEMS, RARE = 7, 12, 13, 14, 15, 16, 17, 18, 19, 20
 OF_ROOTS = {DATA, EXPIRES, MOTION, SOURCES}
 
 MOST_EXTRAS, MOST_EXTRA_BYTES = 16, 256
@@ -72,6 +77,10 @@ def of_part(part: Part, sources: Sources) -> list[Entry]:
         found.append((SEAT, _seat.pack(*(_held(value, FARTHEST_SEAT) for value in (*offset, *turn)))))
     if prim.lineage:
         found.append((LINEAGE, b"".join(one.bytes for one in prim.lineage[-MOST_LINEAGE:])))
+    if prim.rare is not NO_RARE:
+        told = pack_rare(prim.rare)
+        if told:
+            found.append((RARE, blob(told, MOST_RARE)))
     if part.scripts:
         if len(part.scripts) > MOST_SCRIPTS:
             raise ProtocolError(f"object {prim.full_id} has more than {MOST_SCRIPTS} scripts")
@@ -197,6 +206,8 @@ def _read_part(part: Part, found: Mapping[int, bytes], sources: list[str]) -> No
             part.scripts = _read_scripts(data, sources)
         elif tag == ITEMS:
             prim.contents = _read_items(data)
+        elif tag == RARE:
+            prim.rare = read_rare(data)
         elif tag not in OF_ROOTS:
             raise ProtocolError(f"a prim has no entry {tag}")
 

@@ -26,6 +26,7 @@ from protocol.wellknown import NULL
 from sim.world.changes import Log, What
 from sim.world.encodable import DESCRIPTION_BYTES, NAME_BYTES, TEXT_BYTES, URL_BYTES, make_encodable
 from sim.world.linkset_data import LinksetStore
+from sim.world.rare import NONE, Rare
 
 Permissions = Masks
 __all__ = ["DESCRIPTION_BYTES", "NAME_BYTES", "TEXT_BYTES", "URL_BYTES", "Permissions"]
@@ -139,6 +140,7 @@ class Prim:
     leaving: bool = False  # of a root: it is just being handed to another region, and nobody changes it
     expires: float = math.inf  # real time at which a temporary object goes
     lineage: tuple[UUID, ...] = ()  # the hand-overs by which it came here (neighbours/handovers.py)
+    rare: Rare = NONE  # what few prims have; replaced, never changed in place
 
     @property
     def linkset_root(self) -> Prim:

@@ -14,7 +14,7 @@ from .raw.viewer import AT_POS, FLY, SIT_ON_GROUND, STAND_UP, UP_POS, Viewer
 
 ANIMATIONS = {
     "stand": "2408fe9e-df1d-1d7d-f4ff-1384fa7b350f", "walk": "6ed24bd8-91aa-4b12-ccc7-c97c857ab4e0",
-    "run": "05ddbff8-aaa9-92a1-2b74-8fe77a29b445", "fly": "aec4610c-757f-bc4e-c092-c6e9caad2daf",
+    "run": "05ddbff8-aaa9-92a1-2b74-8fe77a29b445", "fly": "aec4610c-757f-bc4e-c092-c6e9caf18daf",
     "hover": "4ae8016b-31b9-03bb-c401-b1ea941db41d", "hover up": "62c5de58-cb33-5743-3d07-9e4cd4352864",
     "sit on ground": "1a2bd58e-87ff-0df8-0b4c-53e047b0bb6e", "jump": "2305bd75-1ca9-b03b-1faa-b176b8a8c49e",
     "pre-jump": "7a4e87fe-de39-6fcb-6223-024b00893244", "falling": "666307d9-a860-572d-6fd4-c3ab8865c094",

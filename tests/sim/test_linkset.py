@@ -25,6 +25,8 @@ from sim.world.fields import FIELDS, PLACES, Blob, Copied, Field, Goes, Id, Pack
 from sim.world.linkset import Linkset, Part, ScriptState, copy_prim, gather
 from sim.world.linkset_data import LinksetStore, size_of
 from sim.world.objects import OBJECT_DTYPE, Material, Objects, Permissions, Prim
+from sim.world.rare import Material as LegacyMaterial
+from sim.world.rare import Media, Rare
 from sim.world.shapes import clean_shape
 from tests.kit.joined import joined, run
 from tests.kit.world import close_sim
@@ -36,6 +38,10 @@ PACKED: dict[str, Any] = {
     "expires": 60.0,
     "contents": [Item(UUID(int=8), UUID(int=9), "Note", asset_type=7, inventory_type=7)],
     "lineage": (UUID(int=5), UUID(int=6)),
+    "rare": Rare(
+        (1.0, 2.0, 3.0), (0.5, 0.0, 0.0), True, -7, True, (1, -1, -2, 5, 10), 6, (UUID(int=9),), (None, Media(home_url="http://x")), 3,
+        (None, LegacyMaterial(normal=UUID(int=4))), ("", "{}"),
+    ),
 }  # fmt: skip
 RECORDS: dict[str, Any] = {"permissions": Permissions, "features": Material}
 numbers = iter(range(1, 10**9))

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from sim.region import Region
+    from sim.scripts.answers import Answers
+    from sim.scripts.controls import Controls
     from sim.scripts.machine.script import Script
+    from sim.scripts.viewers import Viewers
+    from sim.world.agent import Agent
+    from sim.world.agent import Vector as Place
     from sim.world.objects import Prim
 
 WHISPER, SAY, SHOUT, REGION = "whisper", "say", "shout", "region"
@@ -164,7 +169,48 @@ class Things(Protocol):
         """llDie: the script's object goes once its slice is over."""
 
 
-class WorldInterface(Speech, Affairs, Sitting, Facts, Stores, Things, Protocol):
+class Rooms(Protocol):
+    """What is the same class in both worlds, over other services: what scripts show, ask, take and are granted."""
+
+    @property
+    def viewers(self) -> Viewers: ...
+
+    @property
+    def answers(self) -> Answers: ...
+
+    @property
+    def controls(self) -> Controls: ...
+
+    @property
+    def journeys(self) -> Journeys: ...
+
+    def let_go(self, script: Script) -> None:
+        """The script ends, or begins anew: what it has taken is free again."""
+
+    def resumed(self, script: Script) -> None:
+        """A script goes on where it was saved: what it has taken is its own again, and what it waits for is asked again."""
+
+
+class Journeys(Protocol):
+    """Where scripts send people."""
+
+    def sit(self, script: Script, agent: Agent, prim: Prim) -> str:
+        """Sits somebody down on the sit target of a prim; what is in the way, "" for nothing."""
+
+    def teleport(self, agent: Agent, region: str, position: Place, look_at: Place) -> None:
+        """Sends somebody to a place in a region of the grid, this one for an empty name."""
+
+    def to_landmark(self, agent: Agent, asset_id: UUID, look_at: Place) -> None:
+        """Sends somebody to where a landmark leads."""
+
+    def to_global(self, agent: Agent, corner: tuple[float, float], position: Place, look_at: Place) -> None:
+        """Sends somebody to a place in the region whose south-west corner is there, in metres of the grid."""
+
+    def home(self, agent: Agent) -> None:
+        """Sends somebody home."""
+
+
+class WorldInterface(Speech, Affairs, Sitting, Facts, Stores, Things, Rooms, Protocol):
     """What a script can ask of its world, family by family. Positions in metres, times in seconds of world time."""
 
 

@@ -21,6 +21,8 @@ import zlib
 from collections import deque
 from typing import Any
 
+from sim.scripts.answers import ANSWERS, MOST_ASKED, Question
+from sim.scripts.controls import EVERY
 from sim.scripts.language import layout
 from sim.scripts.language.program import Program
 from sim.scripts.language.values import Item, Key, Rotation, Value, Vector, to_single, type_of, wrap
@@ -156,6 +158,8 @@ def save(script: Script, now: float) -> bytes:
         "event_gap": script.event_gap.hex(),
         "next_event_in": (script.next_event_at - now).hex(),
         "clock": (now - script.reset_at).hex(),
+        "asked": [[key, question.kind, [pack(value) for value in question.values]] for key, question in script.asked.items()],
+        "controls": list(script.controls) if script.controls is not None else None,
         "granted": script.granted,
         "granter": script.granter,
         "start_parameter": script.start_parameter,
@@ -188,6 +192,7 @@ def restore(
         raise BadState(f"damaged facts: {type(problem).__name__}") from None
     for listen in script.listens.values():
         world.listen_started(script, listen)
+    world.resumed(script)
     scheduler = script.scheduler
     if script.timer_period:
         scheduler.timer(script)
@@ -267,6 +272,12 @@ def _apply(script: Script, facts: dict[str, Any], page: bytes, now: float) -> No
     script.event_gap = max(_seconds(facts["event_gap"]), 0.0)
     script.next_event_at = now + _seconds(facts["next_event_in"])
     script.reset_at = now - _seconds(facts["clock"])
+    for key, kind, values in facts.get("asked", [])[:MOST_ASKED]:
+        if kind in ANSWERS:
+            script.asked[Key(key)] = Question(str(kind), tuple([unpack(value) for value in values]))
+    if facts.get("controls") is not None:
+        keys, accept, pass_on = facts["controls"]
+        script.controls = int(keys) & EVERY, bool(accept), bool(pass_on)
     script.granted = wrap(int(facts["granted"]))
     script.granter = Key(facts["granter"])
     script.start_parameter = wrap(int(facts["start_parameter"]))

@@ -18,12 +18,14 @@ from sim.scripts.machine.instance import PAUSED, Instance, Trapped
 from sim.scripts.machine.throttle import OWNER_CHAT, Limit
 
 if TYPE_CHECKING:
+    from sim.scripts.answers import Question
     from sim.scripts.machine.engine import Engine
     from sim.scripts.machine.scheduler import Scheduler, Turn
 
 QUEUE_LENGTH = 64
 MOST_LISTENS = 65
 SHORTEST_TIMER = 1.0 / 45.0
+TAKE_CONTROLS = 0x4  # PERMISSION_*
 
 _NEXT_STATE, _BUDGET = layout.NEXT_STATE >> 2, layout.BUDGET >> 2
 
@@ -48,6 +50,7 @@ class Script:
     """A script in an object. `engine` gives it wasm, `world` everything else; `now` is its last known world time."""
 
     __slots__ = (
+        "asked",
         "budget",
         "complaints",
         "controls",
@@ -149,6 +152,8 @@ class Script:
         self.reset_at = self.now
         self.granted = 0
         self.granter: Key = NULL_KEY
+        self.controls: tuple[int, bool, bool] | None = None  # keys it has taken, and how: accept, pass on (`scripts/controls.py`)
+        self.asked: dict[Key, Question] = {}  # what it waits for (`scripts/answers.py`)
         self._enter(0)
 
     # --- what the world calls
@@ -182,13 +187,13 @@ class Script:
 
     def reset(self) -> None:
         """As llResetScript, from outside."""
-        self._end_listens()
+        self._let_go()
         self._begin()
         self.scheduler.wake(self)
 
     def remove(self) -> None:
         """The script leaves its object: nothing of it runs again, and its memory goes with the last reference."""
-        self._end_listens()
+        self._let_go()
         self.status = STOPPED
         self.timer_period = 0.0
         self.queue.clear()
@@ -267,7 +272,7 @@ class Script:
         elif isinstance(problem, ScriptFailure):
             self.crash(str(problem))
         elif isinstance(problem, Reset):
-            self._end_listens()
+            self._let_go()
             self._begin()
         elif isinstance(problem, Died):
             self.status = STOPPED
@@ -318,12 +323,18 @@ class Script:
             self.world.listen_ended(self, listen)
         self.listens = {}
 
+    def _let_go(self) -> None:
+        """What it began outside of itself ends."""
+        self._end_listens()
+        self.asked = {}
+        self.world.let_go(self)
+
     def crash(self, message: str) -> None:
         """A run-time error: the script stops until it is reset, and its owner is told."""
         self.status = CRASHED
         self.paused = False
         self.queue.clear()
-        self._end_listens()
+        self._let_go()
         self.world.script_error(self, message, self.instance.word(layout.LINE))
 
     # --- what library functions call
@@ -353,6 +364,8 @@ class Script:
 
     def grant(self, avatar: Key, permissions: int) -> None:
         """The answer to llRequestPermissions."""
+        if self.controls is not None and (avatar != self.granter or not permissions & TAKE_CONTROLS):
+            self.world.controls.release(self)
         self.granter, self.granted = avatar, permissions
         self.post("run_time_permissions", permissions)
 

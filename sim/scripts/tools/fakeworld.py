@@ -6,21 +6,29 @@ that happens as occurrences: dicts of the shapes `lsl run --json` prints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from sim.scripts.answers import Answers, Elsewhere, Name, Room
+from sim.scripts.controls import Controls
 from sim.scripts.language.values import NULL_KEY, Key, Rotation, Value, Vector, to_string, type_of
 from sim.scripts.library.world import REGION, Detected, LinksetStore, Listen
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.scheduler import Scheduler
 from sim.scripts.machine.script import STOPPED, Script
+from sim.scripts.notecards import Notecards
 
 if TYPE_CHECKING:
+    from protocol.message import Message
     from sim.region import Region
+    from sim.scripts.viewers import Viewers
+    from sim.world.agent import Agent
+    from sim.world.agent import Vector as Place
     from sim.world.objects import Prim
 
 OWNER = Key("0a000000-0000-4000-8000-00000000000a")
@@ -79,8 +87,17 @@ class FakeWorld:
         self.sit_target = False
         self.seated = NULL_KEY  # who sits on the object
         self.failed = False
+        self.grid = FakeGrid()  # what questions are answered from
+        self.answers = Answers(Room(self.grid, Notecards()), _at_once, lambda: self.now)
+        self.journeys = FakeJourneys(self)
+        self._viewers: Viewers | None = None
+        self._controls: Controls | None = None
 
     def note(self, kind: str, script: Script, **facts: Any) -> None:
+        self.happened(kind, **facts)
+
+    def happened(self, kind: str, **facts: Any) -> None:
+        """One more occurrence."""
         occurrence = {"kind": kind, **facts}
         if self.keeps:
             self.occurrences.append(occurrence)
@@ -118,6 +135,24 @@ class FakeWorld:
     def link(self, name: str = "Child", position: tuple[float, float, float] = (0.0, 0.0, 1.0)) -> Prim:
         """One more prim of the object, at a place relative to its root."""
         return linked_prim(self, name, position)
+
+    @property
+    def viewers(self) -> Viewers:
+        """Nobody has one: what would be shown is an occurrence."""
+        if self._viewers is None:
+            from sim.scripts.viewers import Viewers
+
+            self._viewers = Viewers(self.region.world, self._shown)
+        return self._viewers
+
+    @property
+    def controls(self) -> Controls:
+        if self._controls is None:
+            self._controls = Controls(self.region.world, self.viewers.show)
+        return self._controls
+
+    def _shown(self, agent: Agent, message: Message) -> None:
+        self.happened("shown", message=message.name, to=str(agent.agent_id), blocks=message.blocks)
 
     # --- driving it
 
@@ -206,6 +241,11 @@ class FakeWorld:
         self.seated = who
         self.post("changed", CHANGED_LINK)
 
+    def press(self, keys: int, by: Key = VISITOR) -> None:
+        """Somebody's keys (CONTROL_*) are as this from now on; scripts that have taken them hear of it."""
+        self.region.world.row(self.region.world.agents[UUID(by)])["controls"] = keys
+        self.controls.update()
+
     def say(self, channel: int, text: str, name: str = "Visitor Resident", key: Key = VISITOR) -> None:
         """Someone in reach says something."""
         for script in self.scripts:
@@ -290,6 +330,15 @@ class FakeWorld:
     def ask_permissions(self, script: Script, avatar: Key, permissions: int) -> None:
         script.grant(avatar, permissions)
 
+    def let_go(self, script: Script) -> None:
+        if self._controls is not None:
+            self._controls.release(script)
+
+    def resumed(self, script: Script) -> None:
+        if script.controls is not None:
+            self.controls.resume(script)
+        self.answers.resume(script)
+
     def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
         self.sit_target = any(offset)
         self.note("sit_target", script, link=link, offset=as_json(offset), rotation=as_json(turn))
@@ -332,6 +381,73 @@ class FakeWorld:
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
         for other in self.scripts:
             other.post("linkset_data", action, name, value)
+
+
+def _at_once(work: Coroutine[Any, Any, None], name: str) -> None:
+    """Runs a coroutine that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise AssertionError(f"{name} waits for something that the fake world does not have")
+
+
+@dataclass(slots=True)
+class FakeGrid:
+    """A grid of two people, one region and the assets that a test puts in (`scripts/answers.py`)."""
+
+    assets: dict[UUID, bytes] = field(default_factory=dict)
+    people: dict[UUID, Name] = field(
+        default_factory=lambda: {UUID(OWNER): ("Owner", "Resident"), UUID(VISITOR): ("Visitor", "Resident")}
+    )
+    there: set[UUID] = field(default_factory=lambda: {UUID(VISITOR)})  # who is online
+    regions: dict[str, Elsewhere] = field(default_factory=lambda: {"Nowhere": Elsewhere("Nowhere", (256000, 256000), 13, True)})
+
+    async def asset(self, asset_id: UUID) -> bytes | None:
+        return self.assets.get(asset_id)
+
+    async def name(self, agent_id: UUID) -> Name | None:
+        return self.people.get(agent_id)
+
+    async def born(self, agent_id: UUID) -> float | None:
+        return START if agent_id in self.people else None
+
+    async def find_person(self, name: str) -> UUID | None:
+        return next((one for one, words in self.people.items() if " ".join(words).lower() == name.lower()), None)
+
+    async def online(self, agent_id: UUID, asker: UUID) -> bool:
+        return agent_id in self.there
+
+    async def region_named(self, name: str) -> Elsewhere | None:
+        return next((one for title, one in self.regions.items() if title.lower() == name.lower()), None)
+
+
+class FakeJourneys:
+    """Nobody goes anywhere but onto a seat: where they would is an occurrence."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def sit(self, script: Script, agent: Agent, prim: Prim) -> str:
+        from sim.actions.sit import target_seat
+
+        self._world.region.world.seats.take(agent, target_seat(prim, agent.appearance.size[2]))
+        return ""
+
+    def teleport(self, agent: Agent, region: str, position: Place, look_at: Place) -> None:
+        self._note(agent, region, position)
+
+    def to_landmark(self, agent: Agent, asset_id: UUID, look_at: Place) -> None:
+        self._note(agent, str(asset_id), None)
+
+    def to_global(self, agent: Agent, corner: tuple[float, float], position: Place, look_at: Place) -> None:
+        self._note(agent, f"{corner[0]:.0f}, {corner[1]:.0f}", position)
+
+    def home(self, agent: Agent) -> None:
+        self._note(agent, "home", None)
+
+    def _note(self, agent: Agent, region: str, position: Place | None) -> None:
+        self._world.happened("teleport", agent=str(agent.agent_id), region=region, position=list(position or ()))
 
 
 def made_region(world: FakeWorld) -> Region:

@@ -14,14 +14,16 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from protocol.inventory import Item
+from protocol.message import Message
 from sim.actions.link import link
 from sim.actions.may import Actor
 from sim.region import Region
 from sim.scripts.language.program import compile_script
+from sim.scripts.machine.script import Script
 from sim.scripts.tools.fakeworld import VISITOR, FakeWorld
 from sim.world.agent import Agent
 from sim.world.objects import Prim
-from tests.kit.world import add_root, region
+from tests.kit.world import add_root, region, settle
 from tests.scripts.bench import engine
 
 TEXTURE = UUID("5748decc-f629-461c-9a36-a35a221fe21f")
@@ -34,8 +36,22 @@ class Bench(Protocol):
     root: Prim
     child: Prim
 
+    world: Any  # what scripts know of it: WorldInterface
+
     @property
     def visitor(self) -> Agent: ...
+
+    def start(self, source: str) -> Script:
+        """A script in the root that goes on; `run` lets it."""
+
+    def run(self, seconds: float = 10.0) -> list[str]:
+        """What scripts have said to their owner since the last time."""
+
+    async def answered(self) -> None:
+        """Until all questions of scripts have their answers."""
+
+    def shown(self, name: str) -> list[tuple[UUID, Message]]:
+        """The messages of that name that were shown to viewers so far, and whose they are."""
 
     def said(self, body: str, before: str = "") -> list[str]:
         """What a script in the root says to its owner out of state_entry; complaints too."""
@@ -48,6 +64,24 @@ class Fake:
         self.region, self.root = self.world.region, self.world.root
         self.child = self.world.link()
         self.visitor = self.region.world.agents[UUID(VISITOR)]
+        self._seen = 0
+        self._shown: list[tuple[UUID, Message]] = []
+        self.world.viewers._noted = lambda agent, message: self._shown.append((agent.agent_id, message))
+
+    def start(self, source: str) -> Script:
+        return self.world.add(source)
+
+    def run(self, seconds: float = 10.0) -> list[str]:
+        self.world.advance(seconds)
+        assert not self.world.engine.defects, self.world.engine.defects
+        found, self._seen = self.world.occurrences[self._seen :], len(self.world.occurrences)
+        return [one.get("text", one.get("message", one["kind"])) for one in found]
+
+    async def answered(self) -> None:
+        pass
+
+    def shown(self, name: str) -> list[tuple[UUID, Message]]:
+        return [one for one in self._shown if one[1].name == name]
 
     def said(self, body: str, before: str = "") -> list[str]:
         start = len(self.world.occurrences)
@@ -59,7 +93,9 @@ class Fake:
 
 class InRegion:
     def __init__(self, sim: Any) -> None:
-        self.sim, self.region = sim, sim.region
+        self.sim, self.region, self.world = sim, sim.region, sim.scripts
+        self._shown: list[tuple[UUID, Message]] = []
+        sim.scripts.viewers._noted = lambda agent, message: self._shown.append((agent.agent_id, message))
         world = sim.world
         owner = add_root(sim, "Olga Owner", (100, 100, 25)).agent
         self.visitor = add_root(sim, "Visitor Resident", (130, 128, 21)).agent
@@ -71,6 +107,25 @@ class InRegion:
         self.heard: list[str] = []
         sim.scripts.owner_say = lambda script, text: self.heard.append(text)
         sim.scripts.script_complaint = lambda script, text: self.heard.append(text)
+
+    def start(self, source: str) -> Script:
+        return self.sim.scripts.start(self.root, compile_script(source), source)
+
+    def run(self, seconds: float = 10.0) -> list[str]:
+        scheduler, world = self.sim.scripts.engine.scheduler, self.region.world
+        end = world.time + seconds
+        while world.time < end:
+            scheduler.run(world.time)
+            world.time += 0.25
+        assert not self.sim.scripts.engine.defects, self.sim.scripts.engine.defects
+        found, self.heard = self.heard, []
+        return found
+
+    async def answered(self) -> None:
+        await settle(self.sim)
+
+    def shown(self, name: str) -> list[tuple[UUID, Message]]:
+        return [one for one in self._shown if one[1].name == name]
 
     def said(self, body: str, before: str = "") -> list[str]:
         self.heard.clear()

@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 
 from protocol.message import Message
 from protocol.wellknown import Animation
-from sim.handlers.avatar import ANIMATION_LIMIT, MOTION_ANIMATIONS, motion_animation, playing_animations
+from sim.actions.animate import ANIMATION_LIMIT
+from sim.handlers.avatar import playing_animations
+from sim.world.animations import MOTION_ANIMATIONS, motion_animation
 from sim.world.avatars import Motion
 from tests.kit.world import TestSimulator, Viewer, add_child, add_root, settle
 

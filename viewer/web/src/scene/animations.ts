@@ -4,7 +4,7 @@ export type Mode = "stand" | "walk" | "run" | "fly" | "hover" | "sit" | "ground"
 const NAMED: [string, Mode][] = [
   ["1a2bd58e-87ff-0df8-0b4c-53e047b0bb6e", "ground"],
   ["1a5fe8ac-a804-8a5d-7cbd-56bd83184568", "sit"],
-  ["aec4610c-757f-bc4e-c092-c6e9caad2daf", "fly"],
+  ["aec4610c-757f-bc4e-c092-c6e9caf18daf", "fly"],
   ["4ae8016b-31b9-03bb-c401-b1ea941db41d", "hover"],
   ["62c5de58-cb33-5743-3d07-9e4cd4352864", "hover"],
   ["20f063ea-8306-2562-0b07-5c853b37b31e", "hover"],
