@@ -73,13 +73,13 @@ class BackboneClient:
         except ValueError as error:
             raise BackboneError(answer.status, "backbone's answer is not JSON", str(error)) from error
 
-    async def _by_ids(self, path: str, ids: Iterable[Id], member: str) -> list[dict[str, Any]]:
+    async def _by_ids(self, path: str, ids: Iterable[Id], member: str, **more: Any) -> list[dict[str, Any]]:
         """A batch read, in as many calls as addresses of bounded length need."""
         wanted = [str(one) for one in ids]
         found: list[dict[str, Any]] = []
         for at in range(0, len(wanted), IDS_A_CALL):
             some = ",".join(wanted[at : at + IDS_A_CALL])
-            found += (await self._call("GET", path, query={"ids": some}))[member]
+            found += (await self._call("GET", path, query={"ids": some, **more}))[member]
         return found
 
     # presence -------------------------------------------------------------------------------------
@@ -91,9 +91,9 @@ class BackboneClient:
         """
         return await self._call("GET", f"/agents/{agent_id}/presence", query={"asker": asker})
 
-    async def get_presences(self, agent_ids: Iterable[Id]) -> list[dict[str, Any]]:
-        """Presence of many agents; unknown ids are left out."""
-        return await self._by_ids("/presence", agent_ids, "agents")
+    async def get_presences(self, agent_ids: Iterable[Id], asker: Id | None = None) -> list[dict[str, Any]]:
+        """Presence of many agents; unknown ids are left out. ``asker``: as far as that agent may know."""
+        return await self._by_ids("/presence", agent_ids, "agents", asker=asker)
 
     async def arrive(
         self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector
@@ -244,6 +244,42 @@ class BackboneClient:
 
     async def set_home(self, agent_id: Id, region_id: Id, position: Vector, look_at: Vector) -> dict[str, Any]:
         return await self._call("PUT", f"/agents/{agent_id}/home", _place(region_id, position, look_at))
+
+    # what people keep for themselves, and show in their profiles -----------------------------------
+
+    async def get_mutes(self, agent_id: Id) -> list[dict[str, Any]]:
+        """[{muted_id, name, kind, flags}]"""
+        return (await self._call("GET", f"/agents/{agent_id}/mutes"))["mutes"]
+
+    async def put_mute(self, agent_id: Id, muted_id: Id, name: str, kind: int, flags: int) -> None:
+        """Mute, or change what is muted. 429: too many are."""
+        body = {"muted_id": muted_id, "name": name, "kind": kind, "flags": flags}
+        await self._call("PUT", f"/agents/{agent_id}/mutes", body)
+
+    async def delete_mute(self, agent_id: Id, muted_id: Id, name: str) -> None:
+        """Hear again whoever has that id; what has the null id, goes by its name."""
+        await self._call("DELETE", f"/agents/{agent_id}/mutes", {"muted_id": muted_id, "name": name})
+
+    async def get_notes(self, agent_id: Id, about_id: Id) -> str:
+        """What an agent has noted about somebody, for itself alone."""
+        return (await self._call("GET", f"/agents/{agent_id}/notes/{about_id}"))["notes"]
+
+    async def put_notes(self, agent_id: Id, about_id: Id, notes: str) -> None:
+        await self._call("PUT", f"/agents/{agent_id}/notes/{about_id}", {"notes": notes})
+
+    async def get_picks(self, agent_id: Id) -> list[dict[str, Any]]:
+        """The whole picks of a person, in its order."""
+        return (await self._call("GET", f"/users/{agent_id}/picks"))["picks"]
+
+    async def get_pick(self, agent_id: Id, pick_id: Id) -> dict[str, Any]:
+        return await self._call("GET", f"/users/{agent_id}/picks/{pick_id}")
+
+    async def put_pick(self, agent_id: Id, pick_id: Id, pick: dict[str, Any]) -> dict[str, Any]:
+        """Make or change a pick, given whole. 409: another person's; 429: too many."""
+        return await self._call("PUT", f"/users/{agent_id}/picks/{pick_id}", pick)
+
+    async def delete_pick(self, agent_id: Id, pick_id: Id) -> None:
+        await self._call("DELETE", f"/users/{agent_id}/picks/{pick_id}")
 
     # friends --------------------------------------------------------------------------------------
 

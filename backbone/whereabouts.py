@@ -41,18 +41,24 @@ class Whereabouts:
 
     def as_seen_by(self, agent_id: str, asker: str) -> dict[str, Any]:
         """PRESENCE as another agent may see it: a friend by the rights it was given, others as strangers. NotFound."""
-        if asker == agent_id:
-            return self.of(agent_id, True)
-        known = self.of(agent_id, False)
-        rights = next(
-            (one["rights_has"] for one in self._stores.friends.friends_of(asker) if one["agent_id"] == agent_id), 0
-        )
-        if rights & SEE_ONLINE:
-            whole = self.of(agent_id, True)
-            if rights & SEE_ON_MAP or known["region_id"] is not None:
-                return whole
-            return {**whole, "region_id": None, "region_name": None}
-        return known
+        self._people.must_exist(agent_id)
+        return self.many_as_seen_by([agent_id], asker)[0]
+
+    def many_as_seen_by(self, agent_ids: Iterable[str], asker: str) -> list[dict[str, Any]]:
+        """The same of many, in the order asked for; unknown ids are left out."""
+        rights = {one["agent_id"]: one["rights_has"] for one in self._stores.friends.friends_of(asker)}
+        rights[asker] = SEE_ONLINE | SEE_ON_MAP
+        return [self._seen(one, rights.get(one, 0)) for one in self._people.known(agent_ids)]
+
+    def _seen(self, agent_id: str, rights: int) -> dict[str, Any]:
+        session = self._presence.session_of(agent_id)
+        known = self._told(agent_id, session, False)
+        if not rights & SEE_ONLINE:
+            return known
+        whole = self._told(agent_id, session, True)
+        if rights & SEE_ON_MAP or known["region_id"] is not None:
+            return whole
+        return {**whole, "region_id": None, "region_name": None}
 
     def of_many(self, agent_ids: Iterable[str], all_of_it: bool) -> list[dict[str, Any]]:
         """PRESENCEs in the order asked for; unknown ids are left out."""

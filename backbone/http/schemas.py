@@ -193,6 +193,30 @@ PROFILE = record("Profile", {"agent_id": ID, **PROFILE_MEMBERS})
 # agent_id and born_on may be sent back as they were read, and are not changed by it.
 PROFILE_CHANGE = record("ProfileChange", {"agent_id": ID, **PROFILE_MEMBERS}, "*")
 
+MUTE = record(
+    "Mute",
+    {
+        "muted_id": {**ID, "description": "of a person, object or group; the null id for what is muted by its name"},
+        "name": text(255),
+        "kind": integer(0, 4, description="0 by name, 1 person, 2 object, 3 group, 4 elsewhere"),
+        "flags": {**MASK, "description": "as viewers keep them"},
+    },
+)
+NOTES = record("Notes", {"notes": text(4096, description="read by nobody but their writer")})
+PICK_MEMBERS: dict[str, Schema] = {
+    "name": text(255),
+    "desc": text(1024),
+    "parcel_id": ID,
+    "region_id": ID,
+    "region_name": text(63),
+    "snapshot_id": ID,
+    "position": {**VECTOR, "items": {"type": "number", "minimum": -1e10, "maximum": 1e10}, "description": "metres of the grid"},
+    "sort_order": integer(-(2**31), 2**31 - 1),
+    "enabled": BOOLEAN,
+}
+WRITTEN_PICK = record("WrittenPick", PICK_MEMBERS)
+PICK = record("Pick", {"pick_id": ID, "agent_id": ID, **PICK_MEMBERS})
+
 FRIEND = record(
     "Friend",
     {

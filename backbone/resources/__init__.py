@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from backbone.http.kit import Resource
-from backbone.resources import friends, gifts, health, inventory, login, messages, people, presence, public, regions
+from backbone.resources import (
+    friends,
+    gifts,
+    health,
+    inventory,
+    login,
+    messages,
+    notebook,
+    people,
+    presence,
+    public,
+    regions,
+)
 
 ALL: list[type[Resource]] = [
     *login.RESOURCES,
@@ -12,6 +24,7 @@ ALL: list[type[Resource]] = [
     *presence.RESOURCES,
     *regions.RESOURCES,
     *people.RESOURCES,
+    *notebook.RESOURCES,
     *friends.RESOURCES,
     *messages.RESOURCES,
     *inventory.RESOURCES,

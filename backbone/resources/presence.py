@@ -62,9 +62,15 @@ class ManyPresences(Resource):
         public=True,
         varies=True,
         cache=BRIEFLY,
-        query={"ids": f"agent ids with commas between, at most {MAX_IDS}"},
+        query={
+            "ids": f"agent ids with commas between, at most {MAX_IDS}",
+            "asker": "with the grid secret: as far as that agent may see",
+        },
     )
     def on_get(self, call: Call) -> Any:
+        if call.trusted and call.query("asker") is not None:
+            ids, asker = call.query_ids("ids", MAX_IDS), call.query_id("asker")
+            return {"agents": self.services.whereabouts.many_as_seen_by(ids, asker)}
         return {"agents": self.services.whereabouts.of_many(call.query_ids("ids", MAX_IDS), call.trusted)}
 
 

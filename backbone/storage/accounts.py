@@ -21,6 +21,9 @@ from backbone.storage.tables import (
     inventory_changes,
     items,
     messages,
+    mutes,
+    notes,
+    picks,
     places,
     profiles,
     sessions,
@@ -166,7 +169,7 @@ def remove_guest(conn: Connection, agent_id: str, seen_before: int) -> bool:
         return False
     for table in (items, folders, inventory_changes):
         conn.execute(delete(table).where(table.c.owner_id == agent_id))
-    for table in (places, profiles):
+    for table in (places, profiles, mutes, notes, picks):
         conn.execute(delete(table).where(table.c.agent_id == agent_id))
     conn.execute(delete(friends).where(or_(friends.c.agent_id == agent_id, friends.c.friend_id == agent_id)))
     gifts.forget(conn, agent_id)

@@ -149,6 +149,34 @@ class MessageStore(Protocol):
         """No longer remember the ids of fetched messages older than a moment; how many."""
 
 
+class NotebookStore(Protocol):
+    """What people keep for themselves (mutes, notes about others) and the picks that their profiles show."""
+
+    def mutes_of(self, agent_id: str) -> list[Row]:
+        """[{muted_id, name, kind, flags}]"""
+
+    def mute(self, agent_id: str, entry: Row) -> None:
+        """Add or change one. TooMany."""
+
+    def unmute(self, agent_id: str, muted_id: str, name: str) -> bool:
+        """By id; what has the null id, by its name."""
+
+    def notes_about(self, agent_id: str, about_id: str) -> str: ...
+
+    def note(self, agent_id: str, about_id: str, text: str) -> None:
+        """TooMany."""
+
+    def picks_of(self, agent_id: str) -> list[Row]: ...
+
+    def pick(self, agent_id: str, pick_id: str) -> Row:
+        """NotFound."""
+
+    def put_pick(self, agent_id: str, pick_id: str, written: Row) -> Row:
+        """Make or change a pick. Conflict: another person's; TooMany."""
+
+    def delete_pick(self, agent_id: str, pick_id: str) -> bool: ...
+
+
 class InventoryStore(Protocol):
     """Trees of folders and items by owner; the rules are in storage/inventory.py. Missing, Refused, Tied."""
 
@@ -222,6 +250,8 @@ class Stores(Protocol):
     def friends(self) -> FriendStore: ...
     @property
     def messages(self) -> MessageStore: ...
+    @property
+    def notebook(self) -> NotebookStore: ...
     @property
     def inventory(self) -> InventoryStore: ...
     @property

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from backbone.storage import accounts, gifts, history, inventory, limits, people, regions
+from backbone.storage import accounts, gifts, history, inventory, limits, notebook, people, regions
 from backbone.storage.database import Transactions, Work
 from backbone.storage.interfaces import LoginFacts, Place, Row
 from backbone.storage.limits import Limits
@@ -28,6 +28,7 @@ class SqlStores:
         self.people = SqlPeople(db)
         self.friends = SqlFriends(db)
         self.messages = SqlMessages(db)
+        self.notebook = SqlNotebook(db)
         self.inventory = SqlInventory(db)
         self.regions = SqlRegions(db)
 
@@ -205,6 +206,35 @@ class SqlMessages(_Store):
 
     def sweep(self, before: int) -> int:
         return self._db.write(lambda conn: people.sweep_messages(conn, before))
+
+
+class SqlNotebook(_Store):
+    def mutes_of(self, agent_id: str) -> list[Row]:
+        return self._db.read_large(lambda conn: notebook.mutes_of(conn, agent_id))
+
+    def mute(self, agent_id: str, entry: Row) -> None:
+        self._db.write(lambda conn: notebook.mute(conn, agent_id, entry))
+
+    def unmute(self, agent_id: str, muted_id: str, name: str) -> bool:
+        return self._db.write(lambda conn: notebook.unmute(conn, agent_id, muted_id, name))
+
+    def notes_about(self, agent_id: str, about_id: str) -> str:
+        return self._db.read(lambda conn: notebook.notes_about(conn, agent_id, about_id))
+
+    def note(self, agent_id: str, about_id: str, text: str) -> None:
+        self._db.write(lambda conn: notebook.note(conn, agent_id, about_id, text))
+
+    def picks_of(self, agent_id: str) -> list[Row]:
+        return self._db.read(lambda conn: notebook.picks_of(conn, agent_id))
+
+    def pick(self, agent_id: str, pick_id: str) -> Row:
+        return self._db.read(lambda conn: notebook.pick(conn, agent_id, pick_id))
+
+    def put_pick(self, agent_id: str, pick_id: str, written: Row) -> Row:
+        return self._db.write(lambda conn: notebook.put_pick(conn, agent_id, pick_id, written))
+
+    def delete_pick(self, agent_id: str, pick_id: str) -> bool:
+        return self._db.write(lambda conn: notebook.delete_pick(conn, agent_id, pick_id))
 
 
 class SqlInventory(_Store):

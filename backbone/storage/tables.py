@@ -143,6 +143,32 @@ messages = Table(
     Index("messages_age", "delivered", "created"),
 )
 
+mutes = Table(  # whom and what a person does not want to hear
+    "mutes",
+    metadata,
+    Column("agent_id", Uuid, primary_key=True),
+    Column("muted_id", Uuid, primary_key=True),  # the null id for what is muted by its name
+    Column("name", String(255), primary_key=True),
+    Column("kind", Integer, nullable=False),
+    Column("flags", BigInteger, nullable=False),
+)
+
+notes = Table(  # what a person wrote down about another, for itself alone
+    "notes",
+    metadata,
+    Column("agent_id", Uuid, primary_key=True),
+    Column("about_id", Uuid, primary_key=True),
+    Column("notes", Text, nullable=False),
+)
+
+picks = Table(  # places that a person shows in its profile
+    "picks",
+    metadata,
+    Column("pick_id", Uuid, primary_key=True),
+    Column("agent_id", Uuid, nullable=False, index=True),
+    Column("pick", JSON, nullable=False),
+)
+
 folders = Table(
     "folders",
     metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -9,10 +10,12 @@ from uuid import UUID
 from aiohttp import web
 
 from backbone.client import BackboneError
+from protocol.message import clip, text
 from protocol.wellknown import NULL
 from sim.caps import CapRequest, Refused, as_uuid, capability
 from sim.handlers.people import read_profile, search_people
-from sim.handlers.replies import ask
+from sim.handlers.profiles import TEXT_LIMIT, keep_notes
+from sim.handlers.replies import ask, turn
 
 if TYPE_CHECKING:
     from sim.names import Name
@@ -54,11 +57,11 @@ async def get_display_names(sim: Simulator, agent: Agent, request: CapRequest) -
         raise Refused(413, f"at most {NAMES_LIMIT} names a request")
     ids: dict[UUID, None] = {}
     bad: list[Any] = []
-    for text in asked:
+    for one in asked:
         try:
-            ids[UUID(text)] = None
+            ids[UUID(one)] = None
         except ValueError:
-            bad.append(text[:64])
+            bad.append(one[:64])
     known = await sim.names.look_up(ids)
     people = [person_llsd(agent_id, name) for agent_id, name in known.items() if name is not None]
     bad += [agent_id for agent_id, name in known.items() if name is None]
@@ -107,7 +110,8 @@ EDITABLE = {
 
 @capability("AgentProfile", "GET", "PUT", per_second=5, burst=30)
 async def agent_profile(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
-    """GET /<agent id> reads anybody's profile, PUT /<own id> changes the members given."""
+    """GET /<agent id> reads anybody's profile, PUT /<own id> changes the members given, PUT /<other id> the own notes
+    about somebody."""
     whose = as_uuid(request.tail.strip("/"))
     if request.method == "PUT":
         return await _change_profile(sim, agent, whose, request.llsd(dict))
@@ -116,6 +120,11 @@ async def agent_profile(sim: Simulator, agent: Agent, request: CapRequest) -> An
         raise Refused(503, "profiles cannot be read now")
     if not profile:
         raise Refused(404, "there is no such person")
+    picks, notes = await asyncio.gather(
+        ask(sim, sim.backbone.get_picks(whose)), ask(sim, sim.backbone.get_notes(agent.agent_id, whose))
+    )
+    if isinstance(picks, BackboneError) or isinstance(notes, BackboneError):
+        raise Refused(503, "profiles cannot be read now")
     return {
         "id": whose,
         "sl_about_text": profile["about"],
@@ -131,12 +140,19 @@ async def agent_profile(sim: Simulator, agent: Agent, request: CapRequest) -> An
         "online": online,
         "hide_age": False,
         "groups": [],
-        "picks": [],
-        "notes": "",
+        "picks": [{"id": UUID(pick["pick_id"]), "name": pick["name"]} for pick in picks],
+        "notes": notes,
     }
 
 
 async def _change_profile(sim: Simulator, agent: Agent, whose: UUID, body: dict[str, Any]) -> Any:
+    if isinstance(body.get("notes"), str):
+        notes = text(clip(body["notes"], TEXT_LIMIT))
+        async with turn(agent, "notes"):
+            if not await keep_notes(sim, agent, whose, notes):
+                raise Refused(503, "the notes were not saved")
+    if whose != agent.agent_id and "notes" in body:
+        return _done()
     if whose != agent.agent_id:
         raise Refused(403, "only one's own profile may be changed")
     changes: dict[str, Any] = {}
@@ -150,6 +166,10 @@ async def _change_profile(sim: Simulator, agent: Agent, whose: UUID, body: dict[
         saved = await ask(sim, sim.backbone.put_profile(agent.agent_id, changes))
         if isinstance(saved, BackboneError):
             raise Refused(saved.status if 400 <= saved.status < 500 else 503, "the profile was not saved")
+    return _done()
+
+
+def _done() -> web.Response:
     return web.Response(
         status=200, body=b'<?xml version="1.0" ?><llsd><map /></llsd>', content_type="application/llsd+xml"
     )

@@ -76,12 +76,6 @@ def money_balance_request(sim: Simulator, agent: Agent, message: Message) -> Non
     send(agent, Message("MoneyBalanceReply", MoneyData=data, TransactionInfo={"ItemDescription": ""}))
 
 
-@handles("MuteListRequest", state=OPEN, rate=QUERY)
-def mute_list_request(sim: Simulator, agent: Agent, message: Message) -> None:
-    """Mutes are kept by the viewer itself."""
-    send(agent, Message("UseCachedMuteList", AgentData={"AgentID": agent.agent_id}))
-
-
 @handles("EstateCovenantRequest", state=OPEN, rate=QUERY)
 def estate_covenant_request(sim: Simulator, agent: Agent, message: Message) -> None:
     data = {"CovenantID": NULL, "EstateName": ESTATE_NAME, "EstateOwnerID": sim.world.facts.owner_id}
@@ -119,34 +113,6 @@ def _estate_info(sim: Simulator, agent: Agent, invoice: UUID) -> Message:
         MethodData={"Method": "estateupdateinfo", "Invoice": invoice},
         ParamList=[{"Parameter": answer} for answer in answers],
     )
-
-
-@handles("GenericMessage", state=OPEN, rate=QUERY)
-def generic_message(sim: Simulator, agent: Agent, message: Message) -> None:
-    """Questions by name. Those a profile window waits for are answered: there are no picks, classifieds or notes."""
-    method = text(message["MethodData"]["Method"])
-    answer = _PROFILE_ANSWERS.get(method)
-    parameters = [text(block["Parameter"]) for block in message["ParamList"][:4]]
-    if answer is None:
-        sim.metrics.count("messages_unhandled", label="GenericMessage")
-        return
-    try:
-        target = UUID(parameters[0])
-    except (ValueError, IndexError):
-        sim.metrics.count("messages_dropped", label="malformed")
-        return
-    if answer == "AvatarNotesReply":
-        data = {"TargetID": target, "Notes": ""}
-        send(agent, Message(answer, AgentData={"AgentID": agent.agent_id}, Data=data))
-    else:
-        send(agent, Message(answer, AgentData={"AgentID": agent.agent_id, "TargetID": target}, Data=[]))
-
-
-_PROFILE_ANSWERS = {
-    "avatarpicksrequest": "AvatarPicksReply",
-    "avatarclassifiedsrequest": "AvatarClassifiedReply",
-    "avatarnotesrequest": "AvatarNotesReply",
-}
 
 
 @handles("SetStartLocationRequest", state=ROOT, rate=COSTLY)

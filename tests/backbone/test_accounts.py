@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -200,6 +201,7 @@ async def test_what_is_shown_to_an_agent_is_what_that_agent_may_know(server: Ser
 
         async def seen() -> list[tuple[bool, bool]]:
             told = [await backbone.get_presence(ids[0], asker) for asker in ids]
+            assert told == [(await backbone.get_presences([ids[0], str(uuid4())], asker))[0] for asker in ids]
             return [(one["online"], one["region_id"] is not None) for one in told]
 
         assert await seen() == [(True, True)] * 3

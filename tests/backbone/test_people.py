@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -66,6 +67,34 @@ async def test_profiles(backbone: BackboneClient) -> None:
     await backbone.put_profile(user["agent_id"], {"interests": {"languages": "Welsh"}})
     again = await backbone.get_profile(user["agent_id"])
     assert (again["interests"]["want_text"], again["interests"]["languages"]) == ("friends", "Welsh")
+
+
+async def test_mutes_notes_and_picks_are_kept(backbone: BackboneClient, server: Server) -> None:
+    ann, pest, here = (await make(backbone))["agent_id"], str(uuid4()), str(uuid4())
+    await backbone.put_mute(ann, pest, "Pest Resident", 1, 14)
+    await backbone.put_notes(ann, pest, "Shouts")
+    written = {"name": "Quay", "desc": "Soup", "parcel_id": pest, "region_id": pest, "region_name": "Harbour",
+               "snapshot_id": pest, "position": [256010.5, 256020.0, 25.0], "sort_order": 2, "enabled": True}  # fmt: skip
+    made = await backbone.put_pick(ann, here, written)
+    assert made == {"pick_id": here, "agent_id": ann, **written}
+    assert await backbone.get_mutes(ann) == [{"muted_id": pest, "name": "Pest Resident", "kind": 1, "flags": 14}]
+    assert await backbone.get_notes(ann, pest) == "Shouts"
+    assert await backbone.get_picks(ann) == [made] and await backbone.get_pick(ann, here) == made
+    for refused, status in (
+        (backbone.put_mute(uuid4(), pest, "x", 1, 0), 404),
+        (backbone.put_mute(ann, pest, "x", 9, 0), 400),
+        (backbone.put_notes(uuid4(), pest, "x"), 404),
+        (backbone.put_pick((await make(backbone, "Ben"))["agent_id"], here, written), 409),
+        (backbone.get_pick(pest, here), 404),
+    ):
+        with pytest.raises(BackboneError) as told:
+            await refused
+        assert told.value.status == status
+    assert server.ask("GET", f"/agents/{ann}/mutes")[0] == server.ask("GET", f"/agents/{ann}/notes/{pest}")[0] == 401
+    await backbone.delete_mute(ann, pest, "")
+    await backbone.delete_pick(ann, here)
+    await backbone.delete_pick(ann, here)
+    assert await backbone.get_mutes(ann) == await backbone.get_picks(ann) == []
 
 
 async def test_friendship_needs_an_offer_and_is_mutual(backbone: BackboneClient) -> None:

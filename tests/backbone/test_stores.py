@@ -14,7 +14,8 @@ from uuid import uuid4
 
 import pytest
 
-from backbone.errors import Conflict, Forbidden, NotFound
+from backbone.errors import Conflict, Forbidden, NotFound, TooMany
+from backbone.storage import notebook
 from backbone.storage.accounts import NameTaken
 from backbone.storage.database import Direct, open_engine, sqlite_url
 from backbone.storage.interfaces import Place, Stores
@@ -431,6 +432,73 @@ def test_copies_keep_the_permissions(stores: Stores) -> None:
         stores.inventory.copy_item(ann, single["item_id"], objects, "", None, NOW)
 
 
+# what people keep -------------------------------------------------------------------------------------
+
+
+def mute(name: str, muted_id: str = str(NULL), kind: int = 0, flags: int = 0) -> dict[str, Any]:
+    return {"muted_id": muted_id, "name": name, "kind": kind, "flags": flags}
+
+
+def test_mutes_are_kept_by_id_or_by_name(stores: Stores) -> None:
+    ann, pest = person(stores), fresh()
+    stores.notebook.mute(ann, mute("Pest", pest, 1))
+    stores.notebook.mute(ann, mute("Pest renamed", pest, 1, 0xFFFFFFFF))
+    stores.notebook.mute(ann, mute("Loud"))
+    stores.notebook.mute(ann, mute("Louder"))
+    assert stores.notebook.mutes_of(ann) == [mute("Loud"), mute("Louder"), mute("Pest renamed", pest, 1, 0xFFFFFFFF)]
+    assert stores.notebook.unmute(ann, pest, "whatever it is called")
+    assert stores.notebook.unmute(ann, str(NULL), "Loud") and not stores.notebook.unmute(ann, str(NULL), "Loud")
+    assert stores.notebook.mutes_of(ann) == [mute("Louder")] and stores.notebook.mutes_of(pest) == []
+
+
+def test_nobody_mutes_without_end(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "MAX_MUTES", 3)
+    ann = person(stores)
+    for n in range(3):
+        stores.notebook.mute(ann, mute(f"M{n}"))
+    stores.notebook.mute(ann, mute("M1", flags=7))  # a change is no more
+    with pytest.raises(TooMany):
+        stores.notebook.mute(ann, mute("M3"))
+    assert len(stores.notebook.mutes_of(ann)) == 3
+
+
+def test_notes_are_kept_by_writer_and_person(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, ben, cy = person(stores), person(stores), person(stores)
+    assert stores.notebook.notes_about(ann, ben) == ""
+    stores.notebook.note(ann, ben, "First")
+    stores.notebook.note(ann, ben, "Second")
+    stores.notebook.note(ben, ben, "Mine")
+    assert stores.notebook.notes_about(ann, ben) == "Second" and stores.notebook.notes_about(ben, ben) == "Mine"
+    monkeypatch.setattr(notebook, "MAX_NOTES", 1)
+    stores.notebook.note(ann, ben, "Third")
+    with pytest.raises(TooMany):
+        stores.notebook.note(ann, cy, "One too many")
+    stores.notebook.note(ann, ben, "")
+    stores.notebook.note(ann, cy, "Room again")
+    assert stores.notebook.notes_about(ann, ben) == "" and stores.notebook.notes_about(ann, cy) == "Room again"
+
+
+def test_picks_are_their_owners(stores: Stores) -> None:
+    ann, ben = person(stores), person(stores)
+    written = {"name": "Quay", "desc": "Soup", "parcel_id": fresh(), "region_id": fresh(), "region_name": "Harbour",
+               "snapshot_id": fresh(), "position": [256010.5, 256020.0, 25.0], "sort_order": 2, "enabled": True}  # fmt: skip
+    one, two = fresh(), fresh()
+    assert stores.notebook.put_pick(ann, one, written) == {"pick_id": one, "agent_id": ann, **written}
+    stores.notebook.put_pick(ann, two, {**written, "sort_order": 1})
+    stores.notebook.put_pick(ann, one, {**written, "name": "Old quay"})
+    assert [(p["pick_id"], p["name"]) for p in stores.notebook.picks_of(ann)] == [(two, "Quay"), (one, "Old quay")]
+    with pytest.raises(Conflict):
+        stores.notebook.put_pick(ben, one, written)
+    assert not stores.notebook.delete_pick(ben, one) and stores.notebook.picks_of(ben) == []
+    for _ in range(notebook.MAX_PICKS - 2):
+        stores.notebook.put_pick(ann, fresh(), written)
+    with pytest.raises(TooMany):
+        stores.notebook.put_pick(ann, fresh(), written)
+    assert stores.notebook.delete_pick(ann, one)
+    with pytest.raises(NotFound):
+        stores.notebook.pick(ann, one)
+
+
 # regions ---------------------------------------------------------------------------------------------
 
 
@@ -533,6 +601,7 @@ def test_nothing_is_written_under_an_old_epoch(stores: Stores) -> None:
             lambda s: s.inventory.delete_item(agent, item["item_id"]),
             lambda s: s.inventory.change_items(agent, [], [item["item_id"]]),
             lambda s: s.friends.offer(agent, fresh(), NOW),
+            lambda s: s.notebook.mute(agent, mute("Late")),
         ):
             with pytest.raises(OldEpoch):
                 write(late)

@@ -122,7 +122,7 @@ def test_what_a_viewer_asks_about_itself(viewer: Viewer) -> None:
     assert reply["AgentData.AgentID"] == viewer.agent_id
     assert f"{reply['AgentData.FirstName']} {reply['AgentData.LastName']}" == viewer.name
     viewer.send("MuteListRequest", MuteData={"MuteCRC": 0})
-    viewer.wait("UseCachedMuteList", since=mark)
+    viewer.wait("MuteListUpdate", since=mark)
     viewer.send("EconomyDataRequest")
     assert viewer.wait("EconomyData", since=mark)["Info.PriceUpload"] == 0
     viewer.send("EstateCovenantRequest")

@@ -34,6 +34,10 @@ class FakeBackbone:
         self.items: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> item id -> item
         self.gifts: dict[str, dict[str, Any]] = {}
         self.homes: dict[str, dict[str, Any]] = {}
+        self.mutes: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}  # agent -> (id, name) -> entry
+        self.notes: dict[tuple[str, str], str] = {}  # (agent, about whom)
+        self.picks: dict[str, dict[str, dict[str, Any]]] = {}  # agent -> pick id -> pick
+        self.regions: list[dict[str, Any]] = []  # what a search of regions looks through
 
     def called(self, name: str) -> list[tuple[Any, ...]]:
         """The arguments of every call of that method."""
@@ -118,6 +122,9 @@ class FakeBackbone:
         region = None if hidden else self.presence.get(str(agent_id))
         return {"agent_id": str(agent_id), "online": region is not None, "region_id": region}
 
+    async def get_presences(self, agent_ids: Iterable[Id], asker: Id | None = None) -> list[dict[str, Any]]:
+        return [await self.get_presence(one, asker) for one in agent_ids]
+
     async def arrive(
         self, agent_id: Id, session_id: Id, region_id: Id, position: Vector, look_at: Vector
     ) -> dict[str, Any]:
@@ -189,6 +196,54 @@ class FakeBackbone:
         self._note("set_home", agent_id, region_id, position, look_at)
         self.homes[str(agent_id)] = {"region_id": str(region_id), "position": list(position)}
         return self.homes[str(agent_id)]
+
+    async def search_regions(self, text: str) -> list[dict[str, Any]]:
+        self._note("search_regions", text)
+        return [region for region in self.regions if text.lower() in region["name"].lower()]
+
+    # --- mutes, notes, picks
+
+    async def get_mutes(self, agent_id: Id) -> list[dict[str, Any]]:
+        self._note("get_mutes", agent_id)
+        return list(self.mutes.get(str(agent_id), {}).values())
+
+    async def put_mute(self, agent_id: Id, muted_id: Id, name: str, kind: int, flags: int) -> None:
+        self._note("put_mute", agent_id, muted_id, name, kind, flags)
+        entry = {"muted_id": str(muted_id), "name": name, "kind": kind, "flags": flags}
+        self.mutes.setdefault(str(agent_id), {})[str(muted_id), name] = entry
+
+    async def delete_mute(self, agent_id: Id, muted_id: Id, name: str) -> None:
+        self._note("delete_mute", agent_id, muted_id, name)
+        self.mutes.get(str(agent_id), {}).pop((str(muted_id), name), None)
+
+    async def get_notes(self, agent_id: Id, about_id: Id) -> str:
+        self._note("get_notes", agent_id, about_id)
+        return self.notes.get((str(agent_id), str(about_id)), "")
+
+    async def put_notes(self, agent_id: Id, about_id: Id, notes: str) -> None:
+        self._note("put_notes", agent_id, about_id, notes)
+        self.notes[str(agent_id), str(about_id)] = notes
+
+    async def get_picks(self, agent_id: Id) -> list[dict[str, Any]]:
+        self._note("get_picks", agent_id)
+        return list(self.picks.get(str(agent_id), {}).values())
+
+    async def get_pick(self, agent_id: Id, pick_id: Id) -> dict[str, Any]:
+        self._note("get_pick", agent_id, pick_id)
+        try:
+            return self.picks[str(agent_id)][str(pick_id)]
+        except KeyError:
+            raise BackboneError(404, "not found") from None
+
+    async def put_pick(self, agent_id: Id, pick_id: Id, pick: dict[str, Any]) -> dict[str, Any]:
+        self._note("put_pick", agent_id, pick_id, pick)
+        mine = self.picks.setdefault(str(agent_id), {})
+        mine[str(pick_id)] = {"pick_id": str(pick_id), "agent_id": str(agent_id), **pick}
+        return mine[str(pick_id)]
+
+    async def delete_pick(self, agent_id: Id, pick_id: Id) -> None:
+        self._note("delete_pick", agent_id, pick_id)
+        self.picks.get(str(agent_id), {}).pop(str(pick_id), None)
 
     # --- friends
 

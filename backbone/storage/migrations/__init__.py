@@ -5,5 +5,5 @@ added to a table gets a server default, so that a database that was upgraded and
 test compares them.
 """
 
-HEAD = "0004"
+HEAD = "0005"
 FIRST = "0001"

@@ -184,19 +184,6 @@ async def test_estate_tools_inform_but_change_nothing(sim: TestSimulator) -> Non
     assert anna.heard("AlertMessage")
 
 
-async def test_generic_questions_of_a_profile(sim: TestSimulator) -> None:
-    anna = add_root(sim)
-    for method in ("avatarpicksrequest", "avatarclassifiedsrequest", "avatarnotesrequest"):
-        parameters = [{"Parameter": str(anna.id)}]
-        anna.sends(Message("GenericMessage", MethodData={"Method": method}, ParamList=parameters))
-    assert len(anna.heard("AvatarPicksReply")) == len(anna.heard("AvatarClassifiedReply")) == 1
-    assert anna.heard("AvatarNotesReply")[0]["Data"]["TargetID"] == anna.id
-    anna.sends(Message("GenericMessage", MethodData={"Method": "avatarpicksrequest"}, ParamList=[{"Parameter": "x"}]))
-    anna.sends(Message("GenericMessage", MethodData={"Method": "avatarpicksrequest"}))
-    anna.sends(Message("GenericMessage", MethodData={"Method": "unheard of"}))
-    assert not sim.metrics.labelled["handler_errors"]
-
-
 async def test_home_is_where_the_avatar_stands(sim: TestSimulator) -> None:
     anna = add_root(sim, position=(50, 60, 30))
     anna.sends(Message("SetStartLocationRequest", StartLocationData={"LocationID": 1, "LocationPos": (1e9, 0, 0)}))

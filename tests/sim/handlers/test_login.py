@@ -58,7 +58,8 @@ async def test_names_and_balance_and_the_rest_are_answered(sim: TestSimulator) -
     (update,) = anna.heard("AgentDataUpdate")
     assert (text(update["AgentData"]["FirstName"]), text(update["AgentData"]["LastName"])) == ("Anna", "Tester")
     assert len(anna.heard("EconomyData")) == len(anna.heard("MoneyBalanceReply")) == 1
-    assert len(anna.heard("UseCachedMuteList")) == len(anna.heard("EstateCovenantReply")) == 1
+    await settle(sim)
+    assert len(anna.heard("MuteListUpdate")) == len(anna.heard("EstateCovenantReply")) == 1
 
 
 async def test_the_welcome(sim: TestSimulator) -> None:
