@@ -52,6 +52,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "teleports": ("teleports", "outcome"),
     "store_errors": ("what could not be kept, or not be read again", "what"),
     "leases_lost": ("times that the region stopped because it is another process's, or may be soon", None),
+    "gifts": ("things given, by people and by objects", "giver"),
     "logins": ("agents prepared by login", None),
 }
 

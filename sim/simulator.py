@@ -26,10 +26,13 @@ from sim.circuits.circuits import Circuits
 from sim.circuits.datagrams import DatagramSocket
 from sim.clock import Clock
 from sim.frame import Frame
+from sim.giving import Giving
+from sim.handlers.messages import post
 from sim.handlers.replies import alert
 from sim.handlers.xfer import Xfers
 from sim.interest.interest import Interest
 from sim.metrics import Metrics
+from sim.money import Money, NoMoney
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
 from sim.physics.bodies import Bodies
@@ -82,6 +85,11 @@ class Simulator:
         self.scripts = Scripts(self, GridServices(lambda: self.backbone, lambda: self.assets, lambda: self.names))
         self.seating = Seating(self.region, self.bodies)
         self.sessions = Sessions(self)
+        self.giving = Giving(
+            self.region, lambda: (self.backbone, self.assets), self._source_of, self.scripts.remove_item, self.storage.durable
+        )
+        self.giving.post = lambda fields: self.spawn(post(self, fields), "instant message")
+        self.money: Money = NoMoney()
         self.names = Names(self)
         self.xfers = Xfers(self.region)
         self.interest = Interest(self)
@@ -108,6 +116,10 @@ class Simulator:
         if scene is not None:
             log.info("%s: scene %s, %d prims", self.settings.name, scene.name, place(self, scene))
         storage.begin(self.scripts, self._tell_everybody)
+
+    def _source_of(self, prim: Prim, item_id: UUID) -> str | None:
+        script = self.scripts.find(prim, item_id)
+        return script.source if script is not None else None
 
     def _expire_later(self, root: Prim, seconds: float) -> None:
         make_temporary(self.region, root, True, seconds)

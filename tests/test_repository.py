@@ -167,7 +167,7 @@ REACHES = {
     "frame.py": {"bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating", "storage"},  # the frame names its stages
     "gauges.py": {"bodies", "circuits", "frame", "scripts", "storage"},
     "handlers": {
-        "assets", "backbone", "bodies", "circuits", "interest", "names", "neighbours", "scripts", "seating", "sessions", "storage",
+        "assets", "backbone", "bodies", "circuits", "giving", "interest", "money", "names", "neighbours", "scripts", "seating", "sessions", "storage",
         "xfers",
     },
     "host.py": {"close", "frame", "neighbours", "open", "port", "run", "stop"},  # it makes the simulator

@@ -18,7 +18,7 @@ from sim.world.world import Parcel
 
 NOT_YOURS = "Only its owner may change a parcel."
 TEXTS = {"name": 63, "description": 255, "music_url": 255, "media_url": 255}  # bytes
-NUMBERS = {"flags": 0xFFFFFFFF, "landing_type": 2, "category": 255}  # highest
+NUMBERS = {"flags": 0xFFFFFFFF, "landing_type": 2, "category": 255, "sale_price": 0x7FFFFFFF}  # highest
 
 
 def may_edit(region: Region, actor: Actor, parcel: Parcel) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 from protocol import permissions
 from protocol.wellknown import NULL, Permission
 from sim.actions import may
+from sim.actions.contents import handed_over
 from sim.actions.may import Actor
 from sim.actions.outcome import Refused
 from sim.region import Region
@@ -59,13 +60,14 @@ def sell(region: Region, actor: Actor, prim: Prim, kind: int, price: int) -> Ref
 
 
 def hand_over(region: Region, actor: Actor, root: Prim, owner_id: UUID) -> Refused | None:
-    """A linkset gets another owner, and with it the masks that are left to a next owner. Who may decide that is the
+    """A linkset gets another owner, and with it the masks that are left to a next owner, of what is in it, too. Who may decide that is the
     caller's affair: a buyer who has paid, an owner who gives."""
     if root.leaving:
         return Refused(may.LEAVING, "object is crossing")
     for one in root.linkset():
         if one.owner_id == owner_id:
             continue
+        one.contents = [handed_over(item, one, owner_id) for item in one.contents]
         one.permissions = permissions.given(one.permissions)
         one.last_owner_id = one.owner_id
         region.world.objects.set_owner(one, owner_id)

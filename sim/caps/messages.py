@@ -13,6 +13,7 @@ from uuid import UUID
 from backbone.client import BackboneError
 from protocol.wellknown import NULL
 from sim.caps import CapRequest, Refused, capability
+from sim.giving import bucket_shown
 from sim.handlers.messages import OFFLINE_LIMIT, acknowledged, here_for_all
 from sim.handlers.replies import ask
 
@@ -60,5 +61,5 @@ def message_llsd(fields: dict[str, Any]) -> dict[str, Any]:
         "local_x": float(x),
         "local_y": float(y),
         "local_z": float(z),
-        "binary_bucket": base64.b64decode(fields.get("binary_bucket") or ""),
+        "binary_bucket": bucket_shown(fields["dialog"], base64.b64decode(fields.get("binary_bucket") or "")),
     }

@@ -85,7 +85,7 @@ async def remote_parcel_request(sim: Simulator, agent: Agent, request: CapReques
 # LLSD name -> Parcel field and type.
 _TEXTS = {"name": "name", "description": "description", "music_url": "music_url", "media_url": "media_url"}
 _VECTORS = {"user_location": "landing_position", "user_look_at": "landing_look_at"}
-_NUMBERS = {"landing_type": ("landing_type", 2), "category": ("category", 255)}
+_NUMBERS = {"landing_type": ("landing_type", 2), "category": ("category", 255), "sale_price": ("sale_price", 0x7FFFFFFF)}
 
 
 @capability("ParcelPropertiesUpdate", per_second=2, burst=20)
@@ -106,6 +106,8 @@ async def parcel_properties_update(sim: Simulator, agent: Agent, request: CapReq
             changes[field] = min(max(int(body[key]), 0), most)
     if body.get("snapshot_id"):
         changes["snapshot_id"] = as_uuid(body["snapshot_id"])
+    if body.get("auth_buyer_id") is not None:
+        changes["buyer_id"] = as_uuid(body["auth_buyer_id"])
     if "parcel_flags" in body:
         try:
             changes["flags"] = llsd.unsigned(body["parcel_flags"]) & 0xFFFFFFFF

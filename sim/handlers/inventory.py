@@ -7,7 +7,7 @@ a thing, who owns it and what its permissions started from stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -315,7 +315,18 @@ def update_create_item(agent: Agent, item: dict[str, Any], callback: int, transa
     return Message("UpdateCreateInventoryItem", AgentData=data, InventoryData=[item_block(item, callback)])
 
 
-def bulk_update(agent: Agent, items: list[dict[str, Any]], callback: int = 0) -> Message:
+def bulk_update(
+    agent: Agent, items: list[dict[str, Any]], callback: int = 0, folders: Sequence[dict[str, Any]] = ()
+) -> Message:
     data = {"AgentID": agent.agent_id, "TransactionID": uuid4()}
     blocks = [item_block(item, callback) for item in items]
-    return Message("BulkUpdateInventory", AgentData=data, FolderData=[], ItemData=blocks)
+    told = [
+        {
+            "FolderID": UUID(folder["folder_id"]),
+            "ParentID": UUID(folder["parent_id"]),
+            "Type": folder["type"],
+            "Name": clip(folder["name"], 128),
+        }
+        for folder in folders
+    ]
+    return Message("BulkUpdateInventory", AgentData=data, FolderData=told, ItemData=blocks)

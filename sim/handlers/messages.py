@@ -3,6 +3,8 @@
     viewer -> ImprovedInstantMessage -> Backbone, which finds the region the person is in -> that region's
     /services/messages -> deliver_message -> viewer            stored for later when the person is offline
 
+Dialogs that are more than words (gifts) have handlers and deliverers of their own (`dialog`, `delivers`).
+
 Backbone stores and routes; what a stored or refused message means is told to the sender here, as if the other had
 answered, since that is where viewers show it. Typing and short talk between two people in this region take the short
 way and need no service.
@@ -14,14 +16,16 @@ import asyncio
 import base64
 import binascii
 import logging
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
 from backbone.client import BackboneError
 from protocol.errors import ProtocolError
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL
+from sim.giving import bucket_shown
 from sim.handlers import CHAT, COSTLY, OPEN, ROOT, handles
 from sim.handlers.replies import alert, ask, send, start
 
@@ -34,13 +38,18 @@ log = logging.getLogger(__name__)
 PLAIN, BUSY, LURE, LURE_ACCEPTED, LURE_DECLINED, TELEPORT_REQUEST = 0, 20, 22, 23, 24, 26
 FRIENDSHIP_OFFERED, FRIENDSHIP_ACCEPTED, FRIENDSHIP_DECLINED = 38, 39, 40
 TYPING_START, TYPING_STOP = 41, 42
-# What a viewer may send. Acceptances of friendship are the region's to say, groups and gifts are not here yet.
+# What a viewer may send as it is. Acceptances of friendship are the region's to say, groups are not here yet.
 RELAYED = {
     PLAIN, BUSY, LURE, LURE_ACCEPTED, LURE_DECLINED, TELEPORT_REQUEST, FRIENDSHIP_OFFERED, TYPING_START, TYPING_STOP,
 }  # fmt: skip
 SHORT_WAY = {PLAIN, BUSY, TYPING_START, TYPING_STOP}
 # For these the sender is told when they did not reach anybody.
 ANSWERED = {PLAIN, FRIENDSHIP_OFFERED, TELEPORT_REQUEST, LURE}
+
+Special = TypeVar("Special", bound=Callable[..., None])
+Deliverer = TypeVar("Deliverer", bound=Callable[..., Coroutine[Any, Any, None]])
+DIALOGS: dict[int, Callable[..., None]] = {}
+DELIVERERS: dict[int, Callable[..., Coroutine[Any, Any, None]]] = {}
 
 TEXT_LIMIT = 1024  # bytes with the NUL
 BUCKET_LIMIT = 1024
@@ -56,26 +65,48 @@ MAYBE_SENT = "Your message may not have been sent: the grid's services are not a
 TRIES = 2  # the same message again is no second one: its id tells
 
 
+def dialog(*numbers: int) -> Callable[[Special], Special]:
+    """Declare the function that deals with these dialogs from viewers, given sim, agent and the message's block."""
+
+    def declare(function: Special) -> Special:
+        DIALOGS.update(dict.fromkeys(numbers, function))
+        return function
+
+    return declare
+
+
+def delivers(*numbers: int) -> Callable[[Deliverer], Deliverer]:
+    """Declare the coroutine that gives messages of these dialogs to a viewer, after what they speak of."""
+
+    def declare(function: Deliverer) -> Deliverer:
+        DELIVERERS.update(dict.fromkeys(numbers, function))
+        return function
+
+    return declare
+
+
 # --- from a viewer here
 
 
 @handles("ImprovedInstantMessage", state=ROOT, rate=CHAT)
 def improved_instant_message(sim: Simulator, agent: Agent, message: Message) -> None:
     block = message["MessageBlock"]
-    dialog = block["Dialog"]
+    number = block["Dialog"]
     target: UUID = block["ToAgentID"]
-    if dialog not in RELAYED or target == NULL or len(block["BinaryBucket"]) > BUCKET_LIMIT:
+    special = DIALOGS.get(number)
+    if special is not None:
+        special(sim, agent, block)
+        return
+    if number not in RELAYED or target == NULL or len(block["BinaryBucket"]) > BUCKET_LIMIT:
         sim.metrics.count("messages_dropped", label="instant message")
         return
-    if dialog == FRIENDSHIP_OFFERED and target == agent.agent_id:
+    if number == FRIENDSHIP_OFFERED and target == agent.agent_id:
         return
     # The acceptance echoes the offer's id, and must lead back to who offered.
-    message_id = agent.agent_id if dialog == FRIENDSHIP_OFFERED else block["ID"]
+    message_id = agent.agent_id if number == FRIENDSHIP_OFFERED else block["ID"]
     words = text(clip(text(block["Message"]), TEXT_LIMIT))
-    fields = compose(sim, agent, target, dialog, message_id, words, block["BinaryBucket"])
-    there = sim.world.agents.get(target)
-    if dialog in SHORT_WAY and there is not None and there.root and there.circuit is not None:
-        deliver_message(sim, there, fields)
+    fields = compose(sim, agent, target, number, message_id, words, block["BinaryBucket"])
+    if number in SHORT_WAY and deliver_here(sim, fields):
         return
     start(sim, agent, "instant message", _route(sim, agent, fields), order="messages")
 
@@ -101,11 +132,32 @@ def compose(
     }
 
 
-async def _route(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> None:
+def deliver_here(sim: Simulator, fields: dict[str, Any]) -> bool:
+    """Give a message to somebody in this region, without a service; False when they are not here."""
+    there = sim.world.agents.get(UUID(fields["to_agent_id"]))
+    if there is None or not there.root or there.circuit is None:
+        return False
+    deliver_message(sim, there, fields)
+    return True
+
+
+async def post(sim: Simulator, fields: dict[str, Any]) -> None:
+    """Give a message to somebody, here or anywhere; whoever sent it is told nothing."""
+    if not deliver_here(sim, fields):
+        await route(sim, fields)
+
+
+async def route(sim: Simulator, fields: dict[str, Any]) -> dict[str, Any] | BackboneError:
+    """Have Backbone deliver or keep a message; its fate, or why nothing is known of it."""
     for _ in range(TRIES):
         fate = await ask(sim, sim.backbone.send_message(fields))
         if not isinstance(fate, BackboneError) or 0 < fate.status < 500:
             break
+    return fate
+
+
+async def _route(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> None:
+    fate = await route(sim, fields)
     if fields["dialog"] not in ANSWERED:
         return
     if isinstance(fate, BackboneError):
@@ -113,14 +165,14 @@ async def _route(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> None:
             alert(agent, "There is nobody of that name any more: your message was not sent.")
         else:
             refused = 400 <= fate.status < 500
-            _answer(sim, agent, fields, NOT_SENT.format(reason=fate.title) if refused else MAYBE_SENT)
+            tell_sender(sim, agent, fields, NOT_SENT.format(reason=fate.title) if refused else MAYBE_SENT)
     elif fate["result"] == "stored":
-        _answer(sim, agent, fields, STORED)
+        tell_sender(sim, agent, fields, STORED)
     elif fate["result"] == "dropped":
-        _answer(sim, agent, fields, NOT_STORED.format(reason=fate.get("reason") or "no more room"))
+        tell_sender(sim, agent, fields, NOT_STORED.format(reason=fate.get("reason") or "no more room"))
 
 
-def _answer(sim: Simulator, agent: Agent, sent: dict[str, Any], words: str) -> None:
+def tell_sender(sim: Simulator, agent: Agent, sent: dict[str, Any], words: str) -> None:
     """Tell the sender what became of a message, in the same conversation."""
     other = UUID(sent["to_agent_id"])
     name = sim.names.known(other)
@@ -150,7 +202,11 @@ def deliver_message(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> boo
     message = instant_message(agent, fields)
     if not _first_time(agent, fields):
         return False
-    send(agent, message)
+    deliverer = DELIVERERS.get(message["MessageBlock"]["Dialog"])
+    if deliverer is None:
+        send(agent, message)
+    else:
+        sim.spawn(deliverer(sim, agent, message), "instant message")
     return True
 
 
@@ -222,6 +278,8 @@ async def _give_offline(sim: Simulator, agent: Agent) -> None:
             continue
         try:
             message = instant_message(agent, {**fields, "offline": 1})
+            block = message["MessageBlock"]
+            block["BinaryBucket"] = bucket_shown(block["Dialog"], block["BinaryBucket"])
         except ProtocolError:
             log.exception("stored message %s for %s cannot be read", message_id, agent.name)
             continue

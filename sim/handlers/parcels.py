@@ -98,6 +98,8 @@ def parcel_properties_event(
         "MusicURL": parcel.music_url,
         "MediaURL": parcel.media_url,
         "Category": parcel.category,
+        "SalePrice": parcel.sale_price,
+        "AuthBuyerID": parcel.buyer_id,
         "SnapshotID": parcel.snapshot_id,
         "UserLocation": parcel.landing_position,
         "UserLookAt": parcel.landing_look_at,
@@ -263,6 +265,8 @@ def parcel_properties_update(sim: Simulator, agent: Agent, message: Message) -> 
         "landing_position": data["UserLocation"],
         "landing_look_at": data["UserLookAt"],
         "category": data["Category"],
+        "sale_price": data["SalePrice"],
+        "buyer_id": data["AuthBuyerID"],
     }
     refused = change_parcel(sim.region, actor_of(agent), parcel, changes)
     if refused is not None:

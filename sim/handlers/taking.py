@@ -78,7 +78,7 @@ def derez_object(sim: Simulator, agent: Agent, message: Message) -> None:
 
 async def _derez(sim: Simulator, agent: Agent, block: dict[str, Any], roots: Sequence[Prim]) -> None:
     moves = _moves(sim, agent, block, [root for root in roots if root.row >= 0])
-    done = sum([len(move.roots) for move in moves if await _carry_out(sim, agent, move)])
+    done = sum([len(move.roots) for move in moves if await carry_out(sim, agent, move)])
     send(agent, Message("DeRezAck", TransactionData={"TransactionID": block["TransactionID"], "Success": 0 < done == len(roots)}))
 
 
@@ -116,7 +116,7 @@ def _moves(sim: Simulator, agent: Agent, block: dict[str, Any], roots: Sequence[
     return list(moves.values())
 
 
-async def _carry_out(sim: Simulator, agent: Agent, move: Move) -> bool:
+async def carry_out(sim: Simulator, agent: Agent, move: Move) -> bool:
     """One move, all of it or nothing. Whether it happened."""
     item = take.item_of(sim.region, move.roots, move.receiver)
     # Of the things as well as of the transaction: a viewer sends a long selection in several packets of one.

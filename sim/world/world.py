@@ -71,6 +71,8 @@ class Parcel:
     landing_position: Vector = (0.0, 0.0, 0.0)
     landing_look_at: Vector = (0.0, 0.0, 0.0)
     category: int = 0
+    sale_price: int = 0  # where it is for sale (a flag)
+    buyer_id: UUID = NULL  # who alone may buy it; null: anybody
 
     @property
     def area(self) -> int:
