@@ -21,13 +21,14 @@ UNREACHABLE = 0  # BackboneError.status when there was no HTTP answer at all
 
 
 class BackboneError(Exception):
-    """Backbone refused (``status`` is its HTTP status) or could not be reached (``status`` 0)."""
+    """Backbone refused (``status`` is its HTTP status) or could not be reached (``status`` 0). ``nobody``: it never heard us."""
 
-    def __init__(self, status: int, title: str, description: str = "") -> None:
+    def __init__(self, status: int, title: str, description: str = "", nobody: bool = False) -> None:
         super().__init__(f"{status} {title}: {description}" if description else f"{status} {title}")
         self.status = status
         self.title = title
         self.description = description
+        self.nobody = nobody
 
 
 class BackboneClient:
@@ -63,7 +64,8 @@ class BackboneClient:
             ) as answer:
                 raw = await answer.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise BackboneError(UNREACHABLE, "backbone unreachable", f"{type(error).__name__}: {error}") from error
+            nobody = isinstance(error, aiohttp.ClientConnectorError)
+            raise BackboneError(UNREACHABLE, "backbone unreachable", f"{type(error).__name__}: {error}", nobody) from error
         if answer.status >= 400:
             raise _refusal(answer.status, answer.reason, raw)
         if not raw:
@@ -417,6 +419,40 @@ class BackboneClient:
     async def restore_inventory(self, agent_id: Id, to: float, dry_run: bool = False) -> dict[str, Any]:
         """Bring an inventory back to a moment (unix seconds); what that did, or would. 409: that is too long ago."""
         return await self._call("POST", f"/agents/{agent_id}/inventory/restore", {"to": to, "dry_run": dry_run})
+
+    # moves between an inventory and a region: each call may be repeated, and happens once ---------------
+
+    async def move_into(
+        self, transit_id: Id, region_id: Id, agent_id: Id, item: dict[str, Any] | None = None, change: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What a region gives up becomes a new ``item`` of the agent's, or a ``change`` of one ({item_id, ...members}): the move,
+        {state: "made", item, ...}. 404: no such folder or item. 409: it was undone before."""
+        body: dict[str, Any] = {"region_id": region_id, "agent_id": agent_id}
+        body |= {"item": item} if change is None else {"change": change}
+        return await self._call("PUT", f"/transits/{transit_id}/into", body)
+
+    async def move_out(self, transit_id: Id, region_id: Id, agent_id: Id, item_id: Id) -> dict[str, Any]:
+        """An item leaves the agent's inventory and is held for the region: the move, {state: "held", item, ...}. 404: no such item."""
+        body = {"region_id": region_id, "agent_id": agent_id, "item_id": item_id}
+        return await self._call("PUT", f"/transits/{transit_id}/out", body)
+
+    async def release_move(self, transit_id: Id) -> dict[str, Any]:
+        """The region has what was held: the move, "released"; "void" when it was undone before, and the region must not have it.
+        404: no such move."""
+        return await self._call("POST", f"/transits/{transit_id}/release")
+
+    async def void_move(self, transit_id: Id, region_id: Id) -> dict[str, Any]:
+        """It has not happened, and what was held is back: the move, "void". What has happened stays so: "made" or "released"."""
+        return await self._call("POST", f"/transits/{transit_id}/void", {"region_id": region_id})
+
+    async def open_moves(self, region_id: Id | None = None) -> list[dict[str, Any]]:
+        """Moves that a region, or any, has not done with."""
+        return (await self._call("GET", "/transits", query={"region_id": region_id}))["transits"]
+
+    async def close_moves(self, region_id: Id, transit_ids: Iterable[Id]) -> None:
+        """The region will not ask for these again. At most 1,000."""
+        body = {"region_id": region_id, "transit_ids": [str(one) for one in transit_ids]}
+        await self._call("POST", "/transits/closed", body)
 
     # the service itself ---------------------------------------------------------------------------
 

@@ -175,6 +175,7 @@ class Services:
         if ended:
             self.stores.sessions.end(ended)
         self.stores.messages.sweep(int(time.time()) - MARKS_KEPT)
+        self.stores.transits.sweep(int(time.time()) - MARKS_KEPT)
         self.stores.inventory.sweep(time.time())
         self._guests.sweep(int(time.time()), self.people.forget)
 

@@ -35,5 +35,6 @@ def measure(sim: Simulator) -> dict[str, float]:
     gauges["bodies_awake"] = bodies["awake"]
     gauges["contacts"] = bodies["contacts"]
     gauges["store_due"] = sim.storage.due
+    gauges["moves_open"] = len(sim.storage.transits)
     gauges["scripts"], gauges["scripts_running"], gauges["scripts_waiting"] = sim.scripts.counts()
     return gauges

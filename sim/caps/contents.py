@@ -27,6 +27,7 @@ from sim.caps import Capability, CapRequest, Refused, as_uuid, capability
 from sim.caps.inventory import signed
 from sim.handlers.contents import ORDER, own_item, shown_asset, told_selectors
 from sim.handlers.replies import turn
+from sim.moves import DISK_FULL
 from sim.world.agent import Agent
 from sim.world.objects import Prim
 
@@ -127,9 +128,19 @@ def _chosen(sim: Simulator, agent: Agent, body: dict[str, Any]) -> tuple[Prim, I
 
 
 async def _save_in_task(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, asset_id: UUID, data: bytes) -> dict[str, Any]:
+    return _set_asset(sim, agent, prim, item_id, asset_id) or await _saved(sim, prim, item_id, asset_id)
+
+
+def _set_asset(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, asset_id: UUID) -> dict[str, Any] | None:
+    """The refusal, if it is one."""
     refused = contents.set_asset(sim.region, actor_of(agent), prim, item_id, asset_id) if prim.row >= 0 else NotDone(contents.NO_SUCH)
-    if refused is not None:
-        return _error(refused.words, refused.why)
+    return _error(refused.words, refused.why) if refused is not None else None
+
+
+async def _saved(sim: Simulator, prim: Prim, item_id: UUID, asset_id: UUID) -> dict[str, Any]:
+    """What is acknowledged has happened: the item stands for the new text after any crash."""
+    if not await sim.storage.durable():
+        return _error(DISK_FULL, "disk")
     told_selectors(sim, prim)
     return {"state": "complete", "new_asset": asset_id, "new_inventory_item": item_id, "success": True}
 
@@ -137,11 +148,12 @@ async def _save_in_task(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID,
 async def _save_script_task(
     sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, running: bool, asset_id: UUID, data: bytes
 ) -> dict[str, Any]:
-    answer = await _save_in_task(sim, agent, prim, item_id, asset_id, data)
+    refused = _set_asset(sim, agent, prim, item_id, asset_id)
     item = contents.find(prim, item_id)
-    if answer["state"] != "complete" or item is None:
-        return answer
+    if refused is not None or item is None:
+        return refused or _error(contents.NO_SUCH, "no such item")
     errors = await sim.scripts.run_item(prim, item, _text(data), running)
+    answer = await _saved(sim, prim, item_id, asset_id)
     return {**answer, "compiled": not errors, "errors": errors, "is_running": running and not errors}
 
 

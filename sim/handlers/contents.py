@@ -28,6 +28,7 @@ from sim.handlers.inventory import DEFAULT_SCRIPT, bulk_update, default_folder
 from sim.handlers.replies import alert, ask, send, start
 from sim.handlers.selecting import properties_messages
 from sim.handlers.transfers import may_read
+from sim.moves import Came, Leaving
 from sim.world.agent import Agent
 from sim.world.objects import Prim
 
@@ -116,29 +117,22 @@ async def _drop_in(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> N
         tell(sim, agent, item, prim)
         return
     copyable = bool(item.permissions.owner & Permission.COPY) or item.owner_id == LIBRARY_OWNER
-    if not copyable:
-        gone = await ask(sim, sim.backbone.delete_item(agent.agent_id, item_id))
-        if isinstance(gone, BackboneError):
-            tell(sim, agent, Refused(NOT_ANSWERING, "inventory"), prim)
-            return
-    inside = Refused(contents.NO_SUCH, "gone") if prim.row < 0 else contents.put(sim.region, actor_of(agent), prim, item)
-    if isinstance(inside, Refused):
-        if not copyable:
-            await give_back(sim, agent, item)
-        tell(sim, agent, inside, prim)
+
+    def put(item: Item) -> Came | Refused:
+        if prim.row < 0:
+            return Refused(contents.NO_SUCH, "gone")
+        inside = contents.put(sim.region, actor_of(agent), prim, item)
+        return inside if isinstance(inside, Refused) else Came(prim=prim, item_id=inside.item_id)
+
+    came = put(item) if copyable else await sim.moves.into(uuid4(), "put in", agent.agent_id, item_id, put)
+    if isinstance(came, Refused):
+        tell(sim, agent, came, prim)
         return
+    await sim.storage.durable()  # what is acknowledged has happened
     if not copyable:
-        await sim.storage.durable()  # what is acknowledged has happened
         ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
         send(agent, Message("RemoveInventoryItem", AgentData=ids, InventoryData=[{"ItemID": item_id}]))
     told_selectors(sim, prim)
-
-
-async def give_back(sim: Simulator, agent: Agent, item: Item) -> None:
-    """An item that has left the agent's inventory is there again, since it could go nowhere."""
-    made = await ask(sim, sim.backbone.create_item(agent.agent_id, item_to_json(item)))
-    if not isinstance(made, BackboneError):
-        send(agent, bulk_update(agent, [made]))
 
 
 async def own_item(sim: Simulator, agent: Agent, item_id: UUID) -> Item | Refused:
@@ -169,6 +163,7 @@ async def _remove(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> No
         tell(sim, agent, gone, prim)
         return
     sim.scripts.remove_item(prim, item_id)
+    await sim.storage.durable()
     told_selectors(sim, prim)
 
 
@@ -203,21 +198,17 @@ async def _take_out(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, fol
     if item.asset_id == NULL and item.is_script and not await _store_source(sim, prim, item_id, item):
         alert(agent, STORE_SILENT)
         return
-    if not copyable:  # out first: it is never in two places
-        gone = contents.remove(sim.region, actor_of(agent), prim, item_id)
-        if isinstance(gone, Refused):
-            tell(sim, agent, gone, prim)
-            return
-        sim.scripts.remove_item(prim, item_id)
-    made = await ask(sim, sim.backbone.create_item(agent.agent_id, item_to_json(item)))
-    if isinstance(made, BackboneError):
-        if not copyable and prim.row >= 0:
-            contents.put_back(sim.region, actor_of(agent), prim, inside)
-        tell(sim, agent, Refused(NOT_ANSWERING if made.status == 0 or made.status >= 500 else f"Not taken: {made.title}."), prim)
+    if copyable:
+        made: Any = await ask(sim, sim.backbone.create_item(agent.agent_id, item_to_json(item)))
+        if isinstance(made, BackboneError):
+            made = Refused(NOT_ANSWERING if made.status == 0 or made.status >= 500 else f"Not taken: {made.title}.", "inventory")
+    else:
+        leaving = Leaving("take out", agent.agent_id, item_to_json(item), prim=prim, inside=inside)
+        made = await sim.moves.out(uuid4(), leaving, actor_of(agent))
+    if isinstance(made, Refused):
+        tell(sim, agent, made, prim)
         return
-    if not copyable:
-        await sim.storage.durable()
-    send(agent, bulk_update(agent, [made]))
+    send(agent, bulk_update(agent, [dict(made)]))
     told_selectors(sim, prim)
 
 
@@ -274,8 +265,9 @@ async def _rez_script(sim: Simulator, agent: Agent, prim: Prim, block: dict[str,
     if isinstance(inside, Refused):
         tell(sim, agent, inside, prim)
         return
-    told_selectors(sim, prim)
     errors = await sim.scripts.run_item(prim, inside, source, running)
+    await sim.storage.durable()
+    told_selectors(sim, prim)
     if errors:
         alert(agent, f"{inside.name} does not compile: {errors[0]}")
 

@@ -1,16 +1,13 @@
 """Objects into inventories and back: take, take a copy, delete to the trash, return to the owner, and rez.
 
-    take    the object is frozen and its form written -> the asset is stored -> the item is made -> the object goes
-    rez     item and asset are read -> an item that cannot be copied leaves the inventory -> the object stands there
-
-Every step may be repeated: asset and item get ids made from the transaction's. Where a step fails, what was frozen is free
-again, an item that left is given back, and the person is told why.
+What leaves the world, and what cannot be copied and leaves an inventory, goes by a move (`sim/moves.py`), whose steps each may be
+repeated: asset and item get ids made from the transaction's. A copy is nothing that could be lost or doubled: asset, then item.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4, uuid5
@@ -21,15 +18,16 @@ from protocol.errors import ProtocolError
 from protocol.inventory import Item, item_to_json
 from protocol.message import Message
 from protocol.wellknown import NULL, AssetType, Folder
-from sim.actions import contents, remove, take
+from sim.actions import contents, take
 from sim.actions.may import actor_of
 from sim.actions.outcome import Refused
 from sim.handlers import NEAR, ROOT, handles
 from sim.handlers.building import RETURN, TAKE, TAKE_COPY, TRASH
-from sim.handlers.contents import give_back, own_item, told_selectors
+from sim.handlers.contents import own_item, told_selectors
 from sim.handlers.editors import BUILD, named, tell, waits_for_rights
 from sim.handlers.inventory import default_folder, update_create_item
 from sim.handlers.replies import ask, send, start
+from sim.moves import INVENTORY_SILENT, STORE_SILENT, Came, Leaving
 from sim.scripts.language.errors import CompileError
 from sim.scripts.language.program import Program
 from sim.scripts.machine.failures import BadState
@@ -38,13 +36,10 @@ from sim.world.linkset import Linkset, gather
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
-    from sim.scripts.machine.script import Script
     from sim.simulator import Simulator
 
 log = logging.getLogger(__name__)
 
-STORE_SILENT = "The object stays where it is: the asset store is not answering. Please try again."
-INVENTORY_SILENT = "The object stays where it is: the grid's inventory service is not answering. Please try again."
 NOT_REZZED = "The object was not rezzed: the grid's services are not answering. Please try again."
 NO_ASSET = "That object cannot be rezzed: what it stands for is not in the asset store."
 MOST_OBJECTS = 256  # in one request
@@ -127,70 +122,38 @@ async def carry_out(sim: Simulator, agent: Agent, move: Move) -> bool:
     except ProtocolError as error:
         tell(sim, agent, Refused(f"This object cannot be taken: {error}.", "does not fit"), *move.roots)
         return False
-    frozen = [root for root in move.roots if move.away and not root.leaving]  # what is crossing is frozen already
-    stopped = _freeze(sim, frozen)
-    made: dict[str, Any] | Refused = Refused(INVENTORY_SILENT, "inventory")
-    try:
-        made = await _into_inventory(sim, move, item, data)
-    finally:
-        if isinstance(made, Refused):
-            _thaw(sim, frozen, stopped)
+    made = await _into_inventory(sim, agent, move, item, data)
     if isinstance(made, Refused):
         tell(sim, agent, made, *move.roots)
         return False
-    for root in move.roots if move.away else ():
-        if root.row >= 0:
-            root.leaving = False
-            remove.remove(sim.region, root)
-    if move.away:
-        await sim.storage.durable()  # what is acknowledged has happened
     log.info("%d objects of %s went into the inventory of %s", len(move.roots), item.last_owner_id, move.receiver)
     receiver = sim.world.agents.get(move.receiver)
     if receiver is not None:
         # A client library waits for this form when it takes something.
-        send(receiver, update_create_item(receiver, made, 0, move.transaction))
+        send(receiver, update_create_item(receiver, dict(made), 0, move.transaction))
     return True
 
 
-async def _into_inventory(sim: Simulator, move: Move, item: Item, data: bytes) -> dict[str, Any] | Refused:
-    """Asset and item; the item as Backbone has it."""
+async def _into_inventory(sim: Simulator, agent: Agent, move: Move, item: Item, data: bytes) -> Mapping[str, Any] | Refused:
+    """The item as Backbone has it."""
+    folder = move.folder if move.folder != NULL else await default_folder(sim, move.receiver, int(move.kind))
+    if folder is None:
+        return Refused(INVENTORY_SILENT, "inventory")
+    item.folder_id = folder
+    if move.away:
+        kind = {Folder.TRASH: "trash", Folder.LOST_AND_FOUND: "return"}.get(move.kind, "take")
+        leaving = Leaving(kind, move.receiver, item_to_json(item), data=data, roots=move.roots)
+        return await sim.moves.out(uuid5(item.item_id, "move"), leaving, actor_of(agent))
     try:
         await sim.assets.put(item.asset_id, data, AssetType.OBJECT)
     except AssetError:
         sim.metrics.count("service_errors", label="assets")
         return Refused(STORE_SILENT, "assets")
-    folder = move.folder if move.folder != NULL else await default_folder(sim, move.receiver, int(move.kind))
-    if folder is None:
-        return Refused(INVENTORY_SILENT, "inventory")
-    item.folder_id = folder
     made = await ask(sim, sim.backbone.create_item(move.receiver, item_to_json(item)))
     if isinstance(made, BackboneError):
         refused = 400 <= made.status < 500
         return Refused(f"Not taken: {made.title}." if refused else INVENTORY_SILENT, "inventory")
     return made
-
-
-def _freeze(sim: Simulator, roots: Sequence[Prim]) -> list[Script]:
-    """Nobody changes what is on its way, and nothing in it runs: what was written is what goes."""
-    stopped = []
-    for root in roots:
-        root.leaving = True
-        sim.bodies.drop(root)
-        for prim in root.linkset():
-            for script in sim.scripts.of(prim):
-                if script.is_running:
-                    script.set_running(False)
-                    stopped.append(script)
-    return stopped
-
-
-def _thaw(sim: Simulator, roots: Sequence[Prim], stopped: Sequence[Script]) -> None:
-    for root in roots:
-        if root.row >= 0 and root.leaving:
-            root.leaving = False
-            sim.bodies.rebuild(root)
-    for script in stopped:
-        script.set_running(True)
 
 
 # --- into the world
@@ -214,24 +177,43 @@ async def _rez(sim: Simulator, agent: Agent, block: dict[str, Any], item_id: UUI
         tell(sim, agent, read if isinstance(read, Refused) else item)  # type: ignore[arg-type]
         return
     linksets, programs = read
-    inside = contents.find(source, item_id) if source is not None else item
-    if inside is not None and not take.may_keep(inside) and not await _leave(sim, agent, source, item):
-        return
     middle = _rez_place(sim, block, linksets)
-    made: list[Prim] | Refused = Refused("You have left this region.", "left")
-    if sim.world.agents.get(agent.agent_id) is agent and agent.root:
-        actor = actor_of(agent)
-        made = take.rez(sim.region, actor, replace(item, owner_id=agent.agent_id), linksets, middle, group_id)
-    if isinstance(made, Refused):
-        if inside is not None and not take.may_keep(inside):
-            await _give_back(sim, agent, source, inside)
-        tell(sim, agent, made)
+
+    def stand(item: Item) -> Came | Refused:
+        if sim.world.agents.get(agent.agent_id) is not agent or not agent.root:
+            return Refused("You have left this region.", "left")
+        made = take.rez(sim.region, actor_of(agent), replace(item, owner_id=agent.agent_id), linksets, middle, group_id)
+        if isinstance(made, Refused):
+            return made
+        _wake(sim, linksets, programs)
+        for root in made if block["RezSelected"] else ():
+            sim.interest.objects.select_at_creation(agent, root)
+        return Came(made)
+
+    inside = contents.find(source, item_id) if source is not None else item
+    if inside is None or take.may_keep(inside):
+        came = stand(item)
+    elif source is None:
+        came = await sim.moves.into(uuid4(), "rez", agent.agent_id, item_id, stand)
+    else:
+        came = _out_of(sim, agent, source, inside, lambda: stand(item))
+    if isinstance(came, Refused):
+        tell(sim, agent, came)
         return
-    _wake(sim, linksets, programs)
-    if inside is not None and not take.may_keep(inside):
-        await sim.storage.durable()
-    for root in made if block["RezSelected"] else ():
-        sim.interest.objects.select_at_creation(agent, root)
+    await sim.storage.durable()
+    if source is None and inside is not None and not take.may_keep(inside):
+        ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
+        send(agent, Message("RemoveInventoryItem", AgentData=ids, InventoryData=[{"ItemID": item_id}]))
+
+
+def _out_of(sim: Simulator, agent: Agent, source: Prim, inside: Item, stand: Callable[[], Came | Refused]) -> Came | Refused:
+    """What cannot be copied leaves the contents of an object for the world of the same region: one commit."""
+    refused = sim.moves.refusal() or contents.refusal(actor_of(agent), source)
+    came = refused or stand()
+    if not isinstance(came, Refused):
+        contents.remove(sim.region, actor_of(agent), source, inside.item_id)
+        told_selectors(sim, source)
+    return came
 
 
 async def _read(sim: Simulator, item: Item) -> tuple[list[Linkset], dict[str, Program]] | Refused:
@@ -259,32 +241,6 @@ async def _read(sim: Simulator, item: Item) -> tuple[list[Linkset], dict[str, Pr
                 except CompileError:
                     log.warning("script %s of item %s does not compile any more", state.name, item.item_id)
     return linksets, programs
-
-
-async def _leave(sim: Simulator, agent: Agent, source: Prim | None, item: Item) -> bool:
-    """What cannot be copied leaves where it was. Whether it has."""
-    if source is not None:
-        gone = contents.remove(sim.region, actor_of(agent), source, item.item_id)
-        if isinstance(gone, Refused):
-            tell(sim, agent, gone, source)
-            return False
-        told_selectors(sim, source)
-        return True
-    left = await ask(sim, sim.backbone.delete_item(agent.agent_id, item.item_id))
-    if isinstance(left, BackboneError):
-        tell(sim, agent, Refused(NOT_REZZED, "inventory"))
-        return False
-    ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
-    send(agent, Message("RemoveInventoryItem", AgentData=ids, InventoryData=[{"ItemID": item.item_id}]))
-    return True
-
-
-async def _give_back(sim: Simulator, agent: Agent, source: Prim | None, item: Item) -> None:
-    if source is not None:
-        if source.row >= 0:
-            contents.put_back(sim.region, actor_of(agent), source, item)
-        return
-    await give_back(sim, agent, item)
 
 
 def _rez_place(sim: Simulator, block: dict[str, Any], linksets: Sequence[Linkset]) -> Vector:

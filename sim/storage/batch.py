@@ -23,6 +23,15 @@ class ScriptRow(NamedTuple):
     saved: float
 
 
+class TransitRow(NamedTuple):
+    """A move that has begun and is not over (`transit.py`)."""
+
+    kind: str
+    since: float  # unix time
+    facts: str  # JSON
+    data: bytes
+
+
 class Change(NamedTuple):
     """Somebody changed a linkset; the form it had before is what the store holds when this is written."""
 
@@ -42,6 +51,7 @@ class Batch:
     parcels: dict[int, tuple[str, bytes] | None] = field(default_factory=dict)
     terrain: dict[tuple[int, int], bytes] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
+    transits: dict[bytes, TransitRow | None] = field(default_factory=dict)
     history: list[Change] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -49,7 +59,7 @@ class Batch:
 
     def add(self, newer: Batch) -> None:
         """Take in what changed since."""
-        for name in ("linksets", "scripts", "sources", "parcels", "terrain", "facts"):
+        for name in ("linksets", "scripts", "sources", "parcels", "terrain", "facts", "transits"):
             getattr(self, name).update(getattr(newer, name))
         self.history += newer.history
         del self.history[:-MOST_HISTORY]

@@ -23,7 +23,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sim.storage.batch import Batch, LinksetRow, ScriptRow
+from sim.storage.batch import Batch, LinksetRow, ScriptRow, TransitRow
 from sim.world.form import MOST_BYTES
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,14 @@ history = sa.Table(
     sa.Column("linkset", sa.LargeBinary, nullable=False, index=True),
     sa.Column("form", sa.LargeBinary),  # what it was before; none when it was new
 )  # fmt: skip
+transits = sa.Table(  # moves that have begun and are not over: transit.py
+    "transits", _meta,
+    sa.Column("id", sa.LargeBinary, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("facts", sa.Text, nullable=False),  # JSON
+    sa.Column("data", sa.LargeBinary, nullable=False),  # of an object: its asset
+)  # fmt: skip
 damaged = sa.Table(
     "damaged", _meta,
     sa.Column("number", sa.Integer, primary_key=True),
@@ -108,6 +116,7 @@ class Kept:
     sources: dict[bytes, str] = field(default_factory=dict)
     parcels: list[tuple[int, str, bytes]] = field(default_factory=list)
     terrain: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    transits: dict[bytes, TransitRow] = field(default_factory=dict)
     damaged: int = 0  # rows set aside in all the store's life
     note: str = ""  # what was out of the ordinary
 
@@ -170,6 +179,7 @@ class StoreFile:
         kept.sources = {name: text for name, text in connection.execute(sa.select(sources))}
         kept.parcels = [(row[0], row[1], row[2]) for row in connection.execute(sa.select(parcels))]
         kept.terrain = {(x, y): data for x, y, data in connection.execute(sa.select(terrain))}
+        kept.transits = {row[0]: TransitRow(*row[1:]) for row in connection.execute(sa.select(transits))}
         kept.damaged = connection.execute(sa.select(sa.func.count()).select_from(damaged)).scalar() or 0
         return kept
 
@@ -195,7 +205,7 @@ class StoreFile:
 
     def set_aside(self, of: str, bad: dict[bytes, tuple[bytes, str]], unix: float) -> None:
         """Rows that could not be read: key -> (content, reason). They leave their table and stay in `damaged`."""
-        table, key = {"linksets": (linksets, linksets.c.id), "scripts": (scripts, scripts.c.item_id)}[of]
+        table, key = {"linksets": (linksets, linksets.c.id), "scripts": (scripts, scripts.c.item_id), "transits": (transits, transits.c.id)}[of]
         with self.engine.begin() as connection:
             for name, (row, reason) in bad.items():
                 values = {"at": unix, "of": of, "key": name, "row": row, "reason": reason[:500]}
@@ -210,7 +220,7 @@ class StoreFile:
                     _remember,
                     [{"b_at": each.at, "b_who": each.who, "b_what": each.what, "b_id": each.linkset} for each in batch.history],
                 )
-            for table, key, rows in ((linksets, "id", batch.linksets), (scripts, "item_id", batch.scripts)):
+            for table, key, rows in ((linksets, "id", batch.linksets), (scripts, "item_id", batch.scripts), (transits, "id", batch.transits)):
                 gone = [{"b_key": name} for name, row in rows.items() if row is None]
                 if gone:
                     connection.execute(sa.delete(table).where(table.c[key] == sa.bindparam("b_key")), gone)
@@ -221,6 +231,7 @@ class StoreFile:
                 (parcels, [{"local_id": k, "facts": row[0], "cells": row[1]} for k, row in batch.parcels.items() if row is not None]),
                 (terrain, [{"x": at[0], "y": at[1], "heights": data} for at, data in batch.terrain.items()]),
                 (facts, [{"name": name, "value": value} for name, value in batch.facts.items()]),
+                (transits, [{"id": name, **row._asdict()} for name, row in batch.transits.items() if row is not None]),
             ]
             for table, values in replaced:
                 if values:

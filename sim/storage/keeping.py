@@ -31,6 +31,7 @@ from sim.scripts.machine.script import Script
 from sim.storage.batch import Batch, Change, LinksetRow, ScriptRow
 from sim.storage.file import Kept, StoreFile
 from sim.storage.land import parcel_row, settings_row, terrain_rows
+from sim.storage.transit import Transit, read_transit
 from sim.storage.writer import Writer
 from sim.world import form
 from sim.world.changes import EVERYTHING, What
@@ -58,10 +59,38 @@ class Storage:
         self.kept = self._file.kept if self._file is not None else Kept()
         if not self.kept.is_new:
             region.world.facts.cache_id = cache_id(self.kept)
+        self.transits = self._read_transits()
         self.writer: Writer | None = None
         self._told = ""
         self._batch = Batch()
         self._batch_since = 0.0
+
+    def _read_transits(self) -> dict[UUID, Transit]:
+        """Moves that a crash or a silence left open. A row that cannot be read is set aside."""
+        found: dict[UUID, Transit] = {}
+        bad: dict[bytes, tuple[bytes, str]] = {}
+        for key, row in self.kept.transits.items():
+            try:
+                if len(key) != 16:
+                    raise ProtocolError("a move has an id of 16 bytes")
+                found[UUID(bytes=key)] = read_transit(row)
+            except ProtocolError as error:
+                log.error("%s: a move is set aside: %s", self.region.facts.name, error)
+                bad[key] = repr(tuple(row)).encode(), str(error)
+        if bad and self._file is not None:
+            self.region.metrics.count("store_errors", len(bad), label="damaged row")
+            self._file.set_aside("transits", bad, self.region.clock.unix())
+        return found
+
+    def note(self, transit_id: UUID, transit: Transit | None) -> None:
+        """Remember a move from now on, or not any more; in one commit with everything that has changed until now and that
+        `durable` finds changed when it is called next, without anything awaited between."""
+        if transit is not None:
+            self.transits[transit_id] = transit
+        elif self.transits.pop(transit_id, None) is None:
+            return
+        if self.writer is not None:
+            self._batch.transits[transit_id.bytes] = transit.row() if transit is not None else None
 
     @property
     def due(self) -> int:
@@ -164,14 +193,26 @@ class Storage:
         return self.writer.trouble if self.writer is not None else ""
 
     async def durable(self, seconds: float = 5.0) -> bool:
-        """Whether everything that has changed until now is on the disk, once it is or the time is over."""
+        """Whether everything that has changed until now is on the disk, once it is; False when the disk takes nothing, or when the
+        time is over."""
         if self.writer is None:
             return True
         self._note(self.region.clock.unix())
         self._encode(math.inf)
         if self._batch:
             self._give(self.region.clock.now())
-        return await asyncio.to_thread(self.writer.flush, seconds)
+        loop = asyncio.get_running_loop()
+        said: asyncio.Future[bool] = loop.create_future()
+
+        def say(done: bool) -> None:
+            if not said.done():
+                said.set_result(done)
+
+        self.writer.when(self.writer.given, lambda done: _from_thread(loop, say, done))
+        try:
+            return await asyncio.wait_for(said, seconds)
+        except TimeoutError:
+            return False
 
     async def close(self) -> None:
         """Write all that is left, exactly as it is now."""
@@ -352,6 +393,13 @@ class Storage:
         self.writer.give(self._batch)
         self._batch = Batch()
         self._batch_since = now
+
+
+def _from_thread(loop: asyncio.AbstractEventLoop, say: Callable[[bool], None], done: bool) -> None:
+    try:
+        loop.call_soon_threadsafe(say, done)
+    except RuntimeError:  # the loop has ended: nobody waits any more
+        log.debug("nobody waits for the store any more")
 
 
 def cache_id(kept: Kept) -> UUID:

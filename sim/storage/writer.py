@@ -32,9 +32,9 @@ class Writer:
         self.commits = 0
         self._unix = unix
         self._waiting = Batch()
+        self._awaited: list[tuple[int, Callable[[bool], None]]] = []
         self._lock = threading.Lock()
-        self._wake, self._hurry, self._idle = threading.Event(), threading.Event(), threading.Event()
-        self._idle.set()
+        self._wake, self._hurry = threading.Event(), threading.Event()
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
@@ -44,17 +44,31 @@ class Writer:
         with self._lock:
             self._waiting.add(batch)
             self.given += 1
-            self._idle.clear()
         self._wake.set()
         return self.given
 
+    def when(self, number: int, say: Callable[[bool], None]) -> None:
+        """Hurry, and call `say` from the writer's thread: True once everything up to that number is durable, False when the disk
+        does not take it."""
+        with self._lock:
+            late = number > self.written
+            if late:
+                self._awaited.append((number, say))
+        self._hurry.set()
+        if not late:
+            say(True)
+
     def flush(self, seconds: float) -> bool:
         """Wait until all that was given is durable; False when the time was not enough, or the disk takes nothing."""
-        self._hurry.set()
-        for _ in range(max(int(seconds / 0.05), 1)):
-            if self._idle.wait(0.05) or self.trouble:
-                break
-        return self._idle.is_set() and not self.trouble
+        outcome: list[bool] = []
+        said = threading.Event()
+
+        def say(done: bool) -> None:
+            outcome.append(done)
+            said.set()
+
+        self.when(self.given, say)
+        return said.wait(seconds) and outcome[0]
 
     def close(self, seconds: float) -> bool:
         """As `flush`, and the thread ends."""
@@ -92,16 +106,16 @@ class Writer:
                 self._failed(batch, None)
             else:
                 self.trouble = ""
-                self.written = number
                 self.commits += 1
                 with self._lock:
-                    if not self._waiting:
-                        self._idle.set()
+                    self.written = number
+                self._say(number, True)
                 if self.commits % TIDY == 0:
                     self._tidy()
             self._hurry.wait(AGAIN if self.trouble else EVERY)
-            if self._idle.is_set():
-                self._hurry.clear()
+            with self._lock:
+                if not self._awaited:
+                    self._hurry.clear()
 
     def _failed(self, batch: Batch, error: Exception | None) -> None:
         if error is not None:
@@ -112,8 +126,17 @@ class Writer:
         with self._lock:
             batch.add(self._waiting)
             self._waiting = batch
+        self._say(self.given, False)
         self._hurry.clear()
         self._wake.set()
+
+    def _say(self, number: int, done: bool) -> None:
+        """Tell those who wait for what was given up to that number."""
+        with self._lock:
+            ready = [say for wanted, say in self._awaited if wanted <= number]
+            self._awaited = [(wanted, say) for wanted, say in self._awaited if wanted > number]
+        for say in ready:
+            say(done)
 
     def _tidy(self) -> None:
         self._quietly(lambda: self.file.forget_old(self._unix()))

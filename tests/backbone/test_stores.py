@@ -609,3 +609,101 @@ def test_nothing_is_written_under_an_old_epoch(stores: Stores) -> None:
     assert stores.messages.fate_of(kept["message_id"]) is None
     assert sessions_of(stores, agent)[0]["since"] == NOW
     assert stores.under(Fence(region["region_id"], new)).messages.keep(kept, NOW) == "stored"
+
+
+# moves -----------------------------------------------------------------------------------------------
+
+
+def thing(parent: str, **more: Any) -> dict[str, Any]:
+    return {"item_id": fresh(), "parent_id": parent, "asset_id": fresh(), "name": "Thing", "type": 6, "inv_type": 6, **more}
+
+
+def ids_of(stores: Stores, owner: str, parent: str) -> list[str]:
+    (found,) = stores.inventory.fetch_folders(owner, [{"folder_id": parent}])["folders"]
+    return [item["item_id"] for item in found["items"]]
+
+
+def objects_of(stores: Stores, owner: str) -> str:
+    return next(folder["folder_id"] for folder in stores.inventory.skeleton(owner)["folders"] if folder["type"] == Folder.OBJECTS)
+
+
+def test_a_move_into_an_inventory_happens_once(stores: Stores) -> None:
+    owner, region, move = person(stores), fresh(), fresh()
+    folder = objects_of(stores, owner)
+    item = thing(folder)
+    made, new = stores.transits.put_in(move, region, owner, item, NOW)
+    assert new and made["state"] == "made" and made["item"]["item_id"] == item["item_id"]
+    stores.inventory.delete_item(owner, item["item_id"])  # its owner has used it since: it must not come again
+    again, new = stores.transits.put_in(move, region, owner, item, NOW)
+    assert not new and again == made and not ids_of(stores, owner, folder)
+    with pytest.raises(Conflict):
+        stores.transits.put_in(move, region, person(stores), item, NOW)
+    assert stores.transits.void(move, region, NOW)["state"] == "made"  # what has happened stays so
+    with pytest.raises(NotFound):
+        stores.transits.put_in(fresh(), region, owner, thing(fresh()), NOW)
+    assert stores.transits.state_of(fresh()) is None
+
+
+def test_a_move_that_is_void_never_happens(stores: Stores) -> None:
+    owner, region, move = person(stores), fresh(), fresh()
+    folder = objects_of(stores, owner)
+    assert stores.transits.void(move, region, NOW)["state"] == "void"
+    assert stores.transits.void(move, region, NOW)["state"] == "void"
+    with pytest.raises(Conflict):
+        stores.transits.put_in(move, region, owner, thing(folder), NOW)
+    item = thing(folder)
+    stores.inventory.create_item(owner, item, NOW)
+    with pytest.raises(Conflict):
+        stores.transits.hold(move, region, owner, item["item_id"], NOW)
+    assert ids_of(stores, owner, folder) == [item["item_id"]]
+
+
+@pytest.mark.parametrize("end", ["release", "void", "void, folder gone"])
+def test_what_is_held_is_in_no_inventory_until_it_is_let_go_or_given_back(stores: Stores, end: str) -> None:
+    owner, region, move = person(stores), fresh(), fresh()
+    root = stores.inventory.skeleton(owner)["root"]
+    inner = stores.inventory.create_folder(owner, {"folder_id": fresh(), "parent_id": root, "name": "Mine"})[0]["folder_id"]
+    item = thing(inner)
+    stores.inventory.create_item(owner, item, NOW)
+    with pytest.raises(NotFound):
+        stores.transits.hold(move, region, person(stores), item["item_id"], NOW)
+    held, new = stores.transits.hold(move, region, owner, item["item_id"], NOW)
+    assert new and held["state"] == "held" and held["item"]["name"] == "Thing"
+    assert stores.transits.hold(move, region, owner, item["item_id"], NOW) == (held, False)
+    assert not ids_of(stores, owner, inner) and [one["transit_id"] for one in stores.transits.open_moves(region)] == [move]
+    with pytest.raises(NotFound):  # nobody else can have it
+        stores.transits.hold(fresh(), region, owner, item["item_id"], NOW)
+    stores.transits.close(region, [move], NOW)
+    assert stores.transits.sweep(NOW + 1) == 0  # not while it is held
+    if end == "release":
+        assert stores.transits.release(move)["state"] == "released" == stores.transits.release(move)["state"]
+        assert stores.transits.void(move, region, NOW)["state"] == "released"
+        assert not ids_of(stores, owner, inner)
+    else:
+        if "gone" in end:
+            stores.inventory.delete_folder(owner, inner)
+        for _ in range(2):
+            assert stores.transits.void(move, region, NOW)["state"] == "void"
+        assert stores.transits.release(move)["state"] == "void"
+        assert ids_of(stores, owner, objects_of(stores, owner) if "gone" in end else inner) == [item["item_id"]]
+    assert [one["transit_id"] for one in stores.transits.open_moves(region)] == [move]
+    stores.transits.close(fresh(), [move], NOW)  # another region has no say
+    assert stores.transits.sweep(NOW + 1) == 0
+    stores.transits.close(region, [move], NOW)
+    assert not stores.transits.open_moves(region)
+    assert stores.transits.sweep(NOW) == 0 and stores.transits.sweep(NOW + 1) == 1
+    with pytest.raises(NotFound):
+        stores.transits.release(move)
+
+
+def test_a_move_may_change_an_item(stores: Stores) -> None:
+    owner, region, move = person(stores), fresh(), fresh()
+    item = thing(objects_of(stores, owner))
+    stores.inventory.create_item(owner, item, NOW)
+    newer, newest = fresh(), fresh()
+    assert stores.transits.change(move, region, owner, item["item_id"], {"asset_id": newer}, NOW)[0]["item"]["asset_id"] == newer
+    stores.inventory.update_item(owner, item["item_id"], {"asset_id": newest})
+    stores.transits.change(move, region, owner, item["item_id"], {"asset_id": newer}, NOW)
+    assert stores.inventory.item(owner, item["item_id"])["asset_id"] == newest  # a late repeat changes nothing
+    with pytest.raises(NotFound):
+        stores.transits.change(fresh(), region, owner, fresh(), {"asset_id": newer}, NOW)

@@ -38,6 +38,7 @@ class FakeBackbone:
         self.notes: dict[tuple[str, str], str] = {}  # (agent, about whom)
         self.picks: dict[str, dict[str, dict[str, Any]]] = {}  # agent -> pick id -> pick
         self.regions: list[dict[str, Any]] = []  # what a search of regions looks through
+        self.transits: dict[str, dict[str, Any]] = {}
 
     def called(self, name: str) -> list[tuple[Any, ...]]:
         """The arguments of every call of that method."""
@@ -46,7 +47,13 @@ class FakeBackbone:
     def _note(self, name: str, *arguments: Any) -> None:
         self.calls.append((name, arguments))
         if self.down:
-            raise BackboneError(UNREACHABLE, "backbone unreachable")
+            raise BackboneError(UNREACHABLE, "backbone unreachable", nobody=True)
+
+    def _lost(self) -> None:
+        """The answer to what was just done may be lost on the way."""
+        if self.silent:
+            self.silent -= 1
+            raise BackboneError(UNREACHABLE, "backbone unreachable", "time-out")
 
     # --- what tests set up
 
@@ -283,9 +290,7 @@ class FakeBackbone:
         self._note("send_message", message)
         if message["to_agent_id"] not in self.users:
             raise BackboneError(404, "no such agent")
-        if self.silent:
-            self.silent -= 1
-            raise BackboneError(UNREACHABLE, "backbone unreachable", "time-out")
+        self._lost()
         return self.fates.get(message["to_agent_id"], {"result": "stored"})
 
     async def get_messages(self, agent_id: Id) -> list[dict[str, Any]]:
@@ -397,6 +402,69 @@ class FakeBackbone:
         given = {key: value for key, value in original.items() if key not in ("parent_id", "item_id")}
         given["name"] = new_name or original["name"]
         return self.add_item(agent_id, new_folder_id, **given)
+
+    # --- moves
+
+    async def move_into(
+        self, transit_id: Id, region_id: Id, agent_id: Id, item: dict[str, Any] | None = None, change: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        self._note("move_into", transit_id, region_id, agent_id, item, change)
+        if str(transit_id) not in self.transits:
+            if change is not None:
+                made = self._item(agent_id, change["item_id"])
+                made.update(change)
+            else:
+                assert item is not None
+                self._folder(agent_id, item["parent_id"])
+                made = self.add_item(agent_id, item["parent_id"], **{key: value for key, value in item.items() if key != "parent_id"})
+            self._move(transit_id, region_id, agent_id, "made", made)
+        self._lost()
+        return self.transits[str(transit_id)]
+
+    async def move_out(self, transit_id: Id, region_id: Id, agent_id: Id, item_id: Id) -> dict[str, Any]:
+        self._note("move_out", transit_id, region_id, agent_id, item_id)
+        if str(transit_id) not in self.transits:
+            self._move(transit_id, region_id, agent_id, "held", self._item(agent_id, item_id))
+            del self.items[str(agent_id)][str(item_id)]
+        self._lost()
+        return self.transits[str(transit_id)]
+
+    def _move(self, transit_id: Id, region_id: Id, agent_id: Id | None, state: str, item: dict[str, Any] | None) -> None:
+        row: dict[str, Any] = {"transit_id": str(transit_id), "region_id": str(region_id), "agent_id": str(agent_id), "state": state, "item": item}
+        row["closed"] = None
+        self.transits[str(transit_id)] = row
+
+    async def release_move(self, transit_id: Id) -> dict[str, Any]:
+        self._note("release_move", transit_id)
+        if str(transit_id) not in self.transits:
+            raise BackboneError(404, "no such move")
+        move = self.transits[str(transit_id)]
+        if move["state"] == "held":
+            move["state"] = "released"
+        self._lost()
+        return move
+
+    async def void_move(self, transit_id: Id, region_id: Id) -> dict[str, Any]:
+        self._note("void_move", transit_id, region_id)
+        if str(transit_id) not in self.transits:
+            self._move(transit_id, region_id, None, "void", None)
+        move = self.transits[str(transit_id)]
+        if move["state"] == "held":
+            move["state"] = "void"
+            self.items[move["agent_id"]][move["item"]["item_id"]] = move["item"]
+        self._lost()
+        return move
+
+    async def open_moves(self, region_id: Id | None = None) -> list[dict[str, Any]]:
+        self._note("open_moves", region_id)
+        moves = [move for move in self.transits.values() if not move["closed"]]
+        return [move for move in moves if region_id is None or move["region_id"] == str(region_id)]
+
+    async def close_moves(self, region_id: Id, transit_ids: Iterable[Id]) -> None:
+        self._note("close_moves", region_id, list(transit_ids))
+        for one in map(str, transit_ids):
+            if one in self.transits and self.transits[one]["state"] != "held":
+                self.transits[one]["closed"] = 1
 
 
     # --- gifts

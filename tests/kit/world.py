@@ -181,14 +181,14 @@ async def call(
 
 def make_sim(
     name: str = "Here", grid_x: int = 1000, grid_y: int = 1000, physics: str = "numba", clock: Clock | None = None,
-    store: str = "", scene: str = "none",
+    store: str = "", scene: str = "none", region_id: UUID | None = None,
 ) -> TestSimulator:  # fmt: skip
     """A region that serves nobody yet, on a manual clock unless another is given; it keeps nothing unless it has a `store`.
 
     Call it inside a running event loop; `close_sim` gives its port back.
     """
     settings = Settings(
-        uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret", physics=physics, store=store, scene=scene
+        region_id or uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret", physics=physics, store=store, scene=scene
     )
     sim = TestSimulator(settings, clock or ManualClock())
     sim.circuits = TestCircuits(sim, sim.circuits.socket)

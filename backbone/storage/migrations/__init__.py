@@ -5,5 +5,5 @@ added to a table gets a server default, so that a database that was upgraded and
 test compares them.
 """
 
-HEAD = "0005"
+HEAD = "0006"
 FIRST = "0001"
