@@ -22,6 +22,7 @@ from .errors import (
     ConnectionLost,
     LoginFailed,
     LoginRefused,
+    MoveRefused,
     SitRefused,
     StartElsewhere,
     TeleportRefused,
@@ -31,8 +32,10 @@ from .errors import (
     WalkBlocked,
 )
 from .events import EventHub
+from .giving import Answer, Giving, Offer
 from .habits import Habits
 from .inventory import Inventory
+from .items import Folder, Item, Listing
 from .login import Buddy, Session
 from .map import MapBlock, MapItem, WorldMap
 from .model import Entity, Quaternion, Vector
@@ -46,9 +49,10 @@ from .travel import Crossing, Travel
 from .visit import login, new_http
 
 __all__ = [
-    "About", "BadStart", "Buddy", "Building", "CapError", "Caps", "Chat", "Circuits", "Client", "ConnectionLost", "Counters", "Crossing", "Dialog",
-    "Entity", "EventHub", "Friend", "Habits", "Heard", "InstantMessage", "Inventory", "LoginFailed", "LoginRefused", "MapBlock",
-    "MapItem", "Movement", "Neighbours", "ObjectCache", "Profile", "Quaternion", "Question", "Region", "Scripts", "Session",
-    "Sight", "SitRefused", "Social", "StartElsewhere", "TeleportRefused", "Travel", "UnknownEvent", "Vector", "ViewerError", "WaitTimeout",
-    "WalkBlocked", "WebPage", "WorldMap", "login", "new_http",
+    "About", "Answer", "BadStart", "Buddy", "Building", "CapError", "Caps", "Chat", "Circuits", "Client",
+    "ConnectionLost", "Counters", "Crossing", "Dialog", "Entity", "EventHub", "Folder", "Friend", "Giving", "Habits",
+    "Heard", "InstantMessage", "Inventory", "Item", "Listing", "LoginFailed", "LoginRefused", "MapBlock", "MapItem",
+    "MoveRefused", "Movement", "Neighbours", "ObjectCache", "Offer", "Profile", "Quaternion", "Question", "Region",
+    "Scripts", "Session", "Sight", "SitRefused", "Social", "StartElsewhere", "TeleportRefused", "Travel",
+    "UnknownEvent", "Vector", "ViewerError", "WaitTimeout", "WalkBlocked", "WebPage", "WorldMap", "login", "new_http",
 ]  # fmt: skip

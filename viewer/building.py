@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from protocol.inventory import Item
 from protocol.message import Message, text
 from protocol.objects import BOX, PRIM, Edit, encode_edit
+from protocol.wellknown import AssetType
 
 from .circuits import Circuits
-from .events import answered
+from .errors import MoveRefused
+from .events import answered, answered_unless_alerted
 from .model import Entity, Vector
 
 _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 _CREATE_SELECTED = 0x2
 _WOOD = 3
+_TAKE_COPY, _TAKE = 1, 4
+_NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,53 @@ class Building:
             Message("ObjectAdd", AgentData={**self._circuits.agent_block, "GroupID": UUID(int=0)}, ObjectData=block)
         )
         entity: Entity = await answered(made, timeout, "our new box")
+        return entity
+
+    async def take(self, entity: Entity, folder: UUID | None = None, copy: bool = False, timeout: float = 20.0) -> Item:
+        """Take a thing, with all that is linked to it, into the inventory (the folder for objects unless another is named);
+        with ``copy`` it stays, too. The item as we have it then. ``MoveRefused`` with the region's words, ``WaitTimeout``.
+        """
+        transaction, events = uuid4(), self._circuits.events
+        came: list[Item] = []
+        stop = events.subscribe("item", lambda item: came.append(item) if item.asset_type == AssetType.OBJECT else None)
+        done = events.expect("DeRezAck", lambda heard: heard["TransactionData"]["TransactionID"] == transaction)
+        where = {
+            "GroupID": _NOBODY, "Destination": _TAKE_COPY if copy else _TAKE, "DestinationID": folder or _NOBODY,
+            "TransactionID": transaction, "PacketCount": 1,
+        }  # fmt: skip
+        try:
+            entity.region.send(
+                Message(
+                    "DeRezObject",
+                    AgentData=self._circuits.agent_block,
+                    AgentBlock=where,
+                    ObjectData=[{"ObjectLocalID": entity.local_id}],
+                )
+            )
+            ack = await answered(done, timeout, "DeRezAck")
+            if not ack["TransactionData"]["Success"] or not came:
+                raise MoveRefused("the region did not take it; its alert says why")
+            return came[-1]
+        finally:
+            stop()
+
+    async def rez(self, item: Item, at: Vector, timeout: float = 20.0) -> Entity:
+        """Put an object of the inventory into the region, the middle of its underside at ``at`` (metres); as we are shown it.
+
+        ``MoveRefused`` with the region's words, ``WaitTimeout`` without any.
+        """
+        made = self._circuits.events.expect("described", lambda entity: bool(entity.update_flags & _CREATE_SELECTED))
+        how = {"BypassRaycast": 1, "RayStart": at, "RayEnd": at, "RezSelected": True}
+        named = {"ItemID": item.item_id, "FolderID": item.folder_id, "Type": item.asset_type, "Name": item.name}
+        self._circuits.send(
+            Message(
+                "RezObject",
+                AgentData={**self._circuits.agent_block, "GroupID": _NOBODY},
+                RezData=how,
+                InventoryData=named,
+            )
+        )
+        entity: Entity = await answered_unless_alerted(self._circuits.events, made, timeout, "our object", MoveRefused)
         return entity
 
     async def about(self, entity: Entity, timeout: float = 10.0) -> About:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -26,8 +26,10 @@ from .building import Building
 from .circuits import Circuits, Counters
 from .errors import ConnectionLost, WaitTimeout
 from .events import EventHub, answered
+from .giving import Giving, Offer
 from .habits import Address, Habits
 from .inventory import Inventory
+from .items import Folder, Item
 from .login import Session
 from .map import WorldMap
 from .model import Entity, Vector
@@ -54,10 +56,11 @@ class Client:
     ``map``         regions by name and place, who is where
     ``travel``      which region we stand in: crossings, teleports
     ``movement``    keys, walks, flying, sitting, playing animations
-    ``building``    making, moving and deleting things
+    ``building``    making, moving, taking, rezzing and deleting things
     ``social``      chat, messages, friends, names, profiles
     ``scripts``     what scripts ask of us; touching things
     ``inventory``   what we own
+    ``giving``      giving things away; what is offered to us
     ==============  ================================================================================
 
     Positions are metres in the region the agent stands in, unless called global.
@@ -74,6 +77,7 @@ class Client:
         self.social = Social(self.circuits, self.sight)
         self.scripts = Scripts(self.circuits)
         self.inventory = Inventory(self.circuits)
+        self.giving = Giving(self.circuits, self.social)
         self.owns_http = False
 
     def __repr__(self) -> str:
@@ -266,6 +270,33 @@ class Client:
         agent stays), ``WaitTimeout``, ``ConnectionLost``.
         """
         return await self.travel.teleport(where, position, look_at, timeout)
+
+    # -- what we own ---------------------------------------------------------------------------------------------------
+
+    async def take(self, thing: Entity, folder: UUID | None = None, copy: bool = False) -> Item:
+        """Take a thing of ours (or, with ``copy``, a copy of it) into the inventory; the item. ``MoveRefused``."""
+        return await self.building.take(thing, folder, copy)
+
+    async def rez(self, item: Item, at: Vector) -> Entity:
+        """Put an object of our inventory into the region, its underside at that point; as we are shown it. ``MoveRefused``."""
+        return await self.building.rez(item, at)
+
+    def give(self, to: UUID, thing: Item | Folder) -> UUID:
+        """Give an item, or a folder with all it holds, to somebody anywhere in the grid; the id of the offer."""
+        return self.giving.give(to, thing)
+
+    @property
+    def offers(self) -> Mapping[UUID, Offer]:
+        """What was offered to us and not answered yet, by the offer's id."""
+        return self.giving.offers
+
+    def accept(self, offer: Offer, folder: UUID | Folder | None = None) -> None:
+        """Keep what was offered, in that folder if one is named."""
+        self.giving.accept(offer, folder)
+
+    def decline(self, offer: Offer) -> None:
+        """Do not keep it: it goes into the trash, or back to the giver where there is one of it."""
+        self.giving.decline(offer)
 
     def send(self, message: Message, reliable: bool = True) -> int:
         """Send a message of the protocol to the region we stand in; its sequence number."""

@@ -63,6 +63,10 @@ class SitRefused(ViewerError):
     """The region said why we cannot sit there. The avatar is where it was."""
 
 
+class MoveRefused(ViewerError):
+    """The region said why a thing does not go into the inventory, or out of it. It is where it was."""
+
+
 class WalkBlocked(ViewerError):
     """The avatar stopped getting nearer to its goal. ``position`` is where it stands (region-local metres)."""
 

@@ -12,6 +12,8 @@ Two kinds of names share one hub. A name of the message table (``ChatFromSimulat
 ``friend-ended``   ``UUID`` of who ended it
 ``avatar-seen``, ``avatar-gone``, ``object-seen``, ``object-gone``   ``Entity``
 ``described``      ``Entity``: its form, look, text or name came (again)
+``item``, ``folder``, ``item-gone``   ``Item``, ``Folder``, ``UUID``: something of our inventory came, changed, went
+``offer``, ``offer-answered``   ``Offer``: somebody gave us something; ``Answer`` to what we gave
 ``land``           ``Region``: more of its ground came
 ``handshake``, ``time-of-day``   ``Region``: it told its name and ground; where its sun stands
 ``moved``          ``Entity``: some object or avatar got a new motion
@@ -39,10 +41,11 @@ OWN_EVENTS = frozenset({
     "chat", "im", "dialog", "question", "web-page", "friend-offer", "friend-online", "friend-offline", "friend-changed",
     "friend-ended", "avatar-seen", "avatar-gone", "object-seen", "object-gone", "described", "land", "handshake",
     "time-of-day", "moved", "self-moved", "animations", "region-added", "region-gone", "region-changed", "crossed",
-    "teleported", "alert", "kicked", "closed",
+    "teleported", "alert", "kicked", "closed", "item", "folder", "item-gone", "offer", "offer-answered",
 })  # fmt: skip
 """The client's own names, as in the table above."""
 Listener = Callable[[Any], object]
+UNRELATED = 0.5  # seconds that what was waited for may come after an alert
 
 
 class EventHub:
@@ -137,6 +140,28 @@ class EventHub:
             if not future.done():
                 future.set_exception(self._closed)
                 future.exception()  # marks it retrieved: nobody may be awaiting it any more
+
+
+async def answered_unless_alerted(
+    events: EventHub, future: asyncio.Future[Any], timeout: float, what: str, refused: Callable[[str], Exception]
+) -> Any:
+    """Await ``future``; where an alert comes instead, raise ``refused`` of its words. ``WaitTimeout`` without any.
+
+    An alert may be about anything: after one, what was waited for has a moment more.
+    """
+    alert = events.expect("alert")
+    try:
+        await asyncio.wait((future, alert), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if alert.done() and not future.done():
+            await asyncio.wait((future,), timeout=UNRELATED)
+        if not future.done():
+            if alert.done():
+                raise refused(alert.result())
+            raise WaitTimeout(f"no {what} within {timeout:g} s")
+        return future.result()
+    finally:
+        future.cancel()
+        alert.cancel()
 
 
 async def answered(future: asyncio.Future[Any], timeout: float, what: str) -> Any:

@@ -16,6 +16,9 @@ from uuid import UUID
 
 from protocol import objects
 from protocol.errors import ProtocolError
+from protocol.inventory import Item
+
+from .items import contents
 
 if TYPE_CHECKING:
     from .regions import Region
@@ -222,6 +225,10 @@ class Entity:
     def rotation(self) -> Quaternion:
         """Facing now; relative to the parent if there is one."""
         return self.own_rotation(self.region.clock())
+
+    async def contents(self) -> tuple[Item, ...]:
+        """What is in it: scripts, notecards, objects ... Raises ``CapError``."""
+        return await contents(self.region.caps, self.id)
 
     @property
     def global_position(self) -> Vector:

@@ -16,7 +16,7 @@ from protocol.wellknown import Animation
 
 from .circuits import Circuits, Heard, hears
 from .errors import SitRefused, WaitTimeout, WalkBlocked
-from .events import answered
+from .events import answered, answered_unless_alerted
 from .model import Quaternion, Vector
 from .neighbours import Neighbours
 from .regions import Region
@@ -31,7 +31,6 @@ _ONE_SHOT = STAND_UP | SIT_ON_GROUND | FINISH_ANIM
 FORWARD = AT_POS | FAST_AT  # what the arrow key sends
 
 _SITTING = {Animation.SIT, Animation.SIT_GROUND}
-_UNRELATED = 0.5  # seconds after an alert in which we may be seated all the same
 _TURN = 0.03  # radians of heading error worth a new AgentUpdate
 
 
@@ -232,21 +231,9 @@ class Movement:
         ``SitRefused`` with the region's words, ``WaitTimeout`` without any.
         """
         seated = self._circuits.events.expect("described", lambda entity: entity.own and entity.parent_id != 0)
-        refused = self._circuits.events.expect("alert")
         target = {"TargetID": object_id, "Offset": offset}
-        try:
-            self._circuits.send(Message("AgentRequestSit", AgentData=self._circuits.agent_block, TargetObject=target))
-            await asyncio.wait((seated, refused), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            if refused.done() and not seated.done():
-                await asyncio.wait((seated,), timeout=_UNRELATED)  # an alert may be about anything
-            if not seated.done():
-                if refused.done():
-                    raise SitRefused(refused.result())
-                raise WaitTimeout(f"not seated within {timeout:g} s")
-            seated.result()
-        finally:
-            seated.cancel()
-            refused.cancel()
+        self._circuits.send(Message("AgentRequestSit", AgentData=self._circuits.agent_block, TargetObject=target))
+        await answered_unless_alerted(self._circuits.events, seated, timeout, "our avatar seated", SitRefused)
 
     @hears("AvatarSitResponse")
     def _sit_accepted(self, heard: Heard) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 import viewer
+from protocol.wellknown import AssetType, Permission
 from tests.clients.grid import PASSWORD, Account, Grid, Region, running_grid
 from tests.kit.lossy import LossyLink
 from tests.kit.viewers import FakeViewer, fake_viewer
@@ -81,6 +82,45 @@ async def test_walks_to_and_fro_over_the_border(grid: Grid) -> None:
         assert len([a for r in witness.regions.values() for a in r.avatars if a == me.agent_id]) == 1  # not doubled
         me.unharmed()
         witness.unharmed()
+
+
+async def test_things_are_taken_given_and_rezzed(grid: Grid) -> None:
+    async with visit(grid, grid.west, 128, 128) as ann, visit(grid, grid.east, 128, 128) as bob:
+        await ann.sees(ann)
+        await bob.sees(bob)
+        box = await ann.building.rez_box((131.0, 128.0, 40.0))
+        assert await box.contents() == ()
+        item = await ann.take(box)
+        assert (await ann.inventory.look(AssetType.OBJECT)).find(item.name) == await ann.inventory.item(item.item_id)
+        with pytest.raises(viewer.ViewerError):
+            await ann.building.take(box, timeout=20.0)  # it is gone
+        again = await ann.rez(item, (131.0, 130.0, 40.0))
+        assert again.id != box.id
+        offered, kept = bob.expect("offer"), ann.expect("offer-answered")
+        offer_id = ann.give(bob.agent_id, item)
+        offer = await asyncio.wait_for(offered, 60)
+        assert (offer.id, offer.from_id, offer.text) == (offer_id, ann.agent_id, item.name)
+        assert bob.offers == {offer_id: offer} and offer.thing_id is not None
+        gift = await bob.inventory.item(offer.thing_id)
+        assert gift is not None and (gift.owner_id, gift.last_owner_id) == (bob.agent_id, ann.agent_id)
+        clothing = await bob.inventory.folder_for(AssetType.CLOTHING)
+        moved = bob.expect("item", lambda one: one.item_id == offer.thing_id and one.folder_id == clothing.folder_id)
+        bob.accept(offer, clothing)
+        await asyncio.wait_for(moved, 60)
+        assert (await asyncio.wait_for(kept, 60)).accepted and not bob.offers
+        assert not gift.permissions.owner & Permission.COPY  # what ann left to a next owner
+        gone, offered, refused = bob.expect("item-gone"), ann.expect("offer"), bob.expect("offer-answered")
+        bob.give(ann.agent_id, gift)
+        assert await asyncio.wait_for(gone, 60) == gift.item_id
+        ann.decline(await asyncio.wait_for(offered, 60))
+        assert not (await asyncio.wait_for(refused, 60)).accepted
+        back = await bob.inventory.item(gift.item_id)  # there is one of it, and bob has it again
+        assert back is not None and back.permissions == gift.permissions
+        home = await bob.rez(back, (131.0, 128.0, 40.0))
+        assert (await bob.building.about(home)).owner_id == bob.agent_id
+        assert await bob.inventory.item(gift.item_id) is None
+        for one in (ann, bob):
+            one.unharmed()
 
 
 async def crossed(me: FakeViewer, times: int) -> None:
