@@ -17,9 +17,10 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from assets.api import MAX_ASSET, QUOTA, RESERVE, Service  # noqa: E402
+from assets.api import MAX_ASSET, QUOTA, Service  # noqa: E402
 from assets.store import DEFAULT_PARTITIONS, Store, StoreError, check  # noqa: E402
 from ground import gauges, server, stacks  # noqa: E402
+from ground.disks import ASSETS_RESERVE  # noqa: E402
 from ground.doors import raise_open_files  # noqa: E402
 from ground.proxies import Networks  # noqa: E402
 
@@ -39,7 +40,7 @@ def arguments() -> argparse.Namespace:
         help="proxies whose X-Forwarded-For and -Proto are believed, with commas between",
     )
     parser.add_argument("--quota-megabytes", type=int, default=QUOTA >> 20, help="what one person may bring a day; 0: any")
-    parser.add_argument("--reserve-megabytes", type=int, default=RESERVE >> 20, help="of the disk, left to the rest of the grid")
+    parser.add_argument("--reserve-megabytes", type=int, default=ASSETS_RESERVE >> 20, help="of the disk, left to the rest of the grid")
     parser.add_argument("--check", action="store_true", help="hash every asset, report as JSON, and end")
     return parser.parse_args()
 

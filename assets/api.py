@@ -33,6 +33,7 @@ from assets.ranges import Unsatisfiable, parse_range, tag_matches
 from assets.reading import Reader
 from assets.types import HIGHEST_TYPE, PRIVATE, VIEWER_NAMES, content_type
 from ground import green, server
+from ground.disks import ASSETS_RESERVE
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,6 @@ DRAIN = 4 << 20  # bytes of a refused body read away, so that its sender sees th
 YEAR = 31536000
 ABSENT = 2  # seconds that caches may know of an asset that there is none
 QUOTA = 512 << 20  # bytes a person may bring a day: a hundred full changes of baked textures, or thousands of photographs
-RESERVE = 256 << 20  # bytes of the disk that are left to the rest of the grid
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -55,7 +55,7 @@ class Service:
 
     def __init__(
         self, store: Blobs, secret: str, *, max_asset: int = MAX_ASSET, cache: int = CACHE, quota: int = QUOTA,
-        reserve: int = RESERVE, partitions: tuple[str, ...] = (),
+        reserve: int = ASSETS_RESERVE, partitions: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self.store = store
         self.partitions = partitions

@@ -52,6 +52,7 @@ from assets.leaves import Leaves, files_of
 from assets.moving import move_buckets
 from assets.partitions import bucket_name, bucket_of, check_names, owners
 from assets.types import HIGHEST_TYPE
+from ground import disks
 
 __all__ = ["Conflict", "CorruptAsset", "PartitionLost", "Record", "Report", "Store", "StoreError", "check", "repartition"]
 
@@ -170,14 +171,7 @@ class Store:
 
     def free_bytes(self) -> int:
         """As Blobs.free_bytes."""
-        free = []
-        for home in (self.directory, *(self.directory / name for name in self.partitions)):
-            try:
-                facts = os.statvfs(home)
-                free.append(facts.f_bavail * facts.f_frsize)
-            except OSError:  # of a partition that is away
-                pass
-        return min(free, default=0)
+        return disks.free_bytes((self.directory, *(self.directory / name for name in self.partitions)))
 
     # -- writing --------------------------------------------------------------------------------------------------
 

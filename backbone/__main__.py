@@ -23,6 +23,7 @@ from backbone.storage.limits import DAYS, THINGS, Limits  # noqa: E402
 from backbone.storage.regions import LEASE_SECONDS, TAKEOVER_SECONDS  # noqa: E402
 from backbone.storage.schema import NewerDatabase, WrongDatabase  # noqa: E402
 from ground import gauges, server, stacks  # noqa: E402
+from ground.disks import BACKBONE_RESERVE  # noqa: E402
 from ground.doors import raise_open_files  # noqa: E402
 from ground.proxies import Networks  # noqa: E402
 
@@ -47,6 +48,10 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--owner", help="account that owns the regions given to nobody (default: the first account)")
     parser.add_argument("--inventory-things", type=int, default=THINGS, help="folders and items a person (default: %(default)s)")
     parser.add_argument("--inventory-days", type=int, default=DAYS, help="of inventories' history (default: %(default)s)")
+    parser.add_argument(
+        "--reserve-megabytes", type=int, default=BACKBONE_RESERVE >> 20,
+        help="of the disk, left to logins and presence: nothing else is added when no more is free (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--assets-url", help="address of the asset service")
     parser.add_argument("--public-url", help="our address as people type it, where a proxy stands in front")
     parser.add_argument(
@@ -108,6 +113,7 @@ def main() -> None:
         given.owner,
         given.public_url,
         Limits(given.inventory_things, given.inventory_days),
+        given.reserve_megabytes << 20,
     )
     listener = server.listen(given.bind, given.port)  # first: a taken port should not cost a migration
     try:

@@ -59,7 +59,7 @@ def build_app(services: Services) -> falcon.App:
     for kind in (DatabaseAway, database_errors.OperationalError, database_errors.TimeoutError):
         app.add_error_handler(kind, away)
     app.add_error_handler(falcon.HTTPError, refused)
-    kit = Kit(services.config.secret, services.metrics)
+    kit = Kit(services.config.secret, services.metrics, services.disk.has_room)
     made = [cls(services) for cls in ALL]
     for one in made:
         kit.mount(app, one)

@@ -30,6 +30,14 @@ class BackboneError(Exception):
         self.description = description
         self.nobody = nobody
 
+    def for_people(self) -> str:
+        """Why, as the end of a sentence to the person whose wish it was."""
+        if self.status == 507:
+            return "the grid's disk is nearly full, until its operator makes room."
+        if 400 <= self.status < 500:
+            return f"{self.title}."
+        return "the grid's services are not answering. Please try again."
+
 
 class BackboneClient:
     """Client of one Backbone at ``base_url`` (``http://host:port``, with or without the last slash).
@@ -362,13 +370,18 @@ class BackboneClient:
         return await self._call("PATCH", f"/agents/{agent_id}/inventory/items/{item_id}", changes)
 
     async def change_items(
-        self, agent_id: Id, changes: Iterable[dict[str, Any]] = (), removed: Iterable[Id] = ()
+        self,
+        agent_id: Id,
+        changes: Iterable[dict[str, Any]] = (),
+        removed: Iterable[Id] = (),
+        folders: Iterable[dict[str, Any]] = (),
     ) -> dict[str, Any]:
-        """Change ({item_id, ...members}) and remove many items in one transaction: {items, refused}. May be repeated.
+        """Change folders ({folder_id, ...members}), change ({item_id, ...members}) and remove items, many in one
+        transaction and in that order: {items, refused}. May be repeated.
 
-        ``refused`` lists {item_id, reason} of what could not be done; the rest is done. At most 1,000 of each.
+        ``refused`` lists {item_id or folder_id, reason} of what could not be done; the rest is done. At most 1,000 of each.
         """
-        body = {"changes": list(changes), "removed": [str(one) for one in removed]}
+        body = {"changes": list(changes), "removed": [str(one) for one in removed], "folders": list(folders)}
         return await self._call("PATCH", f"/agents/{agent_id}/inventory/items", body)
 
     async def delete_item(self, agent_id: Id, item_id: Id) -> None:

@@ -45,7 +45,10 @@ class Router:
         sims: Sims,
         metrics: Metrics,
         has_account: Callable[[str], bool],
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``has_room``: whether the disk takes what grows. Where it does not, only who is online gets messages."""
+        self._has_room = has_room
         self._stores, self._directory, self._presence = stores, directory, presence
         self._sims, self._metrics, self._has_account = sims, metrics, has_account
         self._fates: OrderedDict[str, Fate | green.Promise[Fate]] = OrderedDict()
@@ -122,6 +125,8 @@ class Router:
                 green.sleep(SECOND_TRY_SECONDS)
         if message["dialog"] not in KEPT_DIALOGS:
             return {"result": "dropped", "reason": "not online"}
+        if not self._has_room():
+            return {"result": "dropped", "reason": "the grid's disk is nearly full"}
         kept = stores.messages.keep({**message, "offline": 1}, int(time.time()))
         if kept in FULL:
             return {"result": "dropped", "reason": FULL[kept]}

@@ -29,6 +29,7 @@ from backbone.storage.regions import LEASE_SECONDS, TAKEOVER_SECONDS
 from backbone.storage.stores import open_stores
 from backbone.whereabouts import Whereabouts
 from ground import green
+from ground.disks import BACKBONE_RESERVE, Reserve
 
 log = logging.getLogger(__name__)
 MARKS_KEPT = 24 * 3600  # seconds that a fetched message's id is remembered
@@ -48,6 +49,7 @@ class Config:
     owner: str | None = None  # full name of the account whose land is all that was given to nobody; None: the first one
     public_url: str | None = None  # as people type it, where a proxy stands in front
     inventory: Limits = Limits()
+    reserve: int = BACKBONE_RESERVE  # bytes of the disk that accounts, inventories and mail leave to sessions
 
 
 class Services:
@@ -58,6 +60,8 @@ class Services:
         self.metrics = Metrics()
         self._db = Database(config.database_url or sqlite_url(config.data))
         self._where = self._db.engine.url.render_as_string(hide_password=True)
+        # A database server has a disk of its own, which is not ours to watch.
+        self.disk = Reserve(config.data if self._db.engine.dialect.name == "sqlite" else None, config.reserve)
         self._db.write(lambda conn: schema.check_is_ours(conn, config.data, self._where))
         self.stores = open_stores(self._db, int(self.started))
         self.stores.inventory.set_limits(config.inventory)
@@ -82,6 +86,7 @@ class Services:
             sims,
             self.metrics,
             lambda agent_id: self.people.name(agent_id) is not None,
+            self.disk.has_room,
         )
         self.whereabouts = Whereabouts(self.stores, self.directory, self.presence, self.people, self.messages)
         self.regions = Regions(self.directory, self.presence, self.whereabouts, self.people, config.owner)

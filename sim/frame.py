@@ -227,7 +227,8 @@ class Frame:
         world, bodies, now = self.sim.world, self.sim.bodies, self.clock.now
         world.time += STEP
         began = now()
-        with self.sim.scripts.controls.hidden():  # keys that scripts have taken move nobody
+        # Keys that scripts have taken move nobody; who walks to a place by itself is turned there, and goes.
+        with self.sim.scripts.controls.hidden(), self.sim.autopilot.steering():
             bodies.step(STEP)  # of changed objects made anew; then all bodies and avatars move, in one call of the engine
         moved = now()
         bodies.place_objects()  # objects lie where their bodies are now

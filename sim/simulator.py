@@ -37,6 +37,7 @@ from sim.money import Money, NoMoney
 from sim.moves import Moves
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
+from sim.physics.autopilot import Autopilot
 from sim.physics.bodies import Bodies
 from sim.region import Region, Settings
 from sim.rest import Rest
@@ -86,6 +87,7 @@ class Simulator:
         self.bodies = Bodies(self.region, settings.physics, lambda asset: self.assets.get(asset))
         self.scripts = Scripts(self, GridServices(lambda: self.backbone, lambda: self.assets, lambda: self.names))
         self.seating = Seating(self.region, self.bodies)
+        self.autopilot = Autopilot(self.region)
         self.sessions = Sessions(self)
         self.giving = Giving(
             self.region, lambda: (self.backbone, self.assets), self._source_of, self.scripts.remove_item, self.storage.durable

@@ -48,6 +48,7 @@ class Operation:
     body: Schema | None = None
     status: int = 200
     public: bool = False
+    grows: bool = False  # the database grows by it: refused while the disk is nearly full
     query: dict[str, str] = field(default_factory=dict)  # name -> what it means
     errors: dict[int, str] = field(default_factory=dict)
     cache: str = PRIVATE
@@ -60,6 +61,9 @@ class Operation:
 
 def operation(summary: str, **declared: Any) -> Callable[[F], F]:
     """Declare a responder; see Operation for the words."""
+
+    if declared.get("grows"):
+        declared["errors"] = {**declared.get("errors", {}), 507: "the disk is nearly full"}
 
     def declare(responder: F) -> F:
         responder.operation = Operation(summary, **declared)  # type: ignore[attr-defined]
@@ -178,9 +182,10 @@ def bad_request(description: str) -> falcon.HTTPError:
 class Kit:
     """Turns declared resources into Falcon ones."""
 
-    def __init__(self, secret: str, metrics: Metrics) -> None:
+    def __init__(self, secret: str, metrics: Metrics, has_room: Callable[[], bool] = lambda: True) -> None:
+        """``has_room``: whether the disk takes what grows."""
         self._bearer = f"Bearer {secret}".encode()
-        self._metrics = metrics
+        self._metrics, self._has_room = metrics, has_room
 
     def mount(self, app: falcon.App, made: Resource) -> None:
         shell = type(f"{type(made).__name__}Responders", (), {})()
@@ -207,6 +212,12 @@ class Kit:
                 refused.labels("no bearer").inc()
                 raise falcon.HTTPUnauthorized(
                     title="unauthorized", description="the grid secret is needed as bearer", challenges=["Bearer"]
+                )
+            if op.grows and not self._has_room():
+                refused.labels("disk nearly full").inc()
+                server.close_after(req.env)  # its body is not read
+                raise falcon.HTTPError(
+                    falcon.HTTP_507, title="disk nearly full", description="nothing is added until its operator makes room"
                 )
             ids = {name: _path_id(name, value) for name, value in path.items()}
             body = None

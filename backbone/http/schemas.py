@@ -265,7 +265,8 @@ SKELETON = record("Skeleton", {"root": ID, "folders": array(FOLDER)})
 NEW_FOLDER = record(
     "NewFolder", {"folder_id": ID, "parent_id": ID, "name": FOLDER_NAME, "type": FOLDER_TYPE}, ("type",)
 )
-FOLDER_CHANGE = record("FolderChange", {"parent_id": ID, "name": FOLDER_NAME, "type": FOLDER_TYPE}, "*")
+FOLDER_OPEN: dict[str, Schema] = {"parent_id": ID, "name": FOLDER_NAME, "type": FOLDER_TYPE}  # what a change may touch
+FOLDER_CHANGE = record("FolderChange", FOLDER_OPEN, "*")
 
 ITEM_OPEN: dict[str, Schema] = {  # what a change may touch
     "parent_id": ID,
@@ -382,10 +383,14 @@ ITEM_CHANGES = record(
     {
         "changes": array(record(None, {"item_id": ID, **ITEM_OPEN}, tuple(ITEM_OPEN)), MAX_CHANGES),
         "removed": array(ID, MAX_CHANGES),
+        "folders": array(record(None, {"folder_id": ID, **FOLDER_OPEN}, tuple(FOLDER_OPEN)), MAX_CHANGES),
     },
     "*",
 )
 CHANGED_ITEMS = record(
     "ChangedItems",
-    {"items": array(ITEM), "refused": array(record(None, {"item_id": ID, "reason": text(4000)}))},
+    {
+        "items": array(ITEM),
+        "refused": array(record(None, {"item_id": ID, "folder_id": ID, "reason": text(4000)}, ("item_id", "folder_id"))),
+    },
 )

@@ -26,6 +26,7 @@ from backbone.presence import Presence
 from backbone.sims import SimRefused, Sims, SimUnreachable
 from backbone.storage.interfaces import LoginFacts, Stores
 from ground import green
+from protocol import llsd
 
 log = logging.getLogger(__name__)
 DEFAULT_POSITION = (128.0, 128.0, 25.0)
@@ -53,6 +54,10 @@ class Destination:
     start_location: str  # what the reply says: last, home, url, or safe when it is somewhere else
 
 
+def _written(request: LoginRequest, struct: dict[str, Any]) -> bytes:
+    return llsd.format_xml(struct) if request.llsd else xmlrpc.format_answer(struct)
+
+
 class Logins:
     def __init__(
         self,
@@ -71,11 +76,11 @@ class Logins:
         self._waiting = 0
 
     def login(self, request: LoginRequest, address: str) -> bytes:
-        """The XML-RPC reply to send, success or failure."""
+        """The reply to send, success or failure, in the form the request had."""
         begun = time.perf_counter()
         if self._waiting >= MAX_WAITING:
             self._metrics.logins.labels("busy").inc()
-            return xmlrpc.format_answer(reply.failure("general", "Too many people log in right now.", False))
+            return _written(request, reply.failure("general", "Too many people log in right now.", False))
         self._waiting += 1
         try:
             answer = self._login(request, address)
@@ -83,7 +88,7 @@ class Logins:
             log.info("%s logged in from %s with %s", _shown(request), address, _safe(request.channel))
         except Refusal as refusal:
             struct = reply.failure(refusal.reason, refusal.message, request.extended_errors)
-            answer = xmlrpc.format_answer(struct)
+            answer = _written(request, struct)
             outcome = refusal.reason
             log.warning("login of %s from %s refused (%s): %s", _shown(request), address, outcome, refusal.message)
         finally:
@@ -208,7 +213,7 @@ class Logins:
                 now=int(time.time()),
                 message=f"Welcome to {self._grid_name}!",
             )
-            return xmlrpc.format_answer(struct)
+            return _written(request, struct)
 
         return self._stores.people.at_login(agent_id, compose)
 

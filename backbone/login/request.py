@@ -33,10 +33,12 @@ class LoginRequest:
     channel: str
     version: str
     extended_errors: bool
+    llsd: bool = False  # it came as LLSD, and so is its answer
 
 
-def read(struct: dict[str, Any]) -> LoginRequest:
-    """The request in a login_to_simulator struct; unknown members are ignored, absent ones are empty."""
+def read(struct: dict[str, Any], llsd: bool = False) -> LoginRequest:
+    """The request in a login_to_simulator struct, or in an LLSD map of the same members; unknown ones are ignored, absent
+    ones are empty."""
     return LoginRequest(
         first=text_of(struct.get("first")),
         last=text_of(struct.get("last")),
@@ -45,6 +47,7 @@ def read(struct: dict[str, Any]) -> LoginRequest:
         channel=text_of(struct.get("channel")),
         version=text_of(struct.get("version")),
         extended_errors=truth_of(struct.get("extended_errors")),
+        llsd=llsd,
     )
 
 

@@ -64,6 +64,7 @@ class Gifts(InventoryResource):
         body=GIVE,
         answer=GIFT,
         max_body=MANY_BYTES,
+        grows=True,
         **CHANGE,
     )
     def on_post(self, call: Call) -> Any:
@@ -112,6 +113,7 @@ class Restore(InventoryResource):
         "Bring the inventory back to what it held at a moment. What came since stays; what cannot be copied and left does not "
         "come back. With dry_run only what that would be is told",
         body=RESTORE,
+        grows=True,
         answer=RESTORED,
         errors={**MISSING, 409: "the history does not reach back so far"},
     )

@@ -33,7 +33,7 @@ MANY_BYTES = 2 * 1024 * 1024
 MISSING = {404: "no such folder or item of this owner"}
 OLD_EPOCH = "the header Region names an epoch that is not the current one"
 CHANGE = {"errors": {403: "a system folder, or not permitted", **MISSING, 409: f"the id is in use, or {OLD_EPOCH}"}}
-MAKE = {**CHANGE, "status": 201, "other_statuses": {200: "asked again: the one that is there already"}}
+MAKE = {**CHANGE, "grows": True, "status": 201, "other_statuses": {200: "asked again: the one that is there already"}}
 
 FETCH = record(
     "FetchFolders",
@@ -142,7 +142,7 @@ class Items(InventoryResource):
         return _made(self.store(call).create_item(owner, call.body, int(time.time())))
 
     @operation(
-        "Change, move and remove many items at once, in one transaction. What cannot be done is told and keeps nothing "
+        "Change and move folders, then change, move and remove items, many at once in one transaction. What cannot be done is told and keeps nothing "
         "else from being done; it may be repeated: what is so already, or gone already, stays",
         body=ITEM_CHANGES,
         answer=CHANGED_ITEMS,
@@ -150,8 +150,8 @@ class Items(InventoryResource):
         max_body=MANY_BYTES,
     )
     def on_patch(self, call: Call) -> Any:
-        changes, removed = call.body.get("changes", []), call.body.get("removed", [])
-        return self.store(call).change_items(call.id("agent_id"), changes, removed)
+        changes, removed, folders = (call.body.get(name, []) for name in ("changes", "removed", "folders"))
+        return self.store(call).change_items(call.id("agent_id"), changes, removed, folders)
 
 
 @resource("/agents/{agent_id}/inventory/items/{item_id}", "inventory")

@@ -1,29 +1,35 @@
-"""Login over XML-RPC, at ``/`` (what users type) and ``/login``."""
+"""Login over XML-RPC or LLSD, at ``/`` (what users type) and ``/login``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from backbone.errors import BadRequest
 from backbone.http.kit import Call, Reply, Resource, operation, resource
 from backbone.login import request, xmlrpc
 from backbone.resources import public
+from protocol import llsd
+from protocol.errors import ProtocolError
 
 if TYPE_CHECKING:
     from backbone.services import Services
 
 MAX_LOGIN = 128 * 1024  # the largest viewers send some 5 KB
-XML = ("text/xml",)
+XML = ("text/xml", llsd.XML)
 WORDS = {
     "public": True,
     "raw": XML,
     "answer_type": "text/xml",
     "max_body": MAX_LOGIN,
-    "errors": {400: "not XML-RPC; the body is a fault"},
+    "errors": {400: "neither XML-RPC (the body is a fault) nor LLSD"},
 }
 
 
 def answer_login(services: Services, call: Call) -> Reply:
-    """An XML-RPC call: login_to_simulator's struct, or a fault."""
+    """An XML-RPC call with login_to_simulator's struct, or an LLSD map of the same members, which some clients try first."""
+    kind = call.request.content_type or ""
+    if "llsd" in kind.lower() or b"<llsd" in call.body[:200]:  # content types are said carelessly
+        return _answer_llsd(services, call, kind)
     try:
         method, parameters = xmlrpc.parse_call(call.body)
         if method != "login_to_simulator":
@@ -38,6 +44,19 @@ def answer_login(services: Services, call: Call) -> Reply:
     return Reply(services.logins.login(wanted, call.address()))
 
 
+def _answer_llsd(services: Services, call: Call, kind: str) -> Reply:
+    try:
+        struct = llsd.parse(call.body, kind, MAX_LOGIN)
+    except ProtocolError as error:
+        services.metrics.bad_requests.labels("llsd").inc()
+        raise BadRequest(str(error)) from None
+    if not isinstance(struct, dict):
+        services.metrics.bad_requests.labels("llsd").inc()
+        raise BadRequest("a login in LLSD is a map")
+    wanted = request.read(struct, llsd=True)
+    return Reply(services.logins.login(wanted, call.address()), 200, llsd.XML)
+
+
 @resource("/", "login")
 class Root(Resource):
     @operation(
@@ -49,14 +68,14 @@ class Root(Resource):
     def on_get(self, call: Call) -> Any:
         return Reply(public.page(self.services, call).encode("utf-8"), 200, "text/html; charset=utf-8")
 
-    @operation("XML-RPC login_to_simulator", **WORDS)
+    @operation("XML-RPC login_to_simulator, or an LLSD map of the same members", **WORDS)
     def on_post(self, call: Call) -> Any:
         return answer_login(self.services, call)
 
 
 @resource("/login", "login")
 class Login(Resource):
-    @operation("XML-RPC login_to_simulator", **WORDS)
+    @operation("XML-RPC login_to_simulator, or an LLSD map of the same members", **WORDS)
     def on_post(self, call: Call) -> Any:
         return answer_login(self.services, call)
 

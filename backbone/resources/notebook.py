@@ -24,7 +24,7 @@ class Mutes(NotebookResource):
     def on_get(self, call: Call) -> Any:
         return {"mutes": self.store(call).mutes_of(call.id("agent_id"))}
 
-    @operation("Mute, or change what is muted", body=MUTE, errors={**NO_ACCOUNT, **OLD_EPOCH, 429: "too many are muted"})
+    @operation("Mute, or change what is muted", body=MUTE, grows=True, errors={**NO_ACCOUNT, **OLD_EPOCH, 429: "too many are muted"})
     def on_put(self, call: Call) -> Any:
         self.store(call).mute(self.services.people.must_exist(call.id("agent_id")), call.body)
 
@@ -43,7 +43,7 @@ class Notes(NotebookResource):
     def on_get(self, call: Call) -> Any:
         return {"notes": self.store(call).notes_about(call.id("agent_id"), call.id("about_id"))}
 
-    @operation("Note something about somebody", body=NOTES, errors={**NO_ACCOUNT, **OLD_EPOCH, 429: "too many notes"})
+    @operation("Note something about somebody", body=NOTES, grows=True, errors={**NO_ACCOUNT, **OLD_EPOCH, 429: "too many notes"})
     def on_put(self, call: Call) -> Any:
         self.store(call).note(self.services.people.must_exist(call.id("agent_id")), call.id("about_id"), call.body["notes"])
 
@@ -64,6 +64,7 @@ class OnePick(NotebookResource):
     @operation(
         "Make or change a pick",
         body=WRITTEN_PICK,
+        grows=True,
         answer=PICK,
         errors={**NO_ACCOUNT, 409: f"another person's pick, or {OLD_EPOCH[409]}", 429: "too many picks"},
     )

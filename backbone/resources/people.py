@@ -50,6 +50,7 @@ class Users(Resource):
         body=NEW_USER,
         answer=USER,
         status=201,
+        grows=True,
         errors={409: "the name is taken", 429: "too many guests from that address within an hour"},
     )
     def on_post(self, call: Call) -> Any:
@@ -89,6 +90,7 @@ class Profile(Resource):
         "Change members of the profile; those not given stay",
         body=PROFILE_CHANGE,
         answer=PROFILE,
+        grows=True,
         errors=NO_ACCOUNT,
         max_body=512 * 1024,
     )

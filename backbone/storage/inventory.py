@@ -9,13 +9,13 @@ into another person's tree (gifts.py does). What changes is noted for the histor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
-from backbone.errors import Conflict, Forbidden, NotFound
+from backbone.errors import Conflict, Forbidden, NotFound, Problem
 from backbone.storage import history
 from backbone.storage.limits import check_room
 from backbone.storage.tables import folders, items
@@ -402,19 +402,32 @@ def update_item(conn: Connection, owner: str, item_id: str, changes: dict[str, A
     return {**before, **wanted}
 
 
-def change_items(conn: Connection, owner: str, changes: list[dict[str, Any]], removed: list[str]) -> dict[str, Any]:
-    """Many changes in one transaction, in their order, then removals: {items, refused}.
+def change_items(
+    conn: Connection,
+    owner: str,
+    changes: list[dict[str, Any]],
+    removed: list[str],
+    folder_changes: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """Many changes in one transaction, of folders, then of items, each in their order, then removals: {items, refused}.
 
-    Each change is {item_id, ...what update_item takes}; one that cannot be made is told by {item_id, reason} and keeps
-    no other from being made. Repeated, everything is as it was: changes to what is already so, and removals of what is
-    gone, do nothing.
+    Each change is {item_id, ...what update_item takes}, or {folder_id, ...what update_folder takes}; one that cannot be
+    made is told by its id and a reason, and keeps no other from being made. Repeated, everything is as it was: changes
+    to what is already so, and removals of what is gone, do nothing.
     """
+    refused: list[dict[str, str]] = []
+    for change in folder_changes:
+        folder_id = change["folder_id"]
+        try:
+            with conn.begin_nested():
+                update_folder(conn, owner, folder_id, change)
+        except Problem as problem:
+            refused.append({"folder_id": folder_id, "reason": str(problem)})
     ids = list(dict.fromkeys([change["item_id"] for change in changes] + removed))
     known = {row["item_id"]: row for row in fetch_items(conn, owner, ids)}
     parents = list({change["parent_id"] for change in changes if "parent_id" in change})
     query = select(folders.c.folder_id).where(folders.c.folder_id.in_(parents), folders.c.owner_id == owner)
     own = {row.folder_id for row in conn.execute(query)}
-    refused: list[dict[str, str]] = []
     steps: Counter[str] = Counter()  # folder -> how many versions on
     for change in changes:
         item_id = change["item_id"]

@@ -278,8 +278,8 @@ class SqlInventory(_Store):
     def delete_item(self, owner: str, item_id: str) -> None:
         self._db.write(lambda conn: inventory.delete_item(conn, owner, item_id))
 
-    def change_items(self, owner: str, changes: list[Row], removed: list[str]) -> Row:
-        return self._db.write(lambda conn: inventory.change_items(conn, owner, changes, removed))
+    def change_items(self, owner: str, changes: list[Row], removed: list[str], folders: list[Row] | None = None) -> Row:
+        return self._db.write(lambda conn: inventory.change_items(conn, owner, changes, removed, folders or []))
 
     def copy_item(
         self, owner: str, item_id: str, new_folder_id: str, new_name: str, new_id: str | None, now: int

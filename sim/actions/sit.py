@@ -38,6 +38,7 @@ SOLID = Mask.STATIC | Mask.DYNAMIC | Mask.TERRAIN
 NO_ROOM = "There is no room to sit here, try another spot."
 NO_SURFACE = "There is no suitable surface to sit on, try another spot."
 TOO_FAR = "You are too far away to sit there. Please come closer."
+OUT_OF_REACH = Refused(TOO_FAR, "cannot sit")  # closer to it one may
 LEAVING = "It is just leaving for another region."
 ELSEWHERE = "You are in another region. Please come over to sit there."
 
@@ -88,7 +89,7 @@ class Seating:
         clicked = (base[0] + offset[0], base[1] + offset[1], base[2] + offset[2])
         here = world.position(agent)
         if math.dist(here, clicked) > REACH:
-            return Refused(TOO_FAR, "cannot sit")
+            return OUT_OF_REACH
         spot = self._surface(prim, clicked, base, turn, size)
         if spot is None:
             return Refused(NO_SURFACE, "cannot sit")

@@ -17,6 +17,7 @@ from backbone.client import BackboneError
 from protocol.message import Message, clip, text
 from protocol.wellknown import LIBRARY_OWNER, NULL, AssetType, Folder, InventoryType, Permission
 from sim.handlers import OPEN, QUERY, handles
+from sim.handlers.gathering import gather
 from sim.handlers.replies import alert, ask, send, start, turn
 from sim.handlers.transfers import shown_asset
 
@@ -61,8 +62,7 @@ async def _done(
     """The result of a call to Backbone, or None when it refused or was silent, which the user is told."""
     result = await ask(sim, method(*args, **kw))
     if isinstance(result, BackboneError):
-        refused = 400 <= result.status < 500
-        alert(agent, f"Your inventory was not changed: {result.title}." if refused else NOT_ANSWERING)
+        alert(agent, f"Your inventory was not changed: {result.for_people()}")
         return None
     return result
 
@@ -90,10 +90,9 @@ def update_inventory_folder(sim: Simulator, agent: Agent, message: Message) -> N
 
 @handles("MoveInventoryFolder", state=OPEN, rate=QUERY)
 def move_inventory_folder(sim: Simulator, agent: Agent, message: Message) -> None:
-    move = sim.backbone.update_folder
     blocks = message["InventoryData"]
-    steps = [_step(sim, agent, move, data["FolderID"], parent_id=str(data["ParentID"])) for data in blocks]
-    _change(sim, agent, *steps)
+    moves = [{"folder_id": str(data["FolderID"]), "parent_id": str(data["ParentID"])} for data in blocks]
+    gather(sim, agent, [], folders=moves)
 
 
 @handles("RemoveInventoryFolder", state=OPEN, rate=QUERY)
@@ -235,20 +234,19 @@ async def _update_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> N
 
 @handles("ChangeInventoryItemFlags", state=OPEN, rate=QUERY)
 def change_inventory_item_flags(sim: Simulator, agent: Agent, message: Message) -> None:
-    change = sim.backbone.update_item
     blocks = message["InventoryData"]
-    _change(sim, agent, *(_step(sim, agent, change, block["ItemID"], flags=block["Flags"]) for block in blocks))
+    gather(sim, agent, [{"item_id": str(block["ItemID"]), "flags": block["Flags"]} for block in blocks])
 
 
 @handles("MoveInventoryItem", state=OPEN, rate=QUERY)
 def move_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
-    steps = []
+    moves = []
     for block in message["InventoryData"]:
-        changes = {"parent_id": str(block["FolderID"])}
+        changes = {"item_id": str(block["ItemID"]), "parent_id": str(block["FolderID"])}
         if name := text(block["NewName"]):
             changes["name"] = name
-        steps.append(_step(sim, agent, sim.backbone.update_item, block["ItemID"], **changes))
-    _change(sim, agent, *steps)
+        moves.append(changes)
+    gather(sim, agent, moves)
 
 
 @handles("CopyInventoryItem", state=OPEN, rate=QUERY)
@@ -272,7 +270,7 @@ async def _copy_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> Non
 
 @handles("RemoveInventoryItem", state=OPEN, rate=QUERY)
 def remove_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
-    _change(sim, agent, *_removals(sim, agent, [], message["InventoryData"]))
+    gather(sim, agent, [], [block["ItemID"] for block in message["InventoryData"]])
 
 
 @handles("RemoveInventoryObjects", state=OPEN, rate=QUERY)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.message import Message
 from sim.handlers import CONTROL, OPEN, ROOT, handles
+from sim.handlers.generic import generic
 from sim.world.agent import CAMERA_LIMIT, MAXIMUM_DRAW_DISTANCE, MINIMUM_DRAW_DISTANCE, Vector
 from sim.world.avatars import FLY, PRESSES, SIT_ON_GROUND, STAND_UP
 
@@ -77,6 +78,18 @@ def _move_camera(agent: Agent, update: dict[str, Any]) -> None:
     camera.far = min(max(update["Far"], MINIMUM_DRAW_DISTANCE), MAXIMUM_DRAW_DISTANCE)
     if agent.camera_row is not None:  # the next one by the fast path may leave some of it as it is
         agent.camera_row[1:] = (*camera.center, *camera.at, *camera.left, *camera.up, camera.far)
+
+
+@generic("autopilot")
+def autopilot(sim: Simulator, agent: Agent, parameters: list[str]) -> None:
+    """Click to walk: x, y, z in metres of the grid. Where that is beyond a border, the walk ends as the border is crossed."""
+    x, y, z = (float(part) for part in parameters[:3])
+    west, south = sim.world.facts.corner
+    target = (x - west, y - south, z)
+    if not all(abs(part) <= CAMERA_LIMIT for part in target):  # nor what is no number
+        raise ValueError("nowhere near")
+    if agent.root and not agent.journey.crossing:
+        sim.autopilot.go(agent, target)
 
 
 @handles("SetAlwaysRun", state=ROOT, rate=CONTROL)

@@ -61,6 +61,7 @@ def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any
         work.close()
         raise Later
     errands.under_way += 1
+    errands.gathered.pop(order, None)  # what comes from now on, comes after this
 
     def done(_: asyncio.Task[Any]) -> None:
         errands.under_way -= 1
@@ -73,12 +74,17 @@ async def _run(agent: Agent, work: Coroutine[Any, Any, Any], order: str) -> None
     if not order:
         await work
         return
-    async with turn(agent, order):
+    async with _queue(agent, order):
         await work
 
 
 def turn(agent: Agent, order: str) -> asyncio.Lock:
     """The agent's queue for works of one order; a lock that lets waiters in as they came."""
+    agent.errands.gathered.pop(order, None)
+    return _queue(agent, order)
+
+
+def _queue(agent: Agent, order: str) -> asyncio.Lock:
     return agent.errands.turns.setdefault(order, asyncio.Lock())
 
 

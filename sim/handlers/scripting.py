@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sim.simulator import Simulator
 
 TOUCH = Rate("touch", 30.0, 60.0)
+ANSWER_TIME = 3600.0  # world seconds in which an answer to a dialog is heard
 ANSWER_LIMIT = 254  # bytes of what a dialog's answer says on its channel
 
 
@@ -61,14 +62,20 @@ def _surface(message: Message) -> dict[str, Value]:
 def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
     """The answer is heard on the dialog's channel as the avatar's words, said where the object is that asked.
 
-    So it was in Second Life, and people answer from far away. Of an object that is gone, it is said where the avatar is. Only
-    who was asked is heard: an answer would be a voice on any channel at any distance.
+    So it was in Second Life, and people answer from far away. Of an object that is gone, it is said where the avatar is. An
+    answer would be a voice on any channel at any distance: only who was asked is heard, once a dialog, within ANSWER_TIME, with
+    one of the dialog's words (a text box takes any).
     """
     data = message["Data"]
-    if (data["ObjectID"], data["ChatChannel"]) not in agent.dialogs:
+    key = data["ObjectID"], data["ChatChannel"]
+    label = text(data["ButtonLabel"]).encode()[:ANSWER_LIMIT].decode("utf-8", "ignore")
+    asked = agent.dialogs.get(key)
+    if asked is None or sim.world.time - asked.shown_at > ANSWER_TIME or (asked.labels and label not in asked.labels):
         sim.metrics.count("messages_dropped", label="not asked")
         return
-    label = text(data["ButtonLabel"]).encode()[:ANSWER_LIMIT].decode("utf-8", "ignore")
+    asked.left -= 1
+    if asked.left <= 0:
+        del agent.dialogs[key]
     if data["ChatChannel"] != 0:
         prim = sim.world.objects.by_id.get(data["ObjectID"])
         position = sim.world.position(agent)

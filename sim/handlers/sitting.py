@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING
 
 from protocol.message import Message
 from sim.actions.outcome import Refused
+from sim.actions.sit import OUT_OF_REACH
 from sim.handlers import CONTROL, NEAR, handles
 from sim.handlers.editors import tell
 from sim.handlers.replies import alert, send
+from sim.physics.autopilot import End
+from sim.world.objects import rotate
 
 if TYPE_CHECKING:
     from sim.simulator import Simulator
-    from sim.world.agent import Agent
+    from sim.world.agent import Agent, Vector
+    from sim.world.objects import Prim
     from sim.world.seats import Seat
 
+CLOSE = 1.5  # metres from what one walks to for sitting down
 PATIENCE = 10.0  # seconds between the halves, in whichever order they come
 
 
@@ -33,6 +38,9 @@ def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
     if agent.journey.crossing:
         return
     seat = sim.seating.find(agent, prim, block["Offset"])
+    if seat == OUT_OF_REACH:
+        _walk_there(sim, agent, prim, block["Offset"])
+        return
     if isinstance(seat, Refused):
         tell(sim, agent, seat)
         return
@@ -59,6 +67,24 @@ def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
         tell(sim, agent, seat)
     else:
         sim.seating.sit(agent, seat)
+
+
+def _walk_there(sim: Simulator, agent: Agent, prim: Prim, point: Vector) -> None:
+    """From afar: walk to the seat, then sit down. Whoever touches a key meanwhile stays standing."""
+
+    def arrived(end: End) -> None:
+        if end is End.GIVEN_UP or prim.row < 0 or not agent.root or agent.journey.crossing:
+            return
+        seat = sim.seating.find(agent, prim, point)
+        if isinstance(seat, Refused):
+            tell(sim, agent, seat)
+            return
+        send(agent, _response(seat))
+        sim.seating.sit(agent, seat)
+
+    base, turn = sim.world.objects.world_place(prim)
+    x, y, z = rotate(turn, point)
+    sim.autopilot.go(agent, (base[0] + x, base[1] + y, base[2] + z), CLOSE, arrived)
 
 
 def _response(seat: Seat) -> Message:

@@ -35,6 +35,7 @@ from sim.scripts.machine.script import Script
 from sim.scripts.notecards import Notecards
 from sim.scripts.permits import Permits, askable, of_itself
 from sim.scripts.viewers import Viewers
+from sim.world.agent import Agent, Asked
 from sim.world.changes import What
 from sim.world.linkset import ScriptState
 from sim.world.objects import Prim
@@ -43,7 +44,6 @@ from sim.world.world import Chat
 if TYPE_CHECKING:
     from sim.region import Region
     from sim.simulator import Simulator
-    from sim.world.agent import Agent
 
 log = logging.getLogger(__name__)
 
@@ -427,8 +427,9 @@ class Scripts:
             "ChatChannel": channel,
             "ImageID": NULL,
         }
-        agent.dialogs.pop((prim.full_id, channel), None)
-        agent.dialogs[prim.full_id, channel] = None
+        asked = agent.dialogs.pop((prim.full_id, channel), None) or Asked()
+        asked.show(set() if buttons == [TEXT_BOX] else set(buttons[:12]), self.sim.world.time)
+        agent.dialogs[prim.full_id, channel] = asked
         while len(agent.dialogs) > DIALOGS_KEPT:
             del agent.dialogs[next(iter(agent.dialogs))]
         labels = [{"ButtonLabel": clip(label, 25)} for label in buttons[:12]]

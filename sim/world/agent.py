@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from protocol.message import Message
     from sim.caps.event_queue import EventQueue
     from sim.circuits.circuit import Circuit
+    from sim.handlers.gathering import Gathered
     from sim.neighbours.state import HandOff
     from sim.scripts.machine.script import Script
     from sim.world.objects import Prim
@@ -97,6 +98,22 @@ class Errands:
 
     under_way: int = 0
     turns: dict[str, asyncio.Lock] = field(default_factory=dict)  # for those that are done one after the other
+    gathered: dict[str, Gathered] = field(default_factory=dict)  # by order: what the last one in the queue still takes with it
+
+
+@dataclass(slots=True)
+class Asked:
+    """Dialogs that an object has shown on one channel, and that are not answered yet."""
+
+    labels: set[str] = field(default_factory=set)  # that may be chosen; empty: any line of text
+    left: int = 0  # how many
+    shown_at: float = 0.0  # world time, the newest
+
+    def show(self, labels: set[str], now: float) -> None:
+        """One more is on the screen."""
+        any_text = not labels or (self.left > 0 and not self.labels)
+        self.labels = set() if any_text else self.labels | labels
+        self.left, self.shown_at = self.left + 1, now
 
 
 @dataclass(slots=True)
@@ -165,7 +182,7 @@ class Agent:
     touching: int = 0  # local id of the prim that it holds the mouse on; 0: none
     sit_asked: tuple[Prim, Vector, float] | None = None  # prim, point on it, real time: AgentSit is to follow
     sit_early: float = -math.inf  # real time of an AgentSit that came first
-    dialogs: dict[tuple[UUID, int], None] = field(default_factory=dict)  # object and channel of those shown to it, oldest first
+    dialogs: dict[tuple[UUID, int], Asked] = field(default_factory=dict)  # by object and channel, oldest first
     asked: dict[str, tuple[Script, int]] = field(default_factory=dict)  # by item id: which script asks for which permissions
 
     def __post_init__(self) -> None:

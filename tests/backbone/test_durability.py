@@ -7,10 +7,13 @@ import contextlib
 import random
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
+import pytest
 
 from backbone.client import BackboneClient, BackboneError
+from protocol.wellknown import Folder
 from tests.backbone.kit import (
     PASSWORD,
     SECRET,
@@ -127,7 +130,7 @@ async def test_a_stop_is_clean_and_the_next_start_goes_on(own_server: Server) ->
     assert "Traceback" not in own_server.log()
 
 
-def test_two_backbones_do_not_share_a_folder(own_server: Server, tmp_path: Path) -> None:
+def test_two_backbones_do_not_share_a_folder(own_server: Server) -> None:
     rival = Server(own_server.data)
     try:
         rival.start()
@@ -136,3 +139,38 @@ def test_two_backbones_do_not_share_a_folder(own_server: Server, tmp_path: Path)
     else:
         rival.stop()
         raise AssertionError("a second Backbone started on the same folder")
+
+
+async def test_on_a_full_disk_people_log_in_and_nothing_grows(own_server: Server, tmp_path: Path) -> None:
+    async with client_of(own_server) as backbone:
+        ann, ben = await backbone.create_user("Ann", "Fuller", PASSWORD), await backbone.create_user("Ben", "Fuller", PASSWORD)
+        objects = next(
+            f["folder_id"] for f in (await backbone.get_inventory_skeleton(ann["agent_id"]))["folders"] if f["type"] == Folder.OBJECTS
+        )
+        item = {"parent_id": objects, "asset_id": str(uuid4()), "name": "Thing", "type": 6, "inv_type": 6}
+        made = await backbone.create_item(ann["agent_id"], item)
+    own_server.stop()
+    full = Server(own_server.data, more=("--reserve-megabytes", str(1 << 30))).start()
+    try:
+        async with client_of(full) as backbone, fake_sim(backbone, "Fullest", 2301) as sim:
+            await sim.arrive(backbone, await log_in(full.url, "Ann", "Fuller", start="uri:Fullest&1&2&3"))
+            assert (await backbone.get_presence(ann["agent_id"]))["online"]
+            for grows in (
+                backbone.create_item(ann["agent_id"], item),
+                backbone.copy_item(ann["agent_id"], made["item_id"], objects),
+                backbone.create_folder(ann["agent_id"], uuid4(), objects, "Box"),
+                backbone.create_user("Cy", "Fuller", PASSWORD),
+                backbone.put_profile(ann["agent_id"], {"about": "x" * 60_000}),
+                backbone.put_notes(ann["agent_id"], ben["agent_id"], "Notes"),
+            ):
+                with pytest.raises(BackboneError, match="disk nearly full") as refused:
+                    await grows
+                assert refused.value.status == 507 and "disk is nearly full" in refused.value.for_people()
+            fate = await backbone.send_message(message(ben["agent_id"], ann["agent_id"], "Are you there?"))
+            assert fate["result"] == "dropped" and "disk" in fate["reason"]
+            fate = await backbone.send_message(message(ann["agent_id"], ben["agent_id"], "I am here"))
+            assert fate["result"] == "delivered"
+            # What makes room goes on.
+            await backbone.change_items(ann["agent_id"], [], [made["item_id"]])
+    finally:
+        assert full.stop() == 0

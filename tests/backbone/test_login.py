@@ -14,6 +14,7 @@ import pytest
 
 from backbone.client import BackboneClient
 from backbone.login.limits import OF_ACCOUNT
+from protocol import llsd
 from protocol.wellknown import FOLDER_NAMES, LIBRARY_OWNER, Folder
 from tests.backbone.kit import PASSWORD, SECRET, Server, fake_sim, log_in, log_in_now, login_struct, md5, unique, until
 
@@ -356,3 +357,27 @@ async def test_a_region_that_ignores_an_old_session_hears_of_it_by_heartbeat(
             assert second["login"] == "true"
             await until(lambda: bool(other.agents), "the other region was asked")
             assert (await sim.heartbeat(backbone, first))["gone"] == [user["agent_id"]]
+
+
+async def test_a_login_by_llsd_is_answered_in_llsd(server: Server, backbone: BackboneClient) -> None:
+    """Some clients try it first: the same members, the same rules."""
+    user = await _user(backbone)
+    struct = login_struct(user["first"], user["last"])
+    async with fake_sim(backbone, unique("Plaza"), 1000, 1090) as sim:
+        for path, body, kind in (
+            ("/", llsd.format_xml(struct), "application/llsd+xml"),
+            ("/login", llsd.format_xml({**struct, "agree_to_tos": True, "options": ["inventory-root"]}), "text/xml"),
+        ):
+            status, headers, raw = await asyncio.to_thread(server.ask, "POST", path, body, {"Content-Type": kind})
+            reply = llsd.parse_xml(raw)
+            assert status == 200 and headers["content-type"] == "application/llsd+xml"
+            assert reply["login"] == "true" and reply["agent_id"] == user["agent_id"]
+            assert reply["circuit_code"] == sim.agents[-1]["circuit_code"]
+            assert {f["type_default"] for f in reply["inventory-skeleton"]} == SYSTEM_TYPES
+        wrong = llsd.format_xml({**struct, "passwd": "$1$" + md5("wrong")})
+        status, _, raw = await asyncio.to_thread(server.ask, "POST", "/", wrong, {"Content-Type": "application/llsd+xml"})
+        refused = llsd.parse_xml(raw)
+        assert (status, refused["login"], refused["reason"]) == (200, "false", "key")
+    for bad in (b"<llsd><map>", b"<llsd><array /></llsd>", b"<llsd />", b"\xff"):
+        status, _, raw = await asyncio.to_thread(server.ask, "POST", "/", bad, {"Content-Type": "application/llsd+xml"})
+        assert status == 400 and b"description" in raw

@@ -417,6 +417,21 @@ def test_many_changes_at_once_are_as_one_by_one(stores: Stores) -> None:
     assert stores.inventory.item(ann, made[1])["name"] == "Last word"
 
 
+def test_many_folders_move_with_the_items(stores: Stores) -> None:
+    ann = person(stores)
+    root, trash = folder_of(stores, ann, Folder.ROOT), folder_of(stores, ann, Folder.TRASH)
+    boxes = [fresh() for _ in range(5)]
+    for box in boxes:
+        stores.inventory.create_folder(ann, {"folder_id": box, "parent_id": root, "name": "Box"})
+    item = stores.inventory.create_item(ann, new_item(boxes[0]), NOW)[0]["item_id"]
+    moves = [{"folder_id": box, "parent_id": boxes[0]} for box in boxes[1:]]
+    moves += [{"folder_id": boxes[0], "parent_id": boxes[1]}, {"folder_id": trash, "name": "Bin"}]  # into itself; a system folder
+    outcome = stores.inventory.change_items(ann, [{"item_id": item, "parent_id": boxes[4]}], [], moves)
+    assert {one["folder_id"] for one in outcome["refused"]} == {boxes[0], trash}
+    assert [stores.inventory.folder(ann, box)["parent_id"] for box in boxes] == [root] + [boxes[0]] * 4
+    assert stores.inventory.item(ann, item)["parent_id"] == boxes[4]
+
+
 def test_copies_keep_the_permissions(stores: Stores) -> None:
     ann = person(stores)
     objects = folder_of(stores, ann, Folder.OBJECTS)

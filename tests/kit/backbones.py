@@ -389,6 +389,33 @@ class FakeBackbone:
         item.update(changes)
         return item
 
+    async def change_items(
+        self,
+        agent_id: Id,
+        changes: Iterable[dict[str, Any]] = (),
+        removed: Iterable[Id] = (),
+        folders: Iterable[dict[str, Any]] = (),
+    ) -> dict[str, Any]:
+        changes, removed, folders = list(changes), [str(one) for one in removed], list(folders)
+        self._note("change_items", agent_id, changes, removed, folders)
+        mine = self.items.get(str(agent_id), {})
+        refused = []
+        for change in folders:
+            if change["folder_id"] in self.folders.get(str(agent_id), {}):
+                self.folders[str(agent_id)][change["folder_id"]].update(change)
+            else:
+                refused.append({"folder_id": change["folder_id"], "reason": f"no folder {change['folder_id']}"})
+        for change in changes:
+            if change["item_id"] not in mine:
+                refused.append({"item_id": change["item_id"], "reason": f"no item {change['item_id']}"})
+            elif change.get("parent_id", NO_ID) not in {NO_ID, *self.folders.get(str(agent_id), {})}:
+                refused.append({"item_id": change["item_id"], "reason": f"no folder {change['parent_id']}"})
+            else:
+                mine[change["item_id"]].update(change)
+        for one in removed:
+            mine.pop(one, None)
+        return {"items": [], "refused": refused}
+
     async def delete_item(self, agent_id: Id, item_id: Id) -> None:
         self._note("delete_item", agent_id, item_id)
         self._item(agent_id, item_id)

@@ -10,6 +10,7 @@ import pytest
 
 from protocol.message import Message, text
 from protocol.objects import BOX
+from sim.handlers.scripting import ANSWER_TIME
 from sim.physics.engine import BodySpec
 from sim.scripts.language.errors import CompileError
 from sim.world.objects import Prim
@@ -75,7 +76,8 @@ async def test_touch_dialog_and_answer(sim: TestSimulator, anna: Viewer) -> None
     (dialog,) = anna.heard("ScriptDialog")
     for answer in ({"ObjectID": uuid4(), "ChatChannel": -7}, {"ObjectID": prim.full_id, "ChatChannel": -8}):
         anna.sends(Message("ScriptDialogReply", Data={**answer, "ButtonLabel": "Nobody asked"}))
-    assert sim.metrics.value("messages_dropped", "not asked") == 2
+    anna.sends(Message("ScriptDialogReply", Data={"ObjectID": prim.full_id, "ChatChannel": -7, "ButtonLabel": "Perhaps"}))
+    assert sim.metrics.value("messages_dropped", "not asked") == 3
     assert [text(b["ButtonLabel"]) for b in dialog["Buttons"]] == ["Yes", "No"]
     anna.sends(
         Message(
@@ -85,6 +87,50 @@ async def test_touch_dialog_and_answer(sim: TestSimulator, anna: Viewer) -> None
     )
     frame(sim, 1.5)  # llDialog lets a script sleep for a second
     assert said(anna) == [(1, "You said Yes")]
+    anna.sends(Message("ScriptDialogReply", Data={"ObjectID": prim.full_id, "ChatChannel": -7, "ButtonLabel": "Yes"}))
+    frame(sim, 0.5)
+    assert said(anna) == [(1, "You said Yes")] and sim.metrics.value("messages_dropped", "not asked") == 4
+
+
+async def test_each_dialog_is_answered_once_in_its_time_by_whom_it_was_shown_to(sim: TestSimulator, anna: Viewer) -> None:
+    prim = rez(anna)
+    bert = add_root(sim)
+    await script(
+        sim,
+        prim,
+        """default {
+            state_entry() { llListen(-7, "", NULL_KEY, ""); llListen(-9, "", NULL_KEY, ""); }
+            touch_start(integer n) {
+                llDialog(llDetectedKey(0), "Well?", ["Yes"], -7);
+                llDialog(llDetectedKey(0), "Well?", ["No"], -7);
+                llTextBox(llDetectedKey(0), "Well?", -9);
+            }
+            listen(integer c, string n, key k, string m) { llSay(0, m); }
+        }""",
+    )
+
+    def answer(viewer: Viewer, label: str, channel: int = -7) -> None:
+        data = {"ObjectID": prim.full_id, "ChatChannel": channel, "ButtonLabel": label}
+        viewer.sends(Message("ScriptDialogReply", Data=data))
+
+    def touch() -> None:
+        anna.sends(Message("ObjectGrab", ObjectData={"LocalID": prim.local_id}))
+        anna.sends(Message("ObjectDeGrab", ObjectData={"LocalID": prim.local_id}))
+        frame(sim, 4)
+
+    frame(sim, 0.2)
+    touch()
+    answer(bert, "Yes")
+    for word in ("Yes", "No", "Yes"):
+        answer(anna, word)
+    answer(anna, "anything at all", -9)
+    frame(sim, 2)
+    assert [words for _, words in said(anna)] == ["Yes", "No", "anything at all"]
+    touch()
+    sim.world.time += ANSWER_TIME + 1
+    answer(anna, "Yes")
+    frame(sim, 1)
+    assert len(said(anna)) == 3 and sim.metrics.value("messages_dropped", "not asked") == 3
 
 
 async def test_timers_run_by_world_time_and_end_with_the_object(sim: TestSimulator, anna: Viewer) -> None:

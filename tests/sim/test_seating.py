@@ -197,20 +197,57 @@ async def test_targets_of_a_linkset_are_taken_one_after_the_other(
 
 
 async def test_what_cannot_be_sat_on_is_refused_with_the_reason(sim: TestSimulator, anna: Viewer) -> None:
-    far, steep = (
-        rez(anna, (150.0, 128.0, 25.0)),
-        rez(anna, (130.0, 128.0, 25.0), Scale=(2.0, 2.0, 0.1), Rotation=(0.0, 0.6, 0.0, 0.8)),
-    )
+    steep = rez(anna, (130.0, 128.0, 25.0), Scale=(2.0, 2.0, 0.1), Rotation=(0.0, 0.6, 0.0, 0.8))
     frame(sim, 0.1)
-    sit(anna, far)
     sit(anna, steep)
     anna.sends(Message("AgentRequestSit", TargetObject={"TargetID": uuid4()}))
     assert alerts(anna) == [
-        "You are too far away to sit there. Please come closer.",
         "There is no suitable surface to sit on, try another spot.",
         "There is nothing to sit on: the object is not here any more.",
     ]
     assert not sim.world.seats.count and not anna.heard("AvatarSitResponse")
+
+
+async def test_who_sits_down_from_afar_walks_there(sim: TestSimulator, anna: Viewer) -> None:
+    bench = rez(anna, (146.0, 134.0, 25.25))
+    frame(sim, 0.1)
+    sit(anna, bench)
+    assert not alerts(anna) and not sim.world.seats.count
+    walk(sim, 8.0)
+    assert sim.world.seats.of[anna.agent].prim is bench and len(anna.heard("AvatarSitResponse")) == 1
+    assert not sim.world.row(anna.agent)["controls"] and anna.agent not in sim.autopilot
+
+
+async def test_who_cannot_get_near_a_seat_is_told(sim: TestSimulator, anna: Viewer) -> None:
+    wall = rez(anna, (133.0, 128.0, 25.0), Scale=(0.5, 10.0, 6.0))
+    bench = rez(anna, (150.0, 128.0, 25.25))
+    frame(sim, 0.1)
+    sit(anna, bench)
+    walk(sim, 6.0)
+    assert alerts(anna) == ["You are too far away to sit there. Please come closer."]
+    assert place(anna)[0] < wall_side(sim, wall) and anna.agent not in sim.autopilot
+
+
+async def test_a_key_on_the_way_to_a_seat_means_not_now(sim: TestSimulator, anna: Viewer) -> None:
+    bench = rez(anna, (150.0, 128.0, 25.25))
+    frame(sim, 0.1)
+    sit(anna, bench)
+    walk(sim, 1.0)
+    anna.sends(Message("AgentUpdate", AgentData={"ControlFlags": 0x2}))
+    walk(sim, 0.5)
+    anna.sends(Message("AgentUpdate", AgentData={"ControlFlags": 0}))
+    walk(sim, 8.0)
+    assert not sim.world.seats.count and not alerts(anna)
+
+
+def walk(sim: TestSimulator, seconds: float) -> None:
+    for _ in range(round(seconds * 45)):
+        sim.clock.advance(1 / 45)
+        sim.frame.once(sim.clock.now())
+
+
+def wall_side(sim: TestSimulator, wall: Prim) -> float:
+    return float(sim.world.objects.row(wall)["position"][0])
 
 
 async def test_a_rider_goes_with_its_seat_and_sends_nothing_itself(

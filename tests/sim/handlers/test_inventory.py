@@ -65,9 +65,63 @@ async def test_order_is_kept(sim: TestSimulator) -> None:
     anna.sends(Message("MoveInventoryItem", InventoryData=[{"ItemID": item, "FolderID": folder, "NewName": "Moved"}]))
     await settle(sim)
     names = [name for name, _ in sim.backbone.calls]
-    assert names.index("create_folder") < names.index("update_item")
+    assert names.index("create_folder") < names.index("change_items")
     moved = sim.backbone.items[str(anna.id)][str(item)]
     assert (moved["parent_id"], moved["name"]) == (str(folder), "Moved")
+
+
+async def test_a_burst_of_moves_happens_whole_in_few_requests(sim: TestSimulator) -> None:
+    """The 151 messages that a viewer sends for 151 items: as many as were acknowledged, in their order."""
+    anna, folders = await owner(sim)
+    target, trash = UUID(folders[Folder.OBJECTS]), UUID(folders[Folder.TRASH])
+    items = [UUID(sim.backbone.add_item(anna.id, folders[Folder.NOTECARDS])["item_id"]) for _ in range(151)]
+    for item in items:
+        sim.clock.advance(0.03)
+        anna.sends(Message("MoveInventoryItem", InventoryData=[{"ItemID": item, "FolderID": trash}]))
+        anna.sends(Message("MoveInventoryItem", InventoryData=[{"ItemID": item, "FolderID": target, "NewName": "Last"}]))
+    await settle(sim)
+    mine = sim.backbone.items[str(anna.id)]
+    assert [(mine[str(item)]["parent_id"], mine[str(item)]["name"]) for item in items] == [(str(target), "Last")] * 151
+    assert len(sim.backbone.called("change_items")) <= 2 and not anna.heard("AlertMessage")
+
+
+async def test_what_is_gathered_keeps_its_place_among_other_changes(sim: TestSimulator) -> None:
+    anna, folders = await owner(sim)
+    root = UUID(folders[Folder.ROOT])
+    ids = [UUID(sim.backbone.add_item(anna.id, folders[Folder.NOTECARDS])["item_id"]) for _ in range(3)]
+    boats, sails = uuid4(), uuid4()
+
+    def new(folder: UUID) -> Message:
+        return Message("CreateInventoryFolder", FolderData={"FolderID": folder, "ParentID": root, "Type": -1, "Name": "New"})
+
+    def move(item: UUID, folder: UUID) -> Message:
+        return Message("MoveInventoryItem", InventoryData=[{"ItemID": item, "FolderID": folder}])
+
+    for wish in (move(ids[0], root), new(boats), move(ids[0], boats), move(ids[1], boats), new(sails), move(ids[1], sails)):
+        anna.sends(wish)
+    anna.sends(Message("RemoveInventoryItem", InventoryData=[{"ItemID": ids[2]}]))
+    anna.sends(Message("MoveInventoryFolder", InventoryData=[{"FolderID": sails, "ParentID": boats}]))
+    await settle(sim)
+    mine = sim.backbone.items[str(anna.id)]
+    assert {one: mine[str(one)]["parent_id"] for one in ids[:2]} == {ids[0]: str(boats), ids[1]: str(sails)}
+    assert str(ids[2]) not in mine and sim.backbone.folders[str(anna.id)][str(sails)]["parent_id"] == str(boats)
+    assert not anna.heard("AlertMessage")
+
+
+async def test_what_was_refused_of_a_burst_is_told(sim: TestSimulator) -> None:
+    anna, folders = await owner(sim)
+    trash = UUID(folders[Folder.TRASH])
+    item = UUID(sim.backbone.add_item(anna.id, folders[Folder.NOTECARDS])["item_id"])
+    for moved in (uuid4(), item, uuid4()):
+        anna.sends(Message("MoveInventoryItem", InventoryData=[{"ItemID": moved, "FolderID": trash}]))
+    await settle(sim)
+    assert sim.backbone.items[str(anna.id)][str(item)]["parent_id"] == str(trash)
+    (told,) = anna.heard("AlertMessage")
+    assert "Of 3 changes" in text(told["AlertData"]["Message"]) and "and 1 more" in text(told["AlertData"]["Message"])
+    sim.backbone.down = True
+    anna.sends(Message("MoveInventoryItem", InventoryData=[{"ItemID": item, "FolderID": trash}]))
+    await settle(sim)
+    assert "not answering" in text(anna.heard("AlertMessage")[1]["AlertData"]["Message"])
 
 
 # --- making items
