@@ -164,11 +164,11 @@ REGION = {"settings", "clock", "metrics", "world", "after", "spawn", "region"}
 REACHES = {
     "caps": {"assets", "backbone", "cap_server", "http_url", "names", "neighbours", "rest", "scripts", "storage"},
     "circuits": {"agent_lost", "circuit_opened"},
-    "frame.py": {"bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating", "storage"},  # the frame names its stages
+    "frame.py": {"autopilot", "bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating", "storage"},  # the frame names its stages
     "gauges.py": {"bodies", "circuits", "frame", "scripts", "storage"},
     "handlers": {
-        "assets", "backbone", "bodies", "circuits", "giving", "interest", "money", "moves", "names", "neighbours", "scripts", "seating",
-        "sessions", "storage", "xfers",
+        "assets", "autopilot", "backbone", "bodies", "circuits", "giving", "interest", "money", "moves", "names", "neighbours",
+        "scripts", "seating", "sessions", "storage", "xfers",
     },
     "host.py": {"close", "frame", "neighbours", "open", "port", "run", "stop"},  # it makes the simulator
     "interest": {"circuits", "frame", "interest", "neighbours"},

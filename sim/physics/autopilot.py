@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -123,4 +124,4 @@ class Autopilot:
         self._walks = [walk for walk, over in zip(self._walks, ends.tolist(), strict=True) if not over]
         for then, end in told:
             if then is not None:
-                self._region.tasks.after(0.0, lambda then=then, end=end: then(end))
+                self._region.tasks.after(0.0, partial(then, end))

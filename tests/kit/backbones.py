@@ -396,8 +396,8 @@ class FakeBackbone:
         removed: Iterable[Id] = (),
         folders: Iterable[dict[str, Any]] = (),
     ) -> dict[str, Any]:
-        changes, removed, folders = list(changes), [str(one) for one in removed], list(folders)
-        self._note("change_items", agent_id, changes, removed, folders)
+        changes, gone, folders = list(changes), [str(one) for one in removed], list(folders)
+        self._note("change_items", agent_id, changes, gone, folders)
         mine = self.items.get(str(agent_id), {})
         refused = []
         for change in folders:
@@ -412,7 +412,7 @@ class FakeBackbone:
                 refused.append({"item_id": change["item_id"], "reason": f"no folder {change['parent_id']}"})
             else:
                 mine[change["item_id"]].update(change)
-        for one in removed:
+        for one in gone:
             mine.pop(one, None)
         return {"items": [], "refused": refused}
 
