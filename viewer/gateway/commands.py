@@ -17,6 +17,7 @@ from viewer.scripts import LONGEST_ANSWER
 
 from . import messages
 from .asked import Asked
+from .building import Builder
 from .limits import Bucket
 from .messages import BadMessage
 from .watching import Spectator
@@ -56,8 +57,7 @@ class Commands:
                 self._link.count["commands limited"] += 1
             else:
                 try:
-                    asked = self.decode(frame.data)
-                    getattr(self, f"_{asked.t}")(asked)
+                    self.act(self.decode(frame.data))
                 except BadMessage as error:
                     self._link.count["bad commands"] += 1
                     bad += 1
@@ -68,6 +68,10 @@ class Commands:
             if bad > MOST_BAD:
                 return 4003, b"not understood"
         return None
+
+    def act(self, asked: Any) -> None:
+        """Do what a message asks."""
+        getattr(self, f"_{asked.t}")(asked)
 
     def _ping(self, asked: messages.Ping) -> None:
         self._link.tell(messages.Pong(at=asked.at, now=time()))
@@ -105,6 +109,13 @@ class Acting(Commands):
         self._talk = Bucket(3, 15, now)
         self._heavy = Bucket(0.5, 5, now)
         self._curious = Bucket(5, 20, now)
+        self._builder = Builder(link, client, self._beside)
+
+    def act(self, asked: Any) -> None:
+        if isinstance(asked, messages.Builds):
+            self._builder.act(asked)
+        else:
+            super().act(asked)
 
     def let_go(self) -> None:
         self._client.movement.hold(self._client.movement.keys & keys.FLY)

@@ -17,7 +17,19 @@ from protocol.shapes import WIRE_NAMES
 from viewer.model import Entity, Quaternion, Vector
 
 from . import records
-from .records import CAN_CHANGE, CAN_MOVE, CAN_TOUCH, HAS_ACCELERATION, HAS_SPIN, HAS_VELOCITY, LAND, MOTIONS, OBJECTS
+from .records import (
+    CAN_CHANGE,
+    CAN_MOVE,
+    CAN_TOUCH,
+    HAS_ACCELERATION,
+    HAS_SPIN,
+    HAS_VELOCITY,
+    IS_PHANTOM,
+    IS_PHYSICAL,
+    LAND,
+    MOTIONS,
+    OBJECTS,
+)
 
 __all__ = ["LAND", "MOTIONS", "OBJECTS", "land", "motion", "thing"]
 
@@ -27,7 +39,8 @@ _MOTION = records.MOTION.head()
 _VECTOR = struct.Struct("<3f")
 _THING = records.THING.head()
 _SHAPE = records.SHAPE.head()
-_TOUCHED, _MODIFY, _MOVE = 0x80, 0x4, 0x100  # update flags
+# Update flags, and what the page calls them.
+_CAN = {0x80: CAN_TOUCH, 0x4: CAN_CHANGE, 0x100: CAN_MOVE, 0x1: IS_PHYSICAL, 0x400: IS_PHANTOM}
 _LONGEST_TEXT = 1024
 _FLEXI, _SCULPT = 0x10, 0x30  # of ExtraParams, and their bytes
 _SIZES = {_FLEXI: 16, _SCULPT: 17}
@@ -79,9 +92,8 @@ def thing(number: int, entity: Entity) -> bytes:
 
 
 def _can(entity: Entity) -> int:
-    """What one may do with a thing, of all that its region says of it."""
-    flags = entity.update_flags
-    return bool(flags & _TOUCHED) * CAN_TOUCH | bool(flags & _MODIFY) * CAN_CHANGE | bool(flags & _MOVE) * CAN_MOVE
+    """What one may do with a thing and how it is, of all that its region says of it."""
+    return sum(ours for flag, ours in _CAN.items() if entity.update_flags & flag)
 
 
 def _extra(extra_params: bytes, kind: int) -> bytes:

@@ -255,6 +255,101 @@ class AskMap:
     t: Literal["map"] = "map"
 
 
+# What builds; ``n`` is always a thing's number, of a linkset that of its root.
+Size = Annotated[float, Field(ge=0.01, le=64.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Several = Annotated[list[Uint32], Field(min_length=1, max_length=100)]
+
+
+@message
+class Make:
+    """A new prim that stands at a point of the region with that corner, answered as ``made``."""
+
+    t: Literal["make"] = "make"
+    form: Literal["box", "cylinder", "prism", "sphere", "torus", "tube", "ring"]
+    corner: Corner
+    position: Vec3
+    size: tuple[Size, Size, Size]
+
+
+@message
+class Shape:
+    """Move, turn (x, y, z, w) or stretch a thing with all that is linked to it."""
+
+    t: Literal["shape"] = "shape"
+    n: Uint32
+    position: Vec3 | None = None
+    rotation: tuple[Number, Number, Number, Number] | None = None
+    size: tuple[Size, Size, Size] | None = None
+
+
+@message
+class Describe:
+    """What a thing is called, and what is to be known of it."""
+
+    t: Literal["describe"] = "describe"
+    n: Uint32
+    name: Annotated[str, Field(max_length=63)] | None = None
+    description: Annotated[str, Field(max_length=127)] | None = None
+
+
+@message
+class Paint:
+    """How all faces of a prim look, or one of them; what is not said stays."""
+
+    t: Literal["paint"] = "paint"
+    n: Uint32
+    face: Annotated[int, Field(ge=0, lt=45)] | None = None
+    color: tuple[Share, Share, Share] | None = None
+    opacity: Share | None = None
+    glow: Share | None = None
+    bright: bool | None = None
+    texture: UUID | None = None
+
+
+@message
+class Behave:
+    """Whether a thing falls and is pushed, and whether one goes through it."""
+
+    t: Literal["behave"] = "behave"
+    n: Uint32
+    physical: bool
+    phantom: bool
+
+
+@message
+class Duplicate:
+    """Copies of things, so many metres from each."""
+
+    t: Literal["duplicate"] = "duplicate"
+    ns: Several
+    offset: Vec3
+
+
+@message
+class Join:
+    """Link things; the first is the root."""
+
+    t: Literal["join"] = "join"
+    ns: Several
+
+
+@message
+class Part:
+    """Take a linkset apart."""
+
+    t: Literal["part"] = "part"
+    n: Uint32
+
+
+@message
+class Discard:
+    """Throw things away: into one's trash."""
+
+    t: Literal["discard"] = "discard"
+    ns: Several
+
+
 @message
 class Ping:
     """Answered as ``pong``; ``at`` comes back as it was."""
@@ -272,9 +367,11 @@ class Leave:
 
 Looks = Look | Ping | Leave
 """What a spectator may send."""
+Builds = Make | Shape | Describe | Paint | Behave | Duplicate | Join | Part | Discard
+"""What a builder may send."""
 Acts = (
     Keys | Say | Typing | Fly | Run | Sit | Stand | Touch | Answer | Block | SendIm | Teleport | AskMap | AskAbout | AskProfile
-    | Befriend | Mute | Ping | Leave
+    | Befriend | Mute | Ping | Leave | Builds
 )  # fmt: skip
 """What somebody who stands in the world may send."""
 
@@ -396,6 +493,14 @@ class AboutTold:
     name: str
     description: str
     owner: str
+
+
+@message
+class MadeTold:
+    """The answer to ``make``: the new thing's number."""
+
+    t: Literal["made"] = "made"
+    n: int
 
 
 @message
@@ -534,7 +639,7 @@ class Refused:
 
 Told = (
     Hello | RegionTold | RegionGone | Here | AvatarTold | Animations | Gone | Sun | ChatTold | ImTold | Ask | Asked | Alert | Notice
-    | Kicked | AboutTold | ProfileTold | FriendsTold | MapTold | Pong | Stats | Refused
+    | Kicked | AboutTold | MadeTold | ProfileTold | FriendsTold | MapTold | Pong | Stats | Refused
 )  # fmt: skip
 
 

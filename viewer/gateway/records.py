@@ -19,7 +19,7 @@ from typing import Any
 from protocol.shapes import WIRE_NAMES
 
 LAND, MOTIONS, OBJECTS = 1, 2, 3
-CAN_TOUCH, CAN_CHANGE, CAN_MOVE = 1, 2, 4
+CAN_TOUCH, CAN_CHANGE, CAN_MOVE, IS_PHYSICAL, IS_PHANTOM = 1, 2, 4, 8, 16
 HAS_VELOCITY, HAS_ACCELERATION, HAS_SPIN = 1, 2, 4
 LETTERS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "f32": "f"}
 
@@ -89,9 +89,9 @@ MOTION = Layout(
 )  # fmt: skip
 THING = Layout(
     "ThingRecord",
-    "What a thing looks like. `can`: bits of what one may do with it, 1 touch, 2 change, 4 move. `look`: texture entry as on the "
-    "wire; `moving`: 16 bytes of texture animation or none; `form`: 17 bytes, id and kind of a sculpt map or mesh, or none; "
-    "`bends`: 16 bytes as in ExtraParams, or none.",
+    "What a thing looks like. `can`: bits of what one may do with it, 1 touch, 2 change, 4 move, and of how it is, 8 physical, 16 "
+    "phantom. `look`: texture entry as on the wire; `moving`: 16 bytes of texture animation or none; `form`: 17 bytes, id and kind of "
+    "a sculpt map or mesh, or none; `bends`: 16 bytes as in ExtraParams, or none.",
     (
         Part("n", "u32"), Part("west", "i32"), Part("south", "i32"), Part("pcode", "u8"), Part("clickAction", "u8"),
         Part("can", "u8"), Part("scale", "f32", 3), Part("shape", "u8", 23), Part("species", "u8"), Part("textColor", "u8", 4),
@@ -115,4 +115,7 @@ LAYOUTS = (LAND_HEAD, MOTION, THING, SHAPE, MESH_HEAD, FACE_HEAD, SCULPT_HEAD)
 
 def constants() -> dict[str, Any]:
     """What the page must call the same."""
-    return {"LAND": LAND, "MOTIONS": MOTIONS, "OBJECTS": OBJECTS, "CAN_TOUCH": CAN_TOUCH, "CAN_CHANGE": CAN_CHANGE, "CAN_MOVE": CAN_MOVE}
+    return {
+        "LAND": LAND, "MOTIONS": MOTIONS, "OBJECTS": OBJECTS, "CAN_TOUCH": CAN_TOUCH, "CAN_CHANGE": CAN_CHANGE, "CAN_MOVE": CAN_MOVE,
+        "IS_PHYSICAL": IS_PHYSICAL, "IS_PHANTOM": IS_PHANTOM,
+    }  # fmt: skip

@@ -40,6 +40,8 @@ export class Handle {
   look: (yaw: number, around: number, pitch: number, distance: number) => void = () => {};
   /** Log out. */
   leave: () => void = () => {};
+  /** Choose a thing to build with. */
+  choose: (n: number) => void = () => {};
   /** What people say, above their heads. */
   bubbles: Bubbles | null = null;
   private framesAtNews = 0;

@@ -12,6 +12,7 @@ import { Water } from "./scene/water";
 import { texts } from "./texts";
 import { Asked } from "./ui/asked";
 import { Bar } from "./ui/bar";
+import { Build } from "./ui/build";
 import { Chat } from "./ui/chat";
 import { Controls } from "./ui/controls";
 import { MiniMap, WorldMap } from "./ui/map";
@@ -58,6 +59,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
   const pointing = new Pointing(canvas, stage, world, send);
   const people = new People(world, (who) => person.open(who), back);
   const person: PersonCard = new PersonCard(send, world, people, (who) => chat.answer(who), (text) => chat.notice(text), back);
+  const build = new Build(canvas, stage, world, send, (words) => chat.notice(words), back); // before Controls: its handles come first
   const bubbles = (state.bubbles = new Bubbles());
   const share = shareButton(grid.spectators, back);
   const sun = new SunChoice(sky);
@@ -69,6 +71,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       sit: () => (sits() ? send("stand") : send("sit")),
       map: () => send("map"),
       people: () => people.toggle(),
+      build: () => build.toggle(),
       figures: () => readings.figures.toggle(),
       help: () => help.showModal(),
       leave: () => connection.leave(),
@@ -91,10 +94,14 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       else if (ghost) return;
       else if (what === "chat") chat.input.focus();
       else if (what === "people") people.toggle();
+      else if (what === "build") build.toggle();
       else if (what === "map") send("map");
       else bar.toggle(what);
     },
+    busy: () => build.held,
+    key: (code) => build.key(code),
     click: (at, shift) => {
+      if (build.click(at, shift)) return;
       const thing = ghost ? null : world.point(at);
       if (!thing) return;
       if (thing.figure) person.open({ id: thing.id!, name: thing.name! });
@@ -112,9 +119,10 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     camera.arrive();
     state.touched();
   };
+  state.choose = (n) => build.pick(world.things.get(n) ?? null, false);
   state.leave = () => connection.leave();
   app.append(readings.place, minimap.root, readings.figures.root, bar.root);
-  if (!ghost) app.append(chat.root, asked.root, map.root, people.root, person.root, pointing.root);
+  if (!ghost) app.append(chat.root, asked.root, map.root, people.root, person.root, build.root, pointing.root);
   app.append(controls.stick, banner.root, share.dialog, help);
   back();
   banner.say(texts.status.arriving);
@@ -130,6 +138,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       chat.clear();
       asked.clear();
       pointing.clear();
+      build.clear();
       world.agent = hello.agent;
       document.title = ghost ? hello.grid : `${hello.name} · ${hello.grid}`;
       view.again();
@@ -161,7 +170,11 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
       if (figure) bubbles.say(figure, line.text, now());
     },
     im: (message) => chat.im(message),
-    about: (about) => pointing.told(about),
+    about: (about) => {
+      pointing.told(about);
+      build.told(about);
+    },
+    made: ({ n }) => build.madeIs(n),
     profile: (profile) => person.told(profile),
     friends: ({ friends }) => people.told(friends),
     ask: (ask) => asked.told(ask, now()),
@@ -209,6 +222,7 @@ export function enter(app: HTMLElement, canvas: HTMLCanvasElement, { token, watc
     if (!ghost) {
       pointing.step(time);
       people.step(time);
+      build.step(time);
     }
     bar.seated(sits());
     readings.step(time, regionName, state.standing === null ? null : view.local, state.grid.roundTrip, connection.bytes);

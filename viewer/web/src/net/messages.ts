@@ -162,6 +162,77 @@ export interface Leave {
   t: "leave";
 }
 
+/** A new prim that stands at a point of the region with that corner, answered as ``made``. */
+export interface Make {
+  t: "make";
+  form: "box" | "cylinder" | "prism" | "sphere" | "torus" | "tube" | "ring";
+  corner: [number, number];
+  position: [number, number, number];
+  size: [number, number, number];
+}
+
+/** Move, turn (x, y, z, w) or stretch a thing with all that is linked to it. */
+export interface Shape {
+  t: "shape";
+  n: number;
+  position?: [number, number, number] | null;
+  rotation?: [number, number, number, number] | null;
+  size?: [number, number, number] | null;
+}
+
+/** What a thing is called, and what is to be known of it. */
+export interface Describe {
+  t: "describe";
+  n: number;
+  name?: string | null;
+  description?: string | null;
+}
+
+/** How all faces of a prim look, or one of them; what is not said stays. */
+export interface Paint {
+  t: "paint";
+  n: number;
+  face?: number | null;
+  color?: [number, number, number] | null;
+  opacity?: number | null;
+  glow?: number | null;
+  bright?: boolean | null;
+  texture?: string | null;
+}
+
+/** Whether a thing falls and is pushed, and whether one goes through it. */
+export interface Behave {
+  t: "behave";
+  n: number;
+  physical: boolean;
+  phantom: boolean;
+}
+
+/** Copies of things, so many metres from each. */
+export interface Duplicate {
+  t: "duplicate";
+  ns: number[];
+  offset: [number, number, number];
+}
+
+/** Link things; the first is the root. */
+export interface Join {
+  t: "join";
+  ns: number[];
+}
+
+/** Take a linkset apart. */
+export interface Part {
+  t: "part";
+  n: number;
+}
+
+/** Throw things away: into one's trash. */
+export interface Discard {
+  t: "discard";
+  ns: number[];
+}
+
 /** A spectator's camera: metres in the region it looks into first, and a direction. */
 export interface Look {
   t: "look";
@@ -190,6 +261,15 @@ export type Sent =
   | Mute
   | Ping
   | Leave
+  | Make
+  | Shape
+  | Describe
+  | Paint
+  | Behave
+  | Duplicate
+  | Join
+  | Part
+  | Discard
   | Look;
 
 /** A region on the map; place in regions. */
@@ -339,6 +419,12 @@ export interface AboutTold {
   owner: string;
 }
 
+/** The answer to ``make``: the new thing's number. */
+export interface MadeTold {
+  t: "made";
+  n: number;
+}
+
 /** The answer to ``profile``; ``born``: the day they came, in the grid's words. */
 export interface ProfileTold {
   t: "profile";
@@ -411,6 +497,7 @@ export type Told =
   | Notice
   | Kicked
   | AboutTold
+  | MadeTold
   | ProfileTold
   | FriendsTold
   | MapTold
@@ -436,6 +523,7 @@ export const TOLD: ReadonlySet<string> = new Set<Told["t"]>([
   "notice",
   "kicked",
   "about",
+  "made",
   "profile",
   "friends",
   "map",

@@ -8,6 +8,8 @@ export const OBJECTS = 3;
 export const CAN_TOUCH = 1;
 export const CAN_CHANGE = 2;
 export const CAN_MOVE = 4;
+export const IS_PHYSICAL = 8;
+export const IS_PHANTOM = 16;
 
 /** The corner of the region whose land follows. */
 export interface LandHead {
@@ -45,7 +47,7 @@ export function readMotionRecord(r: Reader): MotionRecord {
   return { n, parent, flags, position, rotation, velocity, acceleration, spin };
 }
 
-/** What a thing looks like. `can`: bits of what one may do with it, 1 touch, 2 change, 4 move. `look`: texture entry as on the wire; `moving`: 16 bytes of texture animation or none; `form`: 17 bytes, id and kind of a sculpt map or mesh, or none; `bends`: 16 bytes as in ExtraParams, or none. */
+/** What a thing looks like. `can`: bits of what one may do with it, 1 touch, 2 change, 4 move, and of how it is, 8 physical, 16 phantom. `look`: texture entry as on the wire; `moving`: 16 bytes of texture animation or none; `form`: 17 bytes, id and kind of a sculpt map or mesh, or none; `bends`: 16 bytes as in ExtraParams, or none. */
 export interface ThingRecord {
   n: number;
   west: number;

@@ -10,6 +10,7 @@ export interface Actions {
   sit(): void;
   map(): void;
   people(): void;
+  build(): void;
   figures(): void;
   help(): void;
   leave(): void;
@@ -45,8 +46,9 @@ export class Bar {
     comeIn.onclick = () => actions.comeIn();
     const map = this.button(t.map, () => actions.map());
     const people = this.button(texts.people.button, () => actions.people());
+    const build = this.button(texts.build.button, () => actions.build());
     const { fly, run } = this.toggles;
-    this.root.append(...(watching ? [run, figures, ...more, help, comeIn, leave] : [fly, run, this.sit, people, map, figures, ...more, help, leave]));
+    this.root.append(...(watching ? [run, figures, ...more, help, comeIn, leave] : [fly, run, this.sit, build, people, map, figures, ...more, help, leave]));
   }
 
   toggle(what: "fly" | "run"): void {

@@ -14,7 +14,11 @@ const GAP = 0.05; // seconds between two changes told
 
 export interface Walker {
   keys(flags: number, yaw: number): void;
-  act(what: "fly" | "run" | "map" | "figures" | "help" | "chat" | "people"): void;
+  act(what: "fly" | "run" | "map" | "figures" | "help" | "chat" | "people" | "build"): void;
+  /** Whether something else has the pointer now. */
+  busy(): boolean;
+  /** A key that is none of ours; whether somebody took it. */
+  key(code: string): boolean;
   click(at: Vector2, shift: boolean): void;
 }
 
@@ -46,7 +50,7 @@ export class Controls {
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
     const onButton = target.tagName === "BUTTON" || target.closest("dialog") !== null;
     if (onButton && /^(Space|Enter|Tab|Escape)$/.test(event.code)) return;
-    const act = ({ KeyF: "fly", KeyR: "run", KeyM: "map", KeyI: "figures", KeyH: "help", KeyP: "people", Enter: "chat" } as const)[event.code as "KeyF"];
+    const act = ({ KeyF: "fly", KeyR: "run", KeyM: "map", KeyI: "figures", KeyH: "help", KeyP: "people", KeyB: "build", Enter: "chat" } as const)[event.code as "KeyF"];
     if (act) {
       event.preventDefault();
       if (!event.repeat) this.walker.act(act);
@@ -54,13 +58,14 @@ export class Controls {
     else if (/^(Arrow|Key[WASDEC]$|Space|Page)/.test(event.code)) {
       event.preventDefault();
       this.down.add(event.code);
-    }
+    } else if (this.walker.key(event.code)) event.preventDefault();
   }
 
   private mouse(canvas: HTMLCanvasElement): void {
     const fingers = new Map<number, [number, number]>();
     let moved = 0;
     canvas.onpointerdown = (event) => {
+      if (this.walker.busy()) return;
       canvas.setPointerCapture(event.pointerId);
       fingers.set(event.pointerId, [event.clientX, event.clientY]);
       moved = 0;
@@ -84,7 +89,7 @@ export class Controls {
       fingers.set(event.pointerId, [event.clientX, event.clientY]);
     };
     canvas.onpointerup = (event) => {
-      fingers.delete(event.pointerId);
+      if (!fingers.delete(event.pointerId)) return;
       if (moved < 5 && event.button === 0) {
         const at = new Vector2((event.clientX / innerWidth) * 2 - 1, 1 - (event.clientY / innerHeight) * 2);
         this.walker.click(at, event.shiftKey);

@@ -1,4 +1,4 @@
-import { Matrix4, Quaternion, Raycaster, Vector3, type InstancedMesh, type Intersection, type Vector2 } from "three";
+import { Matrix3, Matrix4, Quaternion, Raycaster, Vector3, type InstancedMesh, type Intersection, type Vector2 } from "three";
 import type { Land, MotionRecord, ObjectRecord } from "../net/frames";
 import type { Animations, AvatarTold, Here, RegionTold } from "../net/messages";
 import { Figure } from "../scene/avatars";
@@ -12,6 +12,13 @@ import { Motion } from "./motion";
 import { key, type Region, type Thing } from "./thing";
 
 export type { Region, Thing } from "./thing";
+
+/** A spot on something, in a region. */
+export interface Surface {
+  region: Region;
+  position: Vector3;
+  normal: Vector3;
+}
 
 /** Everything the gateway has told of, as it stands in the scene. */
 export class World {
@@ -281,6 +288,21 @@ export class World {
       if (hit && hit.distance < nearest) [found, nearest] = [each, hit.distance];
     }
     return found;
+  }
+
+  /** Where a point of the screen meets a prim or the land: metres in that region, and which way the surface faces. */
+  surface(point: Vector2, reach = 64): Surface | null {
+    const hit = this.cast(point, reach);
+    const region = hit && [...this.regions.values()].find(({ group: { position: corner } }) => {
+      const [x, y] = [hit.point.x - corner.x, hit.point.y - corner.y];
+      return x >= 0 && y >= 0 && x < 256 && y < 256;
+    });
+    if (!hit?.face || !region) return null;
+    const place = new Matrix4().copy(hit.object.matrixWorld);
+    const instance = hit.object as InstancedMesh;
+    if (instance.isInstancedMesh) instance.getMatrixAt(hit.instanceId!, place);
+    const normal = hit.face.normal.clone().applyNormalMatrix(new Matrix3().getNormalMatrix(place));
+    return { region, position: hit.point.clone().sub(region.group.position), normal };
   }
 
   /** What is hit first of prims and lands. */
