@@ -24,7 +24,7 @@ test: ## set up, then lint, types and all tests, with two public client librarie
 	@echo 'lint and types'
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: ## lint and types only
 	@.ci/venv test
