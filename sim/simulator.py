@@ -85,7 +85,7 @@ class Simulator:
         self.port = socket.port
         self.circuits = Circuits(self, socket)
         self.bodies = Bodies(self.region, settings.physics, lambda asset: self.assets.get(asset))
-        self.scripts = Scripts(self, GridServices(lambda: self.backbone, lambda: self.assets, lambda: self.names))
+        self.scripts = Scripts(self, GridServices(lambda: self.backbone, lambda: self.assets, lambda: self.names), lambda: self.giving)
         self.seating = Seating(self.region, self.bodies)
         self.autopilot = Autopilot(self.region)
         self.sessions = Sessions(self)

@@ -58,9 +58,12 @@ def refusal(actor: Actor, prim: Prim) -> Refused | None:
 
 
 def put(region: Region, actor: Actor, prim: Prim, item: Item) -> Item | Refused:
-    """Put a thing in, as it is in its owner's hands now; it gets an id of its own, and a name that is free."""
+    """Put a thing in, as it is in its owner's hands now; it gets an id of its own, and a name that is free.
+
+    Where a script has allowed it, everybody may, but for scripts."""
     refused = refusal(actor, prim)
-    if refused is not None:
+    dropped = refused is not None and prim.rare.drop and not item.is_script and not prim.linkset_root.leaving
+    if refused is not None and not dropped:
         return refused
     same = item.owner_id == prim.owner_id
     if not same and not item.permissions.owner & Permission.TRANSFER:
@@ -73,7 +76,7 @@ def put(region: Region, actor: Actor, prim: Prim, item: Item) -> Item | Refused:
         permissions=permissions.put_into(item.permissions, same),
     )  # fmt: skip
     prim.contents.append(inside)
-    _note(region, actor, prim)
+    _note(region, actor, prim, What.DROPPED if dropped else What(0))
     return inside
 
 
@@ -186,6 +189,6 @@ def _free_name(prim: Prim, wish: str) -> str:
 _BREAKERS = str.maketrans("|\t\r\n\0", "     ")
 
 
-def _note(region: Region, actor: Actor, prim: Prim) -> None:
+def _note(region: Region, actor: Actor, prim: Prim, more: What = What(0)) -> None:
     prim.inventory_serial = prim.inventory_serial % SERIALS + 1
-    region.world.changes.prims.note(prim, What.CONTENTS, actor.agent_id)
+    region.world.changes.prims.note(prim, What.CONTENTS | more, actor.agent_id)

@@ -65,6 +65,8 @@ class Services(Protocol):
 
     async def region_named(self, name: str) -> Elsewhere | None: ...
 
+    async def region(self, region_id: UUID) -> Elsewhere | None: ...
+
 
 class Room:
     """What answers are made of: the grid's services, and notecards that were read already."""

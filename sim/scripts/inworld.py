@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -22,6 +22,7 @@ from sim.actions.may import script_of
 from sim.actions.remove import remove
 from sim.scripts.answers import Answers, Room, Services
 from sim.scripts.controls import Controls
+from sim.scripts.gifts import RegionGifts
 from sim.scripts.journeys import RegionJourneys
 from sim.scripts.language.errors import CompileError
 from sim.scripts.language.program import Program
@@ -42,6 +43,7 @@ from sim.world.objects import Prim
 from sim.world.world import Chat
 
 if TYPE_CHECKING:
+    from sim.giving import Giving
     from sim.region import Region
     from sim.simulator import Simulator
 
@@ -59,7 +61,9 @@ AGENT_KIND = 1  # llDetectedType of a person
 # What scripts are told of by changed(): in the prim that changed, and in all of its linkset.
 TOLD = {What.CONTENTS: 0x1, What.COLOUR: 0x2, What.SHAPE: 0x4, What.SCALE: 0x8, What.SURFACE: 0x10, What.MEDIA: 0x800}
 TOLD_ALL = {What.LINK | What.RIDERS: 0x20, What.OWNER: 0x80}
+ALLOWED_DROP = 0x40
 HEARD = (
+    What.DROPPED |
     What.MADE | What.CONTENTS | What.COLOUR | What.SHAPE | What.SCALE | What.SURFACE | What.MEDIA | What.LINK | What.RIDERS
     | What.OWNER
 )  # fmt: skip
@@ -69,13 +73,15 @@ HEARD = (
 def numbers(what: What) -> tuple[int, int]:
     """The CHANGED_* bits for what has changed: told in the prim itself, and in all of its linkset."""
     own, all_ = (sum(number for flag, number in table.items() if what & flag) for table in (TOLD, TOLD_ALL))
+    if what & What.DROPPED:  # by somebody who may not change the object otherwise: that is all that is told
+        own = own & ~TOLD[What.CONTENTS] | ALLOWED_DROP
     return own, all_
 
 
 class Scripts:
     """All scripts of a region; what `WorldInterface` asks for."""
 
-    def __init__(self, sim: Simulator, services: Services) -> None:
+    def __init__(self, sim: Simulator, services: Services, giving: Callable[[], Giving]) -> None:
         self.sim = sim
         self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
@@ -87,7 +93,9 @@ class Scripts:
         self.viewers = Viewers(sim.world)
         self.controls = Controls(sim.world, self.viewers.show)
         self.permits = Permits(sim.region, self.controls, self.viewers.show)
-        self.answers = Answers(Room(services, Notecards()), sim.region.tasks.spawn, lambda: sim.world.time)
+        room = Room(services, Notecards())
+        self.gifts = RegionGifts(sim.region, self, giving, room)
+        self.answers = Answers(room, sim.region.tasks.spawn, lambda: sim.world.time)
         self.journeys = RegionJourneys(lambda: sim.seating, lambda: sim.neighbours)
 
     @property
@@ -157,7 +165,7 @@ class Scripts:
 
     # --- scripts that are items of a prim's contents
 
-    async def run_item(self, prim: Prim, item: Item, source: str, running: bool) -> list[str]:
+    async def run_item(self, prim: Prim, item: Item, source: str, running: bool, start_parameter: int = 0) -> list[str]:
         """Compile the source of an item and put it in the place of what ran for it. What is wrong with the source, as viewers
         read it, and then what ran goes on; nothing when it compiles."""
         try:
@@ -168,6 +176,7 @@ class Scripts:
             return []
         self.remove_item(prim, item.item_id)
         script = self.start(prim, program, source, item.name, item.item_id)
+        script.start_parameter = start_parameter
         if not running:
             script.set_running(False)
         return []

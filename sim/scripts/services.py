@@ -62,10 +62,21 @@ class GridServices:
     async def region_named(self, name: str) -> Elsewhere | None:
         try:
             found = await self._backbone().find_region(name)
-            record = RegionRecord.decode(found) if found is not None else None
+            return _elsewhere(RegionRecord.decode(found)) if found is not None else None
         except (BackboneError, ProtocolError) as error:
             raise Unanswered(str(error)) from error
-        if record is None:
-            return None
-        corner = record.grid_x * REGION_SIZE, record.grid_y * REGION_SIZE
-        return Elsewhere(record.name, corner, record.access, record.online)
+
+    async def region(self, region_id: UUID) -> Elsewhere | None:
+        try:
+            return _elsewhere(RegionRecord.decode(await self._backbone().get_region(region_id)))
+        except BackboneError as error:
+            if error.status == 404:
+                return None
+            raise Unanswered(str(error)) from error
+        except ProtocolError as error:
+            raise Unanswered(str(error)) from error
+
+
+def _elsewhere(record: RegionRecord) -> Elsewhere:
+    corner = record.grid_x * REGION_SIZE, record.grid_y * REGION_SIZE
+    return Elsewhere(record.name, corner, record.access, record.online)

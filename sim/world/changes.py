@@ -54,6 +54,7 @@ class What(IntFlag):
     CONTENTS = auto()  # items in it
     SCRIPTS = auto()  # whether it has any, whether it can be touched
     LAND = auto()  # heights of a patch, cells of a parcel
+    DROPPED = auto()  # beside CONTENTS: an item came from somebody who may not change the prim otherwise
     SETTINGS = auto()  # of a region or a parcel: flags, limits, addresses, bans
 
 

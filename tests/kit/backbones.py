@@ -204,6 +204,17 @@ class FakeBackbone:
         self.homes[str(agent_id)] = {"region_id": str(region_id), "position": list(position)}
         return self.homes[str(agent_id)]
 
+    async def find_region(self, name: str) -> dict[str, Any] | None:
+        self._note("find_region", name)
+        return next((one for one in self.regions if str(one["name"]).lower() == name.lower()), None)
+
+    async def get_region(self, region_id: Id) -> dict[str, Any]:
+        self._note("get_region", region_id)
+        found = next((one for one in self.regions if str(one["region_id"]) == str(region_id)), None)
+        if found is None:
+            raise BackboneError(404, "no such region")
+        return found
+
     async def search_regions(self, text: str) -> list[dict[str, Any]]:
         self._note("search_regions", text)
         return [region for region in self.regions if text.lower() in region["name"].lower()]

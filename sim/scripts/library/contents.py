@@ -5,6 +5,7 @@ Source of all: the functions' pages on the LSL wiki. Items are counted in alphab
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from protocol.wellknown import Permission
@@ -26,7 +27,8 @@ def _items(script: Script, kind: int) -> list[Item]:
     return sorted(found, key=lambda one: one.name)
 
 
-def _named(script: Script, name: str, function: str) -> Item | None:
+def named(script: Script, name: str, function: str) -> Item | None:
+    """An item of the prim by name; None, and a complaint, when there is none."""
     for one in prim_of(script).contents:
         if one.name == name:
             return one
@@ -56,28 +58,37 @@ def llGetInventoryType(script: Script, name: str) -> int:
 @ll
 def llGetInventoryKey(script: Script, name: str) -> Key:
     """The key of what an item stands for, if it has full permissions; NULL_KEY otherwise, or when there is none."""
-    item = _named(script, name, "llGetInventoryKey")
+    item = named(script, name, "llGetInventoryKey")
     return key_of(item.asset_id) if item is not None and item.permissions.owner & FULL == FULL else NULL_KEY
 
 
 @ll
 def llGetInventoryCreator(script: Script, item: str) -> Key:
     """Who made an item; NULL_KEY, and a complaint, when there is none."""
-    found = _named(script, item, "llGetInventoryCreator")
+    found = named(script, item, "llGetInventoryCreator")
     return key_of(found.creator_id) if found is not None else NULL_KEY
 
 
 @ll
 def llGetInventoryDesc(script: Script, name: str) -> str:
     """The description of an item; empty, and a complaint, when there is none."""
-    found = _named(script, name, "llGetInventoryDesc")
+    found = named(script, name, "llGetInventoryDesc")
     return found.description if found is not None else ""
+
+
+@ll(lacks="gives when the item was made, not when it came into the prim")
+def llGetInventoryAcquireTime(script: Script, item: str) -> str:
+    """When an item came into the prim, "YYYY-MM-DDThh:mm:ssZ", UTC; empty, and a complaint, when there is none."""
+    found = named(script, item, "llGetInventoryAcquireTime")
+    if found is None:
+        return ""
+    return datetime.fromtimestamp(min(max(found.created, 0), 1 << 37), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @ll
 def llGetInventoryPermMask(script: Script, item: str, category: int) -> int:
     """What a mask, MASK_*, of an item allows, PERM_* added together; 0 when there is none."""
-    found = _named(script, item, "llGetInventoryPermMask")
+    found = named(script, item, "llGetInventoryPermMask")
     return int(_mask(found.permissions, category)) if found is not None else 0
 
 

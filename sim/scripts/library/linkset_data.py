@@ -82,6 +82,13 @@ def _matcher(script: Script, pattern: str) -> Any:
 
     RE2 and not Python's `re`: its time grows with the text alone, whatever the pattern.
     """
+    spend(script, 10 * len(pattern))
+    found = compiled(pattern)
+    return found.search if found is not None else None
+
+
+def compiled(pattern: str) -> Any:
+    """A regular expression; None when it is none, or too long."""
     import re2
 
     if len(pattern) > LONGEST_PATTERN:
@@ -90,9 +97,8 @@ def _matcher(script: Script, pattern: str) -> Any:
     options.max_mem = PATTERN_MEMORY
     options.log_errors = False
     options.never_capture = True
-    spend(script, 10 * len(pattern))
     try:
-        return re2.compile(pattern, options).search
+        return re2.compile(pattern, options)
     except re2.error:
         return None
 

@@ -15,6 +15,7 @@ from sim.world.linkset_data import LinksetStore
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from protocol.inventory import Item as Inside
     from sim.region import Region
     from sim.scripts.answers import Answers
     from sim.scripts.controls import Controls
@@ -184,11 +185,27 @@ class Rooms(Protocol):
     @property
     def journeys(self) -> Journeys: ...
 
+    @property
+    def gifts(self) -> Gifts: ...
+
     def let_go(self, script: Script) -> None:
         """The script ends, or begins anew: what it has taken is free again."""
 
     def resumed(self, script: Script) -> None:
         """A script goes on where it was saved: what it has taken is its own again, and what it waits for is asked again."""
+
+
+class Gifts(Protocol):
+    """What leaves the contents of a script's prim."""
+
+    def give(self, script: Script, items: list[UUID], receiver: UUID, folder: str | None) -> None:
+        """Gives things to a person, wherever they are; several in a folder of that name."""
+
+    def left(self, script: Script, prim: Prim, item_id: UUID) -> None:
+        """An item has left a prim: what ran for it ends."""
+
+    def load(self, script: Script, target: Prim, item: Inside, running: bool, start_parameter: int) -> None:
+        """Puts a copy of a script into another prim, in the place of one of its name, and runs it there."""
 
 
 class Journeys(Protocol):

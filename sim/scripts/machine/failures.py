@@ -15,5 +15,9 @@ class Died(Exception):
     """llDie: the object goes, and nothing more of its scripts runs."""
 
 
+class Removed(Exception):
+    """The script has taken itself out of its object: nothing more of it runs."""
+
+
 class BadState(ValueError):
     """A saved state that is damaged, foreign or of another version."""

@@ -13,7 +13,7 @@ from sim.scripts.language.program import Program
 from sim.scripts.language.values import NULL_KEY, Key, Value, type_of
 from sim.scripts.library.world import Detected, Listen, WorldInterface
 from sim.scripts.machine import raw
-from sim.scripts.machine.failures import Died, Reset, ScriptFailure
+from sim.scripts.machine.failures import Died, Removed, Reset, ScriptFailure
 from sim.scripts.machine.instance import PAUSED, Instance, Trapped
 from sim.scripts.machine.throttle import OWNER_CHAT, Limit
 
@@ -274,6 +274,8 @@ class Script:
         elif isinstance(problem, Reset):
             self._let_go()
             self._begin()
+        elif isinstance(problem, Removed):
+            self.status = STOPPED
         elif isinstance(problem, Died):
             self.status = STOPPED
             self.world.died(self)

@@ -24,6 +24,7 @@ from sim.scripts.machine.script import STOPPED, Script
 from sim.scripts.notecards import Notecards
 
 if TYPE_CHECKING:
+    from protocol.inventory import Item as Inside
     from protocol.message import Message
     from sim.region import Region
     from sim.scripts.viewers import Viewers
@@ -49,6 +50,17 @@ def as_json(value: Value) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(part) for part in value]
     return str(value) if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """Blocks of a message as JSON has them."""
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, bytes):
+        return value.rstrip(b"\0").decode("utf-8", "replace")
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def read_source(path: Path) -> str:
@@ -90,6 +102,7 @@ class FakeWorld:
         self.grid = FakeGrid()  # what questions are answered from
         self.answers = Answers(Room(self.grid, Notecards()), _at_once, lambda: self.now)
         self.journeys = FakeJourneys(self)
+        self.gifts = FakeGifts(self)
         self._viewers: Viewers | None = None
         self._controls: Controls | None = None
 
@@ -152,7 +165,7 @@ class FakeWorld:
         return self._controls
 
     def _shown(self, agent: Agent, message: Message) -> None:
-        self.happened("shown", message=message.name, to=str(agent.agent_id), blocks=message.blocks)
+        self.happened("shown", message=message.name, to=str(agent.agent_id), blocks=plain(message.blocks))
 
     # --- driving it
 
@@ -420,6 +433,36 @@ class FakeGrid:
 
     async def region_named(self, name: str) -> Elsewhere | None:
         return next((one for title, one in self.regions.items() if title.lower() == name.lower()), None)
+
+    async def region(self, region_id: UUID) -> Elsewhere | None:
+        return self.regions["Nowhere"] if region_id == UUID(int=1) else None
+
+
+class FakeGifts:
+    """What is given is an occurrence, and out of the contents where it cannot be copied."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def give(self, script: Script, items: list[UUID], receiver: UUID, folder: str | None) -> None:
+        from sim.actions import give
+        from sim.actions.may import script_of
+        from sim.actions.outcome import Refused
+
+        prim = self._world.prim_of(script)
+        handout = give.hand_out(self._world.region, script_of(prim), prim, items, receiver)
+        if isinstance(handout, Refused):
+            script.complain(handout.words)
+        else:
+            self._world.happened("gift", to=str(receiver), items=[one.name for one in handout.items], folder=folder or "")
+
+    def left(self, script: Script, prim: Prim, item_id: UUID) -> None:
+        for other in self._world.scripts:
+            if str(other.item_id) == str(item_id):
+                other.remove()
+
+    def load(self, script: Script, target: Prim, item: Inside, running: bool, start_parameter: int) -> None:
+        self._world.happened("load", script=item.name, target=str(target.full_id), running=running, start_parameter=start_parameter)
 
 
 class FakeJourneys:

@@ -16,7 +16,7 @@ from tests.scripts.library.worlds import TEXTURE, bench, item
 
 FAMILIES = (
     "objects", "places", "looks", "prim_params", "agents", "regions", "contents", "animations", "camera", "keys", "menus", "particles", "sounds",
-    "travel",
+    "travel", "notecards", "requests", "gifts",
 )  # fmt: skip
 
 
