@@ -14,7 +14,7 @@ from backbone.names import BadName, check_name
 from backbone.storage import schema
 from backbone.storage.accounts import NameTaken
 from backbone.storage.database import Direct, open_engine, sqlite_url
-from backbone.storage.interfaces import InventoryStore
+from backbone.storage.interfaces import InventoryStore, TransitStore
 from backbone.storage.schema import NewerDatabase, WrongDatabase
 from backbone.storage.stores import SqlStores, open_stores
 
@@ -59,6 +59,13 @@ def inventory(data_dir: Path | str, person: str, database: str | None = None) ->
         if found is None:
             raise NoSuchUser(f"there is no account {person}")
         yield str(found["agent_id"]), stores.inventory
+
+
+@contextmanager
+def moves(data_dir: Path | str, database: str | None = None) -> Iterator[tuple[TransitStore, InventoryStore]]:
+    """Moves between inventories and regions, and the inventories; for regions that never start again. Errors as `add_user`."""
+    with _opened(data_dir, database) as stores:
+        yield stores.transits, stores.inventory
 
 
 def _check_password(password: str) -> None:

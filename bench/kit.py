@@ -84,11 +84,13 @@ def end_on_term() -> None:
 
 
 @contextmanager
-def running_grid(regions: str, scene: str = "none") -> Iterator[BenchGrid]:
-    """A fresh grid on free ports, gone again afterwards; `scene` stands in its first region."""
+def running_grid(regions: str, scene: str = "none", settings: str = "") -> Iterator[BenchGrid]:
+    """A fresh grid on free ports, gone again afterwards; `scene` stands in its first region. `settings`: its mainland.toml."""
     end_on_term()
     progress(f"a grid of {regions} starts" + (f", scene {Path(scene).stem}" if scene != "none" else ""))
     with tempfile.TemporaryDirectory() as folder:
+        if settings:
+            (Path(folder) / "mainland.toml").write_text(settings)
         up = ("up", "--detach", "--json", "--regions", regions, "--scene", scene, "--http-port", "0", "--data", folder)
         try:
             facts = json.loads(mainland(*up))

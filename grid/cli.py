@@ -28,6 +28,7 @@ from grid.lsl_cli import lsl_app
 from grid.plan import in_force
 from grid.region_cli import reset
 from grid.snapshot_cli import snapshot
+from grid.transits_cli import transits
 
 app = typer.Typer(
     help="Mainland: run a virtual world that Second Life-protocol viewers walk in.",
@@ -350,6 +351,7 @@ def many_bots(
 
 app.command()(readable(snapshot))
 region_app.command()(readable(reset))
+region_app.command()(readable(transits))
 inventory_app.command("history")(readable(inventory_history))
 inventory_app.command("trash")(readable(inventory_trash))
 inventory_app.command("restore")(readable(inventory_restore))

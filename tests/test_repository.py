@@ -35,6 +35,7 @@ ALLOWED = {
         "protocol",
         "backbone.admin",  # the operator's door, for when the server is down
         "sim.__main__",
+        "sim.storage.settling",  # the operator's door to stores of regions that do not run
         "sim.scripts.tools",  # `mainland lsl`: the script engine without a world
         "backbone.__main__",
         "assets.__main__",

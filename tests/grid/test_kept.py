@@ -1,18 +1,24 @@
-"""A real grid keeps what people make: a region is killed with kill -9 while somebody builds in it, and starts again."""
+"""A real grid keeps what people make: processes are killed with kill -9 while people build, and start again."""
 
 import asyncio
+import json
 import os
 import signal
 
 import pytest
 
 import viewer
+from bench import kill
+from bench.kit import BenchGrid
 from tests.grid.kit import Mainland, until
 
 
-@pytest.fixture
-def grid(tmp_path):
-    command = Mainland(tmp_path / "data", fake=False)
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """One grid for all of these."""
+    command = Mainland(tmp_path_factory.mktemp("kept") / "data", fake=False)
+    command.data.mkdir()
+    (command.data / "mainland.toml").write_text(kill.SETTINGS)
     yield command
     command.close()
 
@@ -68,3 +74,16 @@ def test_what_was_built_is_there_after_kill_9(grid):
     again = grid.start()
     facts["login_uri"] = again["login_uri"]
     assert asyncio.run(asyncio.wait_for(look(expected), 60)) == built
+
+
+def test_nothing_is_lost_or_doubled_when_processes_are_killed_while_people_move_things(grid):
+    grid("down")
+    facts = grid.start("--regions", "1x1")
+    told = asyncio.run(kill.on_grid(BenchGrid(grid.data, facts["login_uri"], facts["web_uri"]), kills=4, builders=2, seed=7))
+    assert told["kills"] == 4 and told["acknowledged"] > 0
+    assert (told["what"], told["open"]) == ([], 0), told
+    listed = grid("region", "transits", "Harbour", "--json")
+    assert json.loads(listed.stdout) == {"transits": []}, listed.stderr
+    grid("down")
+    settled = grid("region", "transits", "--settle")
+    assert settled.returncode == 0 and "0 moves were not over" in settled.stdout, settled.stderr

@@ -21,6 +21,7 @@ from sim.actions import take
 from sim.actions.may import Actor
 from sim.actions.outcome import Refused
 from sim.moves import Came, Leaving
+from sim.storage import settling
 from sim.storage.batch import TransitRow
 from sim.storage.transit import IN, MOVES, OUT, Step, Transit, read_transit
 from sim.world.linkset import gather
@@ -493,3 +494,37 @@ def test_a_row_is_read_as_it_was_written() -> None:
             assert read_transit(transit.row()) == transit
     assert json.loads(Transit("rez", 5.0, facts).row().facts) == facts
     assert isinstance(Transit("rez", 5.0, facts).row(), TransitRow)
+
+
+@pytest.mark.parametrize(("kind", "step"), STEPS)
+async def test_an_operator_settles_what_a_region_that_never_starts_again_left(place: Place, kind: str, step: Step) -> None:
+    case = CASES[kind]
+    go = await case.begin(place)
+
+    def reached(move: UUID, at: Step) -> None:
+        if at is step:
+            place.sim.moves.reached = reached
+            place.kill()
+            raise Crash
+
+    place.sim.moves.reached = reached
+    try:
+        await go()
+    except Crash:
+        pass
+    place.backbone = KeptBackbone(place.folder)
+    store, region_id, ledger = place.folder / "region" / "region.sqlite", str(place.region_id), place.backbone.stores.transits
+    there = settling.listed(store, region_id, ledger)
+    assert [UUID(one.person) for one in there] in ([place.owner], [])
+    lost = place.backbone.folder(place.owner, Folder.LOST_AND_FOUND)
+    ended = settling.settle(store, region_id, ledger, lambda person: lost, 5.0)
+    assert set(ended) == {one.move for one in there} and not settling.listed(store, region_id, ledger)
+    place.sim = place._open()
+    assert len(place.found()) == 1 and not place.open_moves()
+    await place.recover()
+    assert len(place.found()) == 1 and not place.open_moves()
+
+
+async def test_a_store_that_a_region_has_open_is_not_settled(place: Place) -> None:
+    with pytest.raises(OSError, match="another process"):
+        settling.settle(place.folder / "region" / "region.sqlite", str(place.region_id), place.backbone.stores.transits, str, 5.0)
