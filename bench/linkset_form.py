@@ -42,7 +42,7 @@ def best(rounds: int, work: Callable[[], Any]) -> tuple[float, Any]:
 async def measure(name: str, scene: Scene, rounds: int) -> dict[str, Any]:
     progress(name)
     sim = make_sim()
-    place(sim, scene)
+    place(sim.region, sim.scripts, scene)
     objects = sim.world.objects
     roots = list(objects.roots())
     prims = len(objects)

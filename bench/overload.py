@@ -33,7 +33,7 @@ async def measure(load: float, seconds: float, scene: str) -> list[dict[str, Any
     sim = make_sim(clock=clock)
     furniture = load_scene(str(SCENES / f"{scene}.toml") if scene != NO_SCENE else NO_SCENE)
     if furniture is not None:
-        place(sim, furniture)
+        place(sim.region, sim.scripts, furniture)
     plain: Callable[[], None] = sim.frame.step
     running = asyncio.create_task(sim.frame.run())
 

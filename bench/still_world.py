@@ -49,7 +49,7 @@ async def still(name: str, viewers: int) -> dict[str, Any]:
     frames(sim, 2)
     scene = load(str(SCENES / f"{name}.toml") if name != NO_SCENE else NO_SCENE)
     began = time.thread_time()
-    prims = place(sim, scene) if scene is not None else 0
+    prims = place(sim.region, sim.scripts, scene) if scene is not None else 0
     placed = time.thread_time() - began
     frames(sim, 1)
     shown = 0

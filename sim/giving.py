@@ -68,7 +68,8 @@ class Giving:
     def __init__(
         self,
         region: Region,
-        services: Callable[[], tuple[BackboneClient, AssetClient]],
+        backbone: BackboneClient,
+        assets: AssetClient,
         source_of: Callable[[Prim, UUID], str | None],
         left: Callable[[Prim, UUID], object],
         durable: Callable[[], Any],
@@ -76,7 +77,7 @@ class Giving:
         """`source_of`: the text of a script that has no asset yet; `left`: an item has left a prim, and its script ends;
         `durable`: awaited until the region's store has what changed."""
         self._region = region
-        self._services = services
+        self._backbone, self._assets = backbone, assets
         self._source_of = source_of
         self._left = left
         self._durable = durable
@@ -105,7 +106,7 @@ class Giving:
 
     async def _pursue(self, gift_id: UUID, actor: Actor, handout: Handout, things: dict[str, Any], offer: bool) -> Given | Refused:
         """Until Backbone has said yes or no. Where it was never heard and nothing has left the object, silence is a no."""
-        backbone, _ = self._services()
+        backbone = self._backbone
         pause = FIRST_PAUSE
         while True:
             try:
@@ -155,7 +156,7 @@ class Giving:
 
     async def _stored(self, prim: Prim, item_ids: Sequence[UUID]) -> Refused | None:
         """A script that a scene brought has no asset until it goes somewhere else."""
-        _, assets = self._services()
+        assets = self._assets
         for item in [item for item in prim.contents if item.item_id in item_ids and item.is_script and item.asset_id == NULL]:
             source = self._source_of(prim, item.item_id)
             asset_id = uuid4()

@@ -30,6 +30,7 @@ from uuid import UUID, uuid4
 from ground import stacks
 from ground.doors import raise_open_files
 from sim import scenes
+from sim.clients import Clients
 from sim.clock import SystemClock
 from sim.neighbours.lease import LeaseLost
 from sim.physics.engine import check_engine
@@ -183,7 +184,7 @@ def owner_token(folder: Path, patience: float = LOCK_PATIENCE) -> UUID:
 async def run_region(settings: Settings) -> int:
     """Open a region and run it until SIGTERM or SIGINT, or until it is another process's. The exit code."""
     gc.disable()  # what is made while it opens stays
-    sim = Simulator(settings, SystemClock())
+    sim = Simulator(settings, SystemClock(), Clients.of(settings))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, sim.stop)

@@ -95,10 +95,10 @@ class _Silent(Exception):
 class Moves:
     def __init__(
         self, region: Region, storage: Storage, scripts: Scripts, bodies: Bodies,
-        services: Callable[[], tuple[BackboneClient, AssetClient]],
+        backbone: BackboneClient, assets: AssetClient,
     ) -> None:  # fmt: skip
         self._region, self._storage, self._scripts, self._bodies = region, storage, scripts, bodies
-        self._services = services
+        self._backbone, self._assets = backbone, assets
         self._held: dict[UUID, _Held] = {}
         self._begun: set[UUID] = set()  # moves out of inventories that this process has under way
         self._awaited: set[UUID] = set()  # moves whose end somebody waits for
@@ -135,7 +135,7 @@ class Moves:
             elif steps is IN:
                 self._region.tasks.spawn(self._release(move), "move")
         region_id = self._region.facts.region_id
-        for told in await self._heard(lambda: self._services()[0].open_moves(region_id)):
+        for told in await self._heard(lambda: self._backbone.open_moves(region_id)):
             move = UUID(told["transit_id"])
             if move in self._storage.transits or move in self._begun:
                 continue
@@ -212,7 +212,7 @@ class Moves:
 
     async def _make(self, move: UUID, transit: Transit) -> Mapping[str, Any] | Refused:
         """The steps between the region's two. _Silent when a service does not answer."""
-        backbone, assets = self._services()
+        backbone, assets = self._backbone, self._assets
         facts = transit.facts
         if transit.data:
             try:
@@ -285,7 +285,7 @@ class Moves:
     async def _lose(self, move: UUID, transit: Transit) -> Mapping[str, Any]:
         """There is nothing to put it back into, and no way but on."""
         receiver = transit.facts["receiver"]
-        tree = await self._services()[0].get_inventory_skeleton(receiver)
+        tree = await self._backbone.get_inventory_skeleton(receiver)
         lost = [folder["folder_id"] for folder in tree["folders"] if folder["type"] == Folder.LOST_AND_FOUND]
         facts = {**transit.facts, "item": {**transit.facts["item"], "parent_id": (lost or [tree["root"]])[0]}}
         outcome = await self._make(move, Transit(transit.kind, transit.since, facts, transit.data))
@@ -334,7 +334,7 @@ class Moves:
 
     async def _hold(self, move: UUID, owner: UUID, item_id: UUID) -> Item | Refused:
         """The item, which is in no inventory now."""
-        backbone, region_id = self._services()[0], self._region.facts.region_id
+        backbone, region_id = self._backbone, self._region.facts.region_id
         unsure = False
         for _ in range(2):
             try:
@@ -368,7 +368,7 @@ class Moves:
     async def _release(self, move: UUID) -> None:
         """Backbone lets go of the item, however long it takes until it hears."""
         try:
-            state = (await self._heard(lambda: self._services()[0].release_move(move)))["state"]
+            state = (await self._heard(lambda: self._backbone.release_move(move)))["state"]
         except BackboneError as error:
             if error.status != 404:
                 log.error("move %s stays open: %s", move, error)
@@ -402,7 +402,7 @@ class Moves:
     async def _give_back(self, move: UUID) -> None:
         """It has not happened: the item is back, however long it takes until Backbone hears."""
         try:
-            await self._heard(lambda: self._services()[0].void_move(move, self._region.facts.region_id))
+            await self._heard(lambda: self._backbone.void_move(move, self._region.facts.region_id))
         except BackboneError as error:
             log.error("move %s is not undone: %s", move, error)
             return
@@ -425,6 +425,6 @@ class Moves:
             return  # the next start will
         try:
             for at in range(0, len(over), 1000):
-                await self._services()[0].close_moves(self._region.facts.region_id, over[at : at + 1000])
+                await self._backbone.close_moves(self._region.facts.region_id, over[at : at + 1000])
         except BackboneError as error:
             log.warning("%d moves are over, and Backbone has not heard: %s", len(over), error)

@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from backbone.client import BackboneError
+from backbone.client import BackboneClient, BackboneError
 from protocol.wellknown import LIBRARY_OWNER
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.region import Region
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,9 @@ BATCH = 100  # ids a question; they travel in the URL
 
 
 class Names:
-    def __init__(self, sim: Simulator) -> None:
-        self._sim = sim
+    def __init__(self, region: Region, backbone: BackboneClient) -> None:
+        self._region = region
+        self._backbone = backbone
         self._known: OrderedDict[UUID, Name] = OrderedDict()
         self._asked: dict[UUID, asyncio.Future[Name | None]] = {}
         self._queue: list[UUID] = []
@@ -45,7 +46,7 @@ class Names:
 
     def known(self, agent_id: UUID) -> Name | None:
         """The name, if it can be told without asking."""
-        agent = self._sim.world.agents.get(agent_id)
+        agent = self._region.world.agents.get(agent_id)
         if agent is not None:
             return agent.first, agent.last
         return self._known.get(agent_id)
@@ -76,7 +77,7 @@ class Names:
             self._queue.append(agent_id)
             if not self._asking:
                 self._asking = True
-                self._sim.spawn(self._ask_all(), "names")
+                self._region.tasks.spawn(self._ask_all(), "names")
         return self._asked[agent_id]
 
     async def _ask_all(self) -> None:
@@ -89,9 +90,9 @@ class Names:
 
     async def _ask_batch(self, batch: list[UUID]) -> None:
         try:
-            users = await self._sim.backbone.get_users(batch)
+            users = await self._backbone.get_users(batch)
         except BackboneError as error:
-            self._sim.metrics.count("service_errors", label="backbone")
+            self._region.metrics.count("service_errors", label="backbone")
             log.warning("names not found out: %s", error)
             for agent_id in batch:
                 future = self._asked.pop(agent_id)

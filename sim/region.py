@@ -48,6 +48,16 @@ class Settings:
     ages: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a region is reached."""
+
+    ip: str  # as viewers are told
+    port: int  # UDP and HTTP alike
+    http_url: str  # of its capabilities, as viewers are told
+    inner_url: str  # of its services, as Backbone and other regions reach them; never told to viewers
+
+
 class Tasks:
     """What is put off: actions a frame runs when their time has come, and coroutines in the slack between frames."""
 

@@ -9,7 +9,7 @@ counted and move world time when it is over, as if each had been run. Nothing ca
     no change       was noted in the last frames (`world/changes.py`)
     no errand       is under way: HTTP requests served here, tasks begun with `spawn`
 
-and until the first thing that is put off to a later time: a script's timer or sleep, an action of `Simulator.after`. So
+and until the first thing that is put off to a later time: a script's timer or sleep, an action of `Tasks.after`. So
 these come in the very frame in which they would have come. What may change the world out of turn calls `wake` first: a
 datagram, an HTTP request, `after` and `spawn`. Waking counts what has been rested so far, so that who is woken
 finds world time as it should be, and the next frame comes with the next beat. Decision 0014 says why.
@@ -26,15 +26,21 @@ from typing import TYPE_CHECKING
 from sim.clock import STEP, Metronome
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.circuits.circuits import Circuits
+    from sim.pace import Pace
+    from sim.physics.bodies import Bodies
+    from sim.region import Region
+    from sim.scripts.inworld import Scripts
 
 BUNDLE = 15  # frames: a third of a second, so that the chores of every 45th frame fall on the last of a bundle
 STILL = 3  # frames with nothing to do before the first rest: by then the ends of collisions and the like are told
 
 
 class Rest:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, pace: Pace, circuits: Circuits, scripts: Scripts, bodies: Bodies) -> None:
+        self._region = region
+        self._pace = pace
+        self._circuits, self._scripts, self._bodies = circuits, scripts, bodies
         self.granted = 0  # frames that may be rested before the next beat is told
         self._metronome: Metronome | None = None
         self._listening = False  # for datagrams
@@ -64,23 +70,23 @@ class Rest:
 
     def _frames(self) -> int:
         """How many frames from the next one on have nothing to do, within the bundle."""
-        noted, self._noted = self._noted, self.sim.world.changes.number
+        noted, self._noted = self._noted, self._region.world.changes.number
         self._still = 0 if noted != self._noted or self._busy() else self._still + 1
         if self._still < STILL:
             return 0
-        frames = -self.sim.frame.number % BUNDLE
-        timer, script = self.sim.region.tasks.next_timer, self.sim.scripts.next_wake
+        frames = -self._pace.number % BUNDLE
+        timer, script = self._region.tasks.next_timer, self._scripts.next_wake
         if timer is not None:
-            frames = min(frames, _before(timer - self.sim.clock.now()))
+            frames = min(frames, _before(timer - self._region.clock.now()))
         if script is not None:
-            frames = min(frames, _before(script - self.sim.world.time))
+            frames = min(frames, _before(script - self._region.world.time))
         return frames
 
     def _busy(self) -> bool:
-        sim = self.sim
+        region = self._region
         return bool(
-            sim.world.agents or not sim.circuits.quiet or self._held or sim.region.tasks.errands or sim.scripts.waiting
-            or not sim.bodies.still
+            region.world.agents or not self._circuits.quiet or self._held or region.tasks.errands or self._scripts.waiting
+            or not self._bodies.still
         )  # fmt: skip
 
     # --- and up
@@ -99,15 +105,24 @@ class Rest:
         """Something happens: what was rested so far is over, and the next frame comes with the next beat."""
         if self.granted and self._metronome is not None:
             rested, self.granted = self._metronome.wake(self.granted), 0
-            self.sim.frame.rested(rested)
+            self._count(rested)
         self._listen(False)
 
     def taken(self, beats: int) -> int:
         """So many beats are told; how many of them were frames at rest, which are over now."""
         rested, self.granted = min(beats - 1, self.granted), 0
         if rested:
-            self.sim.frame.rested(rested)
+            self._count(rested)
         return rested
+
+    def _count(self, frames: int) -> None:
+        """So many frames were due in which nothing could happen, the last of them just now or within a beat."""
+        plain, world = self._region.metrics.plain, self._region.world
+        for name in ("frames", "frames_rested", "steps"):
+            plain[name] += frames
+        for _ in range(frames):  # one by one, as steps do it: a sum has other roundings
+            world.time += STEP
+        self._pace.rested(frames)
 
     def _listen(self, on: bool) -> None:
         """Between the frames of an awake region datagrams wait for the next one; a resting region is woken by the first."""
@@ -116,9 +131,9 @@ class Rest:
         self._listening = on
         loop = asyncio.get_running_loop()
         if on:
-            loop.add_reader(self.sim.circuits.socket.fileno(), self.wake)
+            loop.add_reader(self._circuits.socket.fileno(), self.wake)
         else:
-            loop.remove_reader(self.sim.circuits.socket.fileno())
+            loop.remove_reader(self._circuits.socket.fileno())
 
 
 def _before(seconds: float) -> int:

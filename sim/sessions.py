@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from protocol.appearance import DEFAULT_VISUAL_PARAMS, default_texture_entry
@@ -25,7 +26,11 @@ from sim.world.agent import Agent, Vector
 from sim.world.journey import Gone, Step
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.actions.sit import Seating
+    from sim.caps.server import CapServer
+    from sim.circuits.circuits import Circuits
+    from sim.interest.interest import Interest
+    from sim.region import Region
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +51,41 @@ def look_rotation(look_at: Vector) -> tuple[float, float, float, float]:
     return 0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2)
 
 
+class Around(Protocol):
+    """Who must know of an agent's coming and going: the grid's records, the regions around (`neighbours/`)."""
+
+    def arrived(self, agent: Agent, arrival: HandOff) -> None:
+        """Its avatar appeared here."""
+
+    def leaving(self, agent: Agent) -> None:
+        """It ends here for good."""
+
+    def logged_out(self, agent: Agent) -> None:
+        """Its session ends."""
+
+    def came_late(self, agent: Agent) -> None:
+        """Its viewer comes to where its avatar is no more."""
+
+
 class Sessions:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(
+        self, region: Region, circuits: Circuits, interest: Interest, seating: Seating, cap_server: CapServer
+    ) -> None:
+        self._region, self._world = region, region.world
+        self._circuits, self._interest, self._seating, self._cap_server = circuits, interest, seating, cap_server
+        self._around: Around
+        self._welcome: Callable[[Agent, HandOff], None]
+
+    def serve(self, around: Around, welcome: Callable[[Agent, HandOff], None]) -> None:
+        """Whom to tell of agents, and who greets them: parts that are made after this one."""
+        self._around, self._welcome = around, welcome
 
     # --- announced
 
     def announce(self, state: HandOff) -> Agent:
         """Expect an agent, as root or child. `state` is validated by the caller (`neighbours/state.py`)."""
-        sim = self.sim
         agent_id = state.agent_id
-        agent = sim.world.agents.get(agent_id)
+        agent = self._world.agents.get(agent_id)
         if agent is not None and agent.session_id != state.session_id:
             self.kick(agent, "You have logged in from another place.")
             agent = None
@@ -72,21 +101,21 @@ class Sessions:
                 state.circuit_code,
                 state.first,
                 state.last,
-                created_at=sim.clock.now(),
+                created_at=self._region.clock.now(),
                 spectator=state.spectator,
             )
             agent.events = EventQueue()
-            sim.cap_server.grant(agent)
-            sim.world.agents[agent_id] = agent
-            sim.after(ANNOUNCED_LIMIT, lambda: self._forget_if_unseen(agent))
+            self._cap_server.grant(agent)
+            self._world.agents[agent_id] = agent
+            self._region.tasks.after(ANNOUNCED_LIMIT, lambda: self._forget_if_unseen(agent))
         elif agent.events is None or agent.events.closed:
             agent.events = EventQueue()
         if state.reason is not Reason.CHILD and agent.child:
             agent.journey.step(Step.EXPECT, state.transaction, arrival=state)
-            agent.arrival_position = sim.neighbours.safe_position(state.position, agent.appearance.size[2])
+            agent.arrival_position = self._seating.safe_place(state.position, agent.appearance.size[2])
             agent.arrival_look_at = state.look_at
             limit = TELEPORT_LIMIT if state.reason is Reason.TELEPORT else ARRIVAL_LIMIT
-            sim.after(limit, lambda: self._arrival_expires(agent, state))
+            self._region.tasks.after(limit, lambda: self._arrival_expires(agent, state))
         elif agent.child and agent.arrival is None:
             agent.camera.center = state.position
         self._take_appearance(agent, state)
@@ -106,12 +135,12 @@ class Sessions:
 
     def _forget_if_unseen(self, agent: Agent) -> None:
         """A view that was never taken up. Who has been announced as arriving since has a time limit of its own."""
-        if agent.circuit is None and agent.arrival is None and self.sim.world.agents.get(agent.agent_id) is agent:
+        if agent.circuit is None and agent.arrival is None and self._world.agents.get(agent.agent_id) is agent:
             self.lost(agent, "never came")
 
     def _arrival_expires(self, agent: Agent, state: HandOff) -> None:
         """Announced as arriving, but it never moved in: after a crossing nobody else has it, so its session ends."""
-        if agent.arrival is not state or self.sim.world.agents.get(agent.agent_id) is not agent:
+        if agent.arrival is not state or self._world.agents.get(agent.agent_id) is not agent:
             return
         if state.reason is Reason.TELEPORT and agent.circuit is not None:
             agent.journey.step(Step.GIVE_UP)  # it may look in; its avatar is still where it came from
@@ -126,17 +155,17 @@ class Sessions:
         A root agent gets one here too: over a bad line UseCircuitCode may come after the CompleteAgentMovement behind it.
         """
         agent.ready = False
-        self.sim.interest.forget_viewer(agent)
+        self._interest.forget_viewer(agent)
         if agent.arrival is None:
-            self.sim.after(CHILD_HANDSHAKE_DELAY, lambda: self._handshake(agent, HANDSHAKE_TRIES))
+            self._region.tasks.after(CHILD_HANDSHAKE_DELAY, lambda: self._handshake(agent, HANDSHAKE_TRIES))
 
     def _handshake(self, agent: Agent, tries: int) -> None:
         """RegionHandshake, again until the reply: a viewer that missed it stands in the dark."""
         circuit = agent.circuit
         if agent.ready or circuit is None or circuit.closed or tries == 0:
             return
-        facts = self.sim.world.facts
-        low, grass, mountain, rock = self.sim.world.texture_layers
+        facts = self._world.facts
+        low, grass, mountain, rock = self._world.texture_layers
         corners = ("00", "01", "10", "11")
         circuit.send(
             Message(
@@ -168,7 +197,7 @@ class Sessions:
                 RegionInfo4=[{"RegionFlagsExtended": facts.flags, "RegionProtocols": 0}],
             )
         )
-        self.sim.after(HANDSHAKE_RETRY, lambda: self._handshake(agent, tries - 1))
+        self._region.tasks.after(HANDSHAKE_RETRY, lambda: self._handshake(agent, tries - 1))
 
     # --- ready
 
@@ -176,23 +205,22 @@ class Sessions:
         agent.handshake_flags = flags
         if not agent.ready:
             agent.ready = True
-            self.sim.interest.begin_viewer(agent)
+            self._interest.begin_viewer(agent)
 
     # --- root
 
     def movement_completed(self, agent: Agent) -> None:
         """CompleteAgentMovement: the avatar appears where it was announced to."""
-        sim = self.sim
         if agent.circuit is None:
             return
         if agent.child:
             if agent.arrival is None:
-                sim.metrics.count("messages_dropped", label="not announced")
-                sim.neighbours.crossing.came_late(agent)
+                self._region.metrics.count("messages_dropped", label="not announced")
+                self._around.came_late(agent)
                 return
             self._embody(agent, agent.arrival)
         agent.journey.viewer_came = True
-        position = sim.world.position(agent)
+        position = self._world.position(agent)
         agent.circuit.send(
             Message(
                 "AgentMovementComplete",
@@ -200,8 +228,8 @@ class Sessions:
                 Data={
                     "Position": position,
                     "LookAt": agent.arrival_look_at,
-                    "RegionHandle": sim.world.facts.handle,
-                    "Timestamp": int(sim.clock.unix()),
+                    "RegionHandle": self._world.facts.handle,
+                    "Timestamp": int(self._region.clock.unix()),
                 },
                 SimData={"ChannelVersion": "Mainland 0.1"},
             )
@@ -215,25 +243,25 @@ class Sessions:
             self._embody(agent, agent.arrival)
 
     def _embody(self, agent: Agent, arrival: HandOff) -> None:
-        sim = self.sim
         agent.journey.step(Step.ARRIVE, arrival.transaction)
         agent.journey.lineage = arrival.lineage_here
-        agent.arrived_at = sim.clock.now()
-        sim.world.embody(agent, agent.arrival_position)
-        row = sim.world.row(agent)
+        agent.arrived_at = self._region.clock.now()
+        self._world.embody(agent, agent.arrival_position)
+        row = self._world.row(agent)
         row["velocity"] = arrival.velocity
         row["rotation"] = arrival.rotation or look_rotation(agent.arrival_look_at)
         row["controls"] = arrival.controls
         row["flying"], row["running"] = arrival.flying, arrival.running
         seat = arrival.seat
         if seat is not None and seat.prim.row >= 0:
-            sim.seating.sit(agent, seat)
+            self._seating.sit(agent, seat)
         for animation in arrival.animations:
             agent.animation_sequence += 1
             agent.animations[animation] = agent.animation_sequence
         agent.overrides = dict(arrival.overrides)
         log.info("%s arrived (%s)", agent.name, arrival.reason)
-        sim.neighbours.arrived(agent, arrival)
+        self._around.arrived(agent, arrival)
+        self._welcome(agent, arrival)
 
     # --- gone
 
@@ -244,13 +272,13 @@ class Sessions:
         read of the crossing, or cannot cross, still speaks to the region behind it.
         """
         if agent.child and agent.arrival is None and agent.journey.gone is None:
-            self.sim.metrics.count("messages_dropped", label="not root")
+            self._region.metrics.count("messages_dropped", label="not root")
             return
         if agent.circuit is not None:
             ids = {"AgentID": agent.agent_id, "SessionID": agent.session_id}
             nothing = [{"ItemID": UUID(int=0)}]
             reply = Message("LogoutReply", AgentData=ids, InventoryData=nothing)
-            self.sim.circuits.farewells.say(agent.circuit, reply)
+            self._circuits.farewells.say(agent.circuit, reply)
         self._leave_grid(agent, "logout")
 
     def lost(self, agent: Agent, reason: str) -> None:
@@ -263,38 +291,37 @@ class Sessions:
 
     def kick(self, agent: Agent, reason: str) -> None:
         """End an agent here and tell its client why. The caller, or nobody, answers for the grid's records."""
-        if self.sim.world.agents.get(agent.agent_id) is not agent:
+        if self._world.agents.get(agent.agent_id) is not agent:
             return  # it is gone; the person may be here again already, in a new session
         if agent.circuit is not None and reason:
             target = {"TargetIP": "0.0.0.0", "TargetPort": 0}
             user = {"AgentID": agent.agent_id, "SessionID": agent.session_id, "Reason": reason}
-            self.sim.circuits.farewells.say(agent.circuit, Message("KickUser", TargetBlock=target, UserInfo=user))
-        self.sim.neighbours.leaving(agent)
+            self._circuits.farewells.say(agent.circuit, Message("KickUser", TargetBlock=target, UserInfo=user))
+        self._around.leaving(agent)
         self.remove(agent, "kicked")
 
     def _leave_grid(self, agent: Agent, reason: str) -> None:
-        self.sim.neighbours.logged_out(agent)
+        self._around.logged_out(agent)
         self.remove(agent, reason)
 
     def demote(self, agent: Agent, step: Step, gone: Gone | None = None) -> None:
         """The avatar went to another region, or turns out to be there; the agent goes on looking in from there."""
         agent.journey.step(step, gone=gone)
         agent.views.seeds.clear()
-        self.sim.seating.release(agent)
-        self.sim.world.disembody(agent)
+        self._seating.release(agent)
+        self._world.disembody(agent)
         agent.animations.clear()
         agent.animation_sources.clear()
         agent.overrides.clear()
 
     def remove(self, agent: Agent, reason: str) -> None:
         """Forget an agent here: avatar, circuit, capabilities, event queue."""
-        sim = self.sim
-        sim.interest.forget_viewer(agent)
-        sim.seating.release(agent)
-        sim.world.remove(agent)
+        self._interest.forget_viewer(agent)
+        self._seating.release(agent)
+        self._world.remove(agent)
         if agent.circuit is not None:
-            sim.circuits.close(agent.circuit, reason)
-        sim.cap_server.revoke(agent)
+            self._circuits.close(agent.circuit, reason)
+        self._cap_server.revoke(agent)
         if agent.events is not None:
             agent.events.close()
             agent.events = None

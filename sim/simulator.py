@@ -13,23 +13,23 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-import aiohttp
 import numpy as np
 
-from assets.client import AssetClient
-from backbone.client import BackboneClient
 from sim import caps, handlers
 from sim.actions.make import make_temporary
 from sim.actions.sit import Seating
 from sim.caps.server import CapServer
 from sim.circuits.circuits import Circuits
 from sim.circuits.datagrams import DatagramSocket
+from sim.clients import Clients
 from sim.clock import Clock
 from sim.frame import Frame
+from sim.gauges import Gauges
 from sim.giving import Giving
 from sim.handlers.inventory import bulk_update
 from sim.handlers.messages import post
 from sim.handlers.replies import alert, send
+from sim.handlers.welcome import welcome
 from sim.handlers.xfer import Xfers
 from sim.interest.interest import Interest
 from sim.metrics import Metrics
@@ -37,17 +37,20 @@ from sim.money import Money, NoMoney
 from sim.moves import Moves
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
+from sim.neighbours.services import Services
+from sim.pace import Pace
+from sim.parts import Parts
 from sim.physics.autopilot import Autopilot
 from sim.physics.bodies import Bodies
-from sim.region import Region, Settings
+from sim.region import Address, Region, Settings
 from sim.rest import Rest
 from sim.scenes import load, place
 from sim.scripts.inworld import Scripts
+from sim.scripts.journeys import RegionJourneys
 from sim.scripts.services import GridServices
 from sim.sessions import Sessions
 from sim.storage.keeping import Storage
 from sim.storage.standing import restore
-from sim.world.agent import Agent
 from sim.world.founding import found
 from sim.world.objects import Prim
 from sim.world.terrain import Terrain
@@ -70,45 +73,73 @@ def _open_socket(bind: str, told: str, port: int) -> DatagramSocket:
 
 
 class Simulator:
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, clients: Clients) -> None:
         facts = RegionFacts(settings.region_id, settings.name, settings.grid_x, settings.grid_y, cache_id=uuid4())
         terrain = Terrain(found(settings.grid_x, settings.grid_y, settings.terrain_seed, settings.ages))
-        self.region = Region(settings, clock, World(facts, terrain))
+        self.region = region = Region(settings, clock, World(facts, terrain))
         self.world.add_parcel(
             Parcel(1, uuid4(), settings.name, facts.owner_id, int(clock.unix()), np.ones((64, 64), bool))
         )
-        self.storage = Storage(self.region, settings.store)
+        self.clients = clients
+        self.pace = Pace(clock)
+        self.storage = Storage(region, settings.store)
         handlers.load()
         caps.load()
-        self.address = settings.advertise or settings.bind
-        socket = _open_socket(settings.bind, self.address, settings.port)
-        self.port = socket.port
-        self.circuits = Circuits(self, socket)
-        self.bodies = Bodies(self.region, settings.physics, lambda asset: self.assets.get(asset))
-        self.scripts = Scripts(self, GridServices(lambda: self.backbone, lambda: self.assets, lambda: self.names), lambda: self.giving)
-        self.seating = Seating(self.region, self.bodies)
-        self.autopilot = Autopilot(self.region)
-        self.sessions = Sessions(self)
-        self.giving = Giving(
-            self.region, lambda: (self.backbone, self.assets), self._source_of, self.scripts.remove_item, self.storage.durable
+        told = settings.advertise or settings.bind
+        socket = _open_socket(settings.bind, told, settings.port)
+        self.address = Address(
+            told, socket.port, f"http://{told}:{socket.port}", f"http://{settings.inner or told}:{socket.port}"
         )
-        self.giving.post = lambda fields: self.spawn(post(self, fields), "instant message")
+        self.circuits = self._make_circuits(socket)
+        self.bodies = Bodies(region, settings.physics, clients.assets.get)
+        self.seating = Seating(region, self.bodies)
+        self.autopilot = Autopilot(region)
+        self.names = Names(region, clients.backbone)
+        grid = GridServices(clients.backbone, clients.assets, self.names)
+        self.scripts = Scripts(region, clients.backbone, self.names, self.seating, grid)
+        self.gauges = Gauges(region, self.pace, self.circuits, self.bodies, self.scripts, self.storage)
+        self.interest = Interest(region, self.pace, self.circuits, self.gauges)
+        self.rest = Rest(region, self.pace, self.circuits, self.scripts, self.bodies)
+        self.cap_server = CapServer(region, self.rest, self.gauges, self.address.http_url)
+        self.sessions = Sessions(region, self.circuits, self.interest, self.seating, self.cap_server)
+        self.neighbours = Neighbours(
+            region, clients, self.address, circuits=self.circuits, bodies=self.bodies, seating=self.seating,
+            scripts=self.scripts, interest=self.interest, cap_server=self.cap_server, sessions=self.sessions, stop=self.stop,
+        )  # fmt: skip
+        self.giving = Giving(
+            region, clients.backbone, clients.assets, self._source_of, self.scripts.remove_item, self.storage.durable
+        )
+        self.giving.post = lambda fields: self.spawn(post(self.parts, fields), "instant message")
         self.money: Money = NoMoney()
-        self.moves = Moves(self.region, self.storage, self.scripts, self.bodies, lambda: (self.backbone, self.assets))
+        self.moves = Moves(region, self.storage, self.scripts, self.bodies, clients.backbone, clients.assets)
         self.moves.tell, self.moves.late = self._tell, self._show_item
-        self.names = Names(self)
-        self.xfers = Xfers(self.region)
-        self.interest = Interest(self)
-        self.neighbours = Neighbours(self)
-        self.cap_server = CapServer(self)
-        self.frame = Frame(self)
-        self.rest = Rest(self)
-        self.region.tasks.on_new = self.rest.wake
-        self.region.aside.tell = self._tell
-        self.backbone: BackboneClient
-        self.assets: AssetClient
+        self.xfers = Xfers(region)
+        self.frame = Frame(
+            region, self.pace, self.rest, circuits=self.circuits, bodies=self.bodies, autopilot=self.autopilot, seating=self.seating,
+            borders=self.neighbours.borders, scripts=self.scripts, storage=self.storage, interest=self.interest,
+        )  # fmt: skip
+        self.parts = Parts(
+            region=region, backbone=clients.backbone, assets=clients.assets, names=self.names, storage=self.storage,
+            circuits=self.circuits, bodies=self.bodies, scripts=self.scripts, seating=self.seating, interest=self.interest,
+            cap_server=self.cap_server, sessions=self.sessions, neighbours=self.neighbours, xfers=self.xfers,
+            giving=self.giving, money=self.money, moves=self.moves, autopilot=self.autopilot,
+        )  # fmt: skip
+        self.services = Services(self.parts, self.pace)
+        self._serve()
         self._furnish()
         self.bodies.update()
+
+    def _make_circuits(self, socket: DatagramSocket) -> Circuits:
+        return Circuits(self.region, socket)
+
+    def _serve(self) -> None:
+        """Whom those call who were made before: the few ties that go upwards."""
+        self.circuits.serve(self.sessions, self.parts)
+        self.sessions.serve(self.neighbours, lambda agent, arrival: welcome(self.parts, agent, arrival))
+        self.scripts.serve(RegionJourneys(self.region, self.seating, self.neighbours), self.giving)
+        self.cap_server.serve(self.parts, self.services.add_routes)
+        self.region.tasks.on_new = self.rest.wake
+        self.region.aside.tell = self._tell
 
     def _furnish(self) -> None:
         """What was kept stands again; a region that is new is filled with its scene."""
@@ -121,7 +152,7 @@ class Simulator:
             return
         scene = load(self.settings.scene)
         if scene is not None:
-            log.info("%s: scene %s, %d prims", self.settings.name, scene.name, place(self, scene))
+            log.info("%s: scene %s, %d prims", self.settings.name, scene.name, place(self.region, self.scripts, scene))
         storage.begin(self.scripts, self._tell_everybody)
 
     def _source_of(self, prim: Prim, item_id: UUID) -> str | None:
@@ -135,24 +166,10 @@ class Simulator:
         for agent in self.world.roots():
             alert(agent, text)
 
-    @property
-    def http_url(self) -> str:
-        """Where this region's capabilities are, as viewers reach them."""
-        return f"http://{self.address}:{self.port}"
-
-    @property
-    def inner_url(self) -> str:
-        """Where its services are, as Backbone and other regions reach them; never told to viewers."""
-        return f"http://{self.settings.inner or self.address}:{self.port}"
-
     # --- running
 
     async def open(self) -> None:
         """Start serving; returns when viewers may come. OSError when the port is taken."""
-        timeout = aiohttp.ClientTimeout(total=10.0, connect=3.0)
-        self.http = aiohttp.ClientSession(timeout=timeout)
-        self.backbone = BackboneClient(self.settings.backbone_url, self.settings.secret, self.http)
-        self.assets = AssetClient(self.settings.assets_url, self.settings.secret, self.http)
         await self.cap_server.open(self.settings.bind, self.port)
         await self.neighbours.open()
         self.spawn(self.moves.recover(), "moves")
@@ -178,10 +195,14 @@ class Simulator:
         await self.bodies.close()
         await self.neighbours.close()
         await self.cap_server.close()
-        await self.http.close()
+        await self.clients.close()
         self.circuits.socket.close()
 
-    # --- the region, for rooms that still know the whole simulator
+    # --- what it is put together of, in one word
+
+    @property
+    def port(self) -> int:
+        return self.address.port
 
     @property
     def settings(self) -> Settings:
@@ -205,11 +226,6 @@ class Simulator:
     def spawn(self, work: Coroutine[Any, Any, Any], name: str, standing: bool = False) -> asyncio.Task[Any]:
         return self.region.tasks.spawn(work, name, standing)
 
-    # --- what circuits report
-
-    def circuit_opened(self, agent: Agent) -> None:
-        self.sessions.circuit_opened(agent)
-
     def _tell(self, owner: UUID, words: str) -> bool:
         """Tell somebody what became of their things, if they are here."""
         agent = self.world.agents.get(owner)
@@ -223,6 +239,3 @@ class Simulator:
         agent = self.world.agents.get(owner)
         if agent is not None:
             send(agent, bulk_update(agent, [dict(item)]))
-
-    def agent_lost(self, agent: Agent, reason: str) -> None:
-        self.sessions.lost(agent, reason)

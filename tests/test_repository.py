@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import protocol
+from sim.parts import Parts
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("protocol", "sim", "ground", "backbone", "assets", "viewer", "grid")
@@ -159,53 +161,48 @@ def test_adapters_are_imported_by_nobody_else() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-# What rooms of the sim still reach through the whole simulator, beside what a Region gives. Parts that a room needs are handed to
-# its constructor: these lists only ever get shorter. Rooms that are not named reach for nothing.
-REGION = {"settings", "clock", "metrics", "world", "after", "spawn", "region"}
-REACHES = {
-    "caps": {"assets", "backbone", "cap_server", "http_url", "names", "neighbours", "rest", "scripts", "storage"},
-    "circuits": {"agent_lost", "circuit_opened"},
-    "frame.py": {"autopilot", "bodies", "circuits", "interest", "neighbours", "rest", "scripts", "seating", "storage"},  # the frame names its stages
-    "gauges.py": {"bodies", "circuits", "frame", "scripts", "storage"},
-    "handlers": {
-        "assets", "autopilot", "backbone", "bodies", "circuits", "giving", "interest", "money", "moves", "names", "neighbours",
-        "scripts", "seating", "sessions", "storage", "xfers",
-    },
-    "host.py": {"close", "frame", "neighbours", "open", "port", "run", "stop"},  # it makes the simulator
-    "interest": {"circuits", "frame", "interest", "neighbours"},
-    "names.py": {"backbone"},
-    "neighbours": {
-        "address", "assets", "backbone", "bodies", "cap_server", "circuits", "frame", "http", "http_url", "inner_url", "interest",
-        "neighbours", "port", "scripts", "seating", "sessions", "stop",
-    },
-    "rest.py": {"bodies", "circuits", "frame", "scripts"},
-    "scenes": {"scripts"},
-    "scripts": {"names", "neighbours", "seating"},
-    "sessions.py": {"cap_server", "circuits", "interest", "neighbours", "seating"},
-}  # fmt: skip
+# The one file that knows every part, and the process that makes it.
+SIMULATOR_KNOWN_TO = {"sim/host.py"}
+# Adapters are handed `Parts`; these pass it on.
+PARTS_KNOWN_TO = ("sim/handlers/", "sim/caps/", "sim/neighbours/services.py", "sim/circuits/circuits.py", "sim/simulator.py")
+
+
+def test_nobody_is_handed_the_whole_simulator() -> None:
+    """A part gets the `Region` and the other parts that it uses by its constructor, so that its signature says whom it knows."""
+    wrong = [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in sources("sim")
+        for name, line in imports(path)
+        if within(name, "sim.simulator") and name_of(path) not in SIMULATOR_KNOWN_TO
+    ]
+    wrong += [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in sources("sim")
+        for name, line in imports(path)
+        if within(name, "sim.parts") and not name_of(path).startswith(PARTS_KNOWN_TO)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def reaches(path: Path) -> Iterator[tuple[str, int]]:
-    """What a file takes from something called `sim` or `_sim`, and where."""
+    """What a file takes from something called `sim`, `_sim` or `_parts`, and where."""
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Attribute) and dotted(node.value).rpartition(".")[2] in ("sim", "_sim"):
+        if isinstance(node, ast.Attribute) and dotted(node.value).rpartition(".")[2] in ("sim", "_sim", "_parts"):
             yield node.attr, node.lineno
 
 
-def test_rooms_of_the_sim_reach_through_it_for_less_and_less() -> None:
-    used: dict[str, set[str]] = {}
+def test_only_adapters_reach_through_something_for_parts() -> None:
+    """And what they are handed holds nothing that no adapter uses."""
+    used = set()
     wrong = []
     for path in sources("sim"):
-        room = path.relative_to(ROOT / "sim").parts[0]
         for name, line in reaches(path):
-            if name in REGION:
-                continue
-            used.setdefault(room, set()).add(name)
-            if name not in REACHES.get(room, set()):
-                wrong.append(f"{name_of(path)}:{line} reaches for sim.{name}: hand it to the constructor")
+            if name_of(path).startswith(PARTS_KNOWN_TO):
+                used.add(name)
+            elif name_of(path) not in SIMULATOR_KNOWN_TO:
+                wrong.append(f"{name_of(path)}:{line} reaches for {name}: hand it to the constructor")
     assert not wrong, "\n".join(wrong)
-    idle = {room: names - used.get(room, set()) for room, names in REACHES.items() if names - used.get(room, set())}
-    assert not idle, f"not reached for any more, so take them off the list: {idle}"
+    assert not {field.name for field in dataclasses.fields(Parts)} - used
 
 
 def test_eventlet_is_imported_in_one_module() -> None:

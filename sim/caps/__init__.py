@@ -29,7 +29,7 @@ from protocol.errors import ProtocolError
 if TYPE_CHECKING:
     from multidict import MultiMapping
 
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class CapRequest:
         return value
 
 
-CapFunction = Callable[["Simulator", "Agent", CapRequest], Awaitable[Any]]
+CapFunction = Callable[["Parts", "Agent", CapRequest], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Capability:
 
 
 TABLE: dict[str, Capability] = {}
-ELSEWHERE: dict[str, Callable[[Simulator], str]] = {}
+ELSEWHERE: dict[str, Callable[[Parts], str]] = {}
 
 
 def capability(
@@ -101,10 +101,10 @@ def capability(
     return declare
 
 
-def elsewhere(name: str) -> Callable[[Callable[[Simulator], str]], Callable[[Simulator], str]]:
+def elsewhere(name: str) -> Callable[[Callable[[Parts], str]], Callable[[Parts], str]]:
     """Declare a capability served by another address: the function returns its URL."""
 
-    def declare(function: Callable[[Simulator], str]) -> Callable[[Simulator], str]:
+    def declare(function: Callable[[Parts], str]) -> Callable[[Parts], str]:
         if name in TABLE or name in ELSEWHERE:
             raise LookupError(f"capability {name} is declared twice")
         ELSEWHERE[name] = function

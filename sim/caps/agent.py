@@ -10,7 +10,7 @@ from sim.caps import CapRequest, Refused, capability
 from sim.handlers.region import set_home
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 HOVER_LIMIT = 2.0  # metres up or down
@@ -37,7 +37,7 @@ def preferences(agent: Agent) -> dict[str, Any]:
 
 
 @capability("AgentPreferences", "POST", "GET", per_second=5, burst=30)
-async def agent_preferences(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def agent_preferences(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Any subset in, the whole out. Members nobody knows are ignored; the god level is not for asking."""
     known = preferences(agent)
     if request.method == "GET":
@@ -69,14 +69,14 @@ def _take_rating(known: dict[str, Any], body: dict[str, Any]) -> None:
 
 
 @capability("UpdateAgentInformation", per_second=2, burst=20)
-async def update_agent_information(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_agent_information(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     known = preferences(agent)
     _take_rating(known, request.llsd(dict))
     return {"access_prefs": known["access_prefs"]}
 
 
 @capability("UpdateAgentLanguage", per_second=2, burst=20)
-async def update_agent_language(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_agent_language(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     body = request.llsd(dict)
     known = preferences(agent)
     if isinstance(body.get("language"), str):
@@ -86,7 +86,7 @@ async def update_agent_language(sim: Simulator, agent: Agent, request: CapReques
 
 
 @capability("InterestList", "POST", "GET", per_second=2, burst=20)
-async def interest_list(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def interest_list(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Everybody in a region is told of everything here, so "360" changes nothing; the viewer is told its mode."""
     mode = "default"
     if request.method == "POST":
@@ -98,13 +98,13 @@ async def interest_list(sim: Simulator, agent: Agent, request: CapRequest) -> An
 
 
 @capability("AgentState", "POST", "GET", per_second=2, burst=20)
-async def agent_state(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def agent_state(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """What the agent may do beyond its rights as a resident: nothing."""
     return {"can_modify_navmesh": False}
 
 
 @capability("HomeLocation", per_second=1, burst=5)
-async def home_location(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def home_location(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Home is where the avatar stands; the place comes back in the shape it was asked in."""
     wanted = request.llsd(dict).get("HomeLocation")
     if not isinstance(wanted, dict):
@@ -128,7 +128,7 @@ async def home_location(sim: Simulator, agent: Agent, request: CapRequest) -> An
 # --- reports a viewer makes of itself: nobody evaluates them, and a viewer wants them taken
 
 
-async def _taken(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def _taken(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return {}
 
 

@@ -10,7 +10,7 @@ from protocol.wellknown import AssetType
 from sim.caps import Capability, CapRequest, capability, elsewhere
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 BAKE_LIMIT = 2 << 20  # bytes; 1024 x 1024 with alpha stays under one megabyte
@@ -21,17 +21,17 @@ JPEG2000 = (b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")  # how a codestream an
 @elsewhere("GetMesh")
 @elsewhere("GetMesh2")
 @elsewhere("ViewerAsset")
-def asset_store(sim: Simulator) -> str:
+def asset_store(sim: Parts) -> str:
     return (sim.settings.public_assets_url or sim.settings.assets_url).rstrip("/") + "/viewer"
 
 
 @capability("UploadBakedTexture", per_second=0.5, burst=30)
-async def upload_baked_texture(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def upload_baked_texture(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """First step: where to put the bytes of a baked texture."""
     return {"state": "upload", "uploader": sim.cap_server.once(agent, _BAKE_UPLOADER)}
 
 
-async def _store_bake(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def _store_bake(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Second step. The body is raw whatever its Content-Type says."""
     if not request.body.startswith(JPEG2000):
         return _error("This is not a JPEG 2000 image.", "NotAnImage")

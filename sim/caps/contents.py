@@ -32,7 +32,7 @@ from sim.world.agent import Agent
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 TEXT_LIMIT = 64 << 10  # bytes of a script or notecard
 STORE_SILENT = "The asset store is not answering. Please try again."
@@ -40,7 +40,7 @@ INVENTORY_SILENT = "The grid's inventory service is not answering. Please try ag
 
 
 @capability("RequestTaskInventory", "GET")
-async def request_task_inventory(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def request_task_inventory(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """The items of an object; 304 where the viewer holds them as they are."""
     prim = sim.world.objects.by_id.get(as_uuid(request.query.get("task_id")))
     if prim is None:
@@ -88,7 +88,7 @@ Saving = Callable[[UUID, bytes], Awaitable[dict[str, Any]]]
 
 
 @capability("UpdateScriptTask", per_second=5, burst=50)
-async def update_script_task(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_script_task(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     body = request.llsd(dict)
     prim, item = _chosen(sim, agent, body)
     if isinstance(item, NotDone):
@@ -98,12 +98,12 @@ async def update_script_task(sim: Simulator, agent: Agent, request: CapRequest) 
 
 
 @capability("UpdateScriptTaskInventory", per_second=5, burst=50)
-async def update_script_task_inventory(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_script_task_inventory(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return await update_script_task(sim, agent, request)
 
 
 @capability("UpdateNotecardTaskInventory", per_second=5, burst=50)
-async def update_notecard_task_inventory(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_notecard_task_inventory(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     prim, item = _chosen(sim, agent, request.llsd(dict))
     if isinstance(item, NotDone):
         return _error(item.words or contents.NO_MODIFY_ITEM, item.why)
@@ -111,7 +111,7 @@ async def update_notecard_task_inventory(sim: Simulator, agent: Agent, request: 
     return _upload(sim, agent, "UpdateNotecardTaskInventory", AssetType.NOTECARD, save)
 
 
-def _chosen(sim: Simulator, agent: Agent, body: dict[str, Any]) -> tuple[Prim, Item | NotDone]:
+def _chosen(sim: Parts, agent: Agent, body: dict[str, Any]) -> tuple[Prim, Item | NotDone]:
     """The prim and the item a request names, as far as the agent may change it."""
     prim = sim.world.objects.by_id.get(as_uuid(body.get("task_id")))
     if prim is None:
@@ -127,17 +127,17 @@ def _chosen(sim: Simulator, agent: Agent, body: dict[str, Any]) -> tuple[Prim, I
     return prim, item
 
 
-async def _save_in_task(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, asset_id: UUID, data: bytes) -> dict[str, Any]:
+async def _save_in_task(sim: Parts, agent: Agent, prim: Prim, item_id: UUID, asset_id: UUID, data: bytes) -> dict[str, Any]:
     return _set_asset(sim, agent, prim, item_id, asset_id) or await _saved(sim, prim, item_id, asset_id)
 
 
-def _set_asset(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, asset_id: UUID) -> dict[str, Any] | None:
+def _set_asset(sim: Parts, agent: Agent, prim: Prim, item_id: UUID, asset_id: UUID) -> dict[str, Any] | None:
     """The refusal, if it is one."""
     refused = contents.set_asset(sim.region, actor_of(agent), prim, item_id, asset_id) if prim.row >= 0 else NotDone(contents.NO_SUCH)
     return _error(refused.words, refused.why) if refused is not None else None
 
 
-async def _saved(sim: Simulator, prim: Prim, item_id: UUID, asset_id: UUID) -> dict[str, Any]:
+async def _saved(sim: Parts, prim: Prim, item_id: UUID, asset_id: UUID) -> dict[str, Any]:
     """What is acknowledged has happened: the item stands for the new text after any crash."""
     if not await sim.storage.durable():
         return _error(DISK_FULL, "disk")
@@ -146,7 +146,7 @@ async def _saved(sim: Simulator, prim: Prim, item_id: UUID, asset_id: UUID) -> d
 
 
 async def _save_script_task(
-    sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, running: bool, asset_id: UUID, data: bytes
+    sim: Parts, agent: Agent, prim: Prim, item_id: UUID, running: bool, asset_id: UUID, data: bytes
 ) -> dict[str, Any]:
     refused = _set_asset(sim, agent, prim, item_id, asset_id)
     item = contents.find(prim, item_id)
@@ -161,24 +161,24 @@ async def _save_script_task(
 
 
 @capability("UpdateScriptAgent", per_second=5, burst=50)
-async def update_script_agent(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_script_agent(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """A script of the agent's own inventory: it is compiled to say what is wrong with it, and does not run."""
     item_id = as_uuid(request.llsd(dict).get("item_id"))
     return await _upload_own(sim, agent, "UpdateScriptAgent", AssetType.LSL_TEXT, item_id)
 
 
 @capability("UpdateScriptAgentInventory", per_second=5, burst=50)
-async def update_script_agent_inventory(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_script_agent_inventory(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return await update_script_agent(sim, agent, request)
 
 
 @capability("UpdateNotecardAgentInventory", per_second=5, burst=50)
-async def update_notecard_agent_inventory(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def update_notecard_agent_inventory(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     item_id = as_uuid(request.llsd(dict).get("item_id"))
     return await _upload_own(sim, agent, "UpdateNotecardAgentInventory", AssetType.NOTECARD, item_id)
 
 
-async def _upload_own(sim: Simulator, agent: Agent, name: str, kind: int, item_id: UUID) -> Any:
+async def _upload_own(sim: Parts, agent: Agent, name: str, kind: int, item_id: UUID) -> Any:
     item = await own_item(sim, agent, item_id)
     if isinstance(item, NotDone):
         return _error(item.words, item.why)
@@ -187,7 +187,7 @@ async def _upload_own(sim: Simulator, agent: Agent, name: str, kind: int, item_i
     return _upload(sim, agent, name, kind, partial(_save_own, sim, agent, item_id, kind))
 
 
-async def _save_own(sim: Simulator, agent: Agent, item_id: UUID, kind: int, asset_id: UUID, data: bytes) -> dict[str, Any]:
+async def _save_own(sim: Parts, agent: Agent, item_id: UUID, kind: int, asset_id: UUID, data: bytes) -> dict[str, Any]:
     async with turn(agent, "inventory"):
         try:
             await sim.backbone.update_item(agent.agent_id, item_id, asset_id=str(asset_id))
@@ -203,10 +203,10 @@ async def _save_own(sim: Simulator, agent: Agent, item_id: UUID, kind: int, asse
 # --- the second step
 
 
-def _upload(sim: Simulator, agent: Agent, name: str, kind: int, save: Saving) -> dict[str, Any]:
+def _upload(sim: Parts, agent: Agent, name: str, kind: int, save: Saving) -> dict[str, Any]:
     """Where the bytes of one save go."""
 
-    async def take(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+    async def take(sim: Parts, agent: Agent, request: CapRequest) -> Any:
         asset_id = uuid4()
         try:
             await sim.assets.put(asset_id, request.body, kind, agent.agent_id)

@@ -19,7 +19,7 @@ from protocol.wellknown import NULL, Texture
 from sim.caps import CapRequest, capability
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 DAY_LENGTH = 14400  # seconds of a day in the world
@@ -62,7 +62,7 @@ DAY = (
 
 
 @capability("ExtEnvironment", "GET", "POST", "PUT", "DELETE", per_second=5, burst=30)
-async def ext_environment(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def ext_environment(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """The environment of the region, or of a parcel (`?parcelid=n`), which has none of its own."""
     if request.method != "GET":
         return {"success": False, "message": "The sky is the same everywhere in this grid and is not for changing."}
@@ -191,7 +191,7 @@ def water_frame() -> dict[str, Any]:
 
 
 @capability("EnvironmentSettings", "GET", "POST", per_second=5, burst=30)
-async def environment_settings(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def environment_settings(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """[ids, day as (part, preset), presets by name, water]"""
     region_id = sim.world.facts.region_id
     if request.method == "POST":

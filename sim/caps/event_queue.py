@@ -21,7 +21,7 @@ from protocol import llsd
 from sim.caps import CapRequest, Refused, capability
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 HOLD_SECONDS = 30.0
@@ -102,7 +102,7 @@ class EventQueue:
 
 
 @capability("EventQueueGet", per_second=20, burst=100)
-async def event_queue_get(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def event_queue_get(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     body = request.llsd(dict)
     queue = agent.events
     if queue is None:

@@ -17,7 +17,7 @@ from sim.handlers.replies import ask, turn
 from sim.handlers.transfers import shown_asset
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 FOLDERS_LIMIT = 200  # a request; viewers ask for some tens at once
@@ -31,18 +31,18 @@ _OUT_OF_REACH = "the grid's inventory service is not answering"
 
 
 @capability("FetchInventoryDescendents2")
-async def fetch_inventory_descendents(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def fetch_inventory_descendents(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Contents of the agent's own folders; the library's too, since some clients ask for both here."""
     return await _fetch_folders(sim, agent, request, {agent.agent_id, LIBRARY_OWNER}, agent.agent_id)
 
 
 @capability("FetchLibDescendents2")
-async def fetch_library_descendents(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def fetch_library_descendents(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return await _fetch_folders(sim, agent, request, {LIBRARY_OWNER}, LIBRARY_OWNER)
 
 
 async def _fetch_folders(
-    sim: Simulator, agent: Agent, request: CapRequest, allowed: set[UUID], default_owner: UUID
+    sim: Parts, agent: Agent, request: CapRequest, allowed: set[UUID], default_owner: UUID
 ) -> dict[str, Any]:
     asked = request.llsd(dict).get("folders")
     if not isinstance(asked, list):
@@ -117,16 +117,16 @@ def category_llsd(category: dict[str, Any], agent_id: UUID) -> dict[str, Any]:
 
 
 @capability("FetchInventory2")
-async def fetch_inventory(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def fetch_inventory(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return await _fetch_items(sim, agent, request, agent.agent_id)
 
 
 @capability("FetchLib2")
-async def fetch_library(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def fetch_library(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return await _fetch_items(sim, agent, request, LIBRARY_OWNER)
 
 
-async def _fetch_items(sim: Simulator, agent: Agent, request: CapRequest, owner: UUID) -> dict[str, Any]:
+async def _fetch_items(sim: Parts, agent: Agent, request: CapRequest, owner: UUID) -> dict[str, Any]:
     asked = request.llsd(dict).get("items")
     if not isinstance(asked, list):
         raise Refused(400, "items must be a list")
@@ -186,7 +186,7 @@ def signed(mask: int) -> int:
 
 
 @capability("CreateInventoryCategory", per_second=5, burst=50)
-async def create_inventory_category(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def create_inventory_category(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     body = request.llsd(dict)
     folder_id, parent_id = as_uuid(body.get("folder_id")), as_uuid(body.get("parent_id"))
     kind, name = body.get("type", -1), body.get("name")

@@ -18,14 +18,14 @@ from sim.handlers.messages import OFFLINE_LIMIT, acknowledged, here_for_all
 from sim.handlers.replies import ask
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 TAKEN_AFTER = 10.0  # seconds
 
 
 @capability("ReadOfflineMsgs", "GET", per_second=0.5, burst=5)
-async def read_offline_messages(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def read_offline_messages(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     await here_for_all(agent)
     waiting = await ask(sim, sim.backbone.get_messages(agent.agent_id))
     if isinstance(waiting, BackboneError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sim.caps import CapRequest, Refused, as_uuid, capability
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 IDS_LIMIT = 500
@@ -26,20 +26,20 @@ def _check_ids(request: CapRequest, key: str) -> None:
 
 
 @capability("GetObjectCost")
-async def get_object_cost(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def get_object_cost(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Cost by object id, for the objects there are; a region of this kind holds none."""
     _check_ids(request, "object_ids")
     return {}
 
 
 @capability("GetObjectPhysicsData")
-async def get_object_physics_data(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def get_object_physics_data(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     _check_ids(request, "object_ids")
     return {}
 
 
 @capability("ResourceCostSelected")
-async def resource_cost_selected(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def resource_cost_selected(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """The sum over the selected objects that are here."""
     for key in ("selected_roots", "selected_prims"):
         _check_ids(request, key)
@@ -47,6 +47,6 @@ async def resource_cost_selected(sim: Simulator, agent: Agent, request: CapReque
 
 
 @capability("RenderMaterials", "GET", "POST", "PUT", per_second=10, burst=50)
-async def render_materials(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def render_materials(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Materials of the ids asked for, or all: no surface here has one. The body is not unpacked to learn that."""
     return {"Zipped": NO_MATERIALS}

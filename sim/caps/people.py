@@ -19,7 +19,7 @@ from sim.handlers.replies import ask, turn
 
 if TYPE_CHECKING:
     from sim.names import Name
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 NAMES_LIMIT = 200  # ids or user names a request
@@ -50,7 +50,7 @@ def user_name(first: str, last: str) -> str:
 
 
 @capability("GetDisplayNames", "GET")
-async def get_display_names(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def get_display_names(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """`/?ids=uuid&ids=uuid&username=first.last`; what nobody is called comes back in bad_ids, bad_usernames."""
     asked, names = request.query.getall("ids", []), request.query.getall("username", [])
     if len(asked) + len(names) > NAMES_LIMIT:
@@ -69,7 +69,7 @@ async def get_display_names(sim: Simulator, agent: Agent, request: CapRequest) -
     return {"agents": people + found, "bad_ids": bad, "bad_usernames": bad_names}
 
 
-async def _by_user_name(sim: Simulator, names: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+async def _by_user_name(sim: Parts, names: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
     found, bad = [], []
     for name in names:
         first, _, last = name[:SEARCH_LIMIT].partition(".")
@@ -84,7 +84,7 @@ async def _by_user_name(sim: Simulator, names: list[str]) -> tuple[list[dict[str
 
 
 @capability("AvatarPickerSearch", "GET", per_second=2, burst=20)
-async def avatar_picker_search(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def avatar_picker_search(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """`/?page_size=100&names=text`"""
     users = await search_people(sim, request.query.get("names", "")[:SEARCH_LIMIT].strip())
     if users is None:
@@ -109,7 +109,7 @@ EDITABLE = {
 
 
 @capability("AgentProfile", "GET", "PUT", per_second=5, burst=30)
-async def agent_profile(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def agent_profile(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """GET /<agent id> reads anybody's profile, PUT /<own id> changes the members given, PUT /<other id> the own notes
     about somebody."""
     whose = as_uuid(request.tail.strip("/"))
@@ -145,7 +145,7 @@ async def agent_profile(sim: Simulator, agent: Agent, request: CapRequest) -> An
     }
 
 
-async def _change_profile(sim: Simulator, agent: Agent, whose: UUID, body: dict[str, Any]) -> Any:
+async def _change_profile(sim: Parts, agent: Agent, whose: UUID, body: dict[str, Any]) -> Any:
     if isinstance(body.get("notes"), str):
         notes = text(clip(body["notes"], TEXT_LIMIT))
         async with turn(agent, "notes"):

@@ -11,20 +11,20 @@ from protocol.errors import ProtocolError
 from protocol.wellknown import NULL
 from sim.actions.land import change_parcel
 from sim.actions.may import actor_of
+from sim.actions.speak import SAY, SHOUT, WHISPER
 from sim.caps import CapRequest, Refused, as_uuid, capability
 from sim.handlers.map import handle_of_region
 from sim.handlers.parcels import parcel_by_local_id, place_in
-from sim.interest.chat import RANGES
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 
 @capability("SimulatorFeatures", "GET", "POST")
-async def simulator_features(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def simulator_features(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """What a viewer may offer its user here."""
-    whisper, say, shout = (int(RANGES[kind]) for kind in (0, 1, 2))
+    whisper, say, shout = (int(voice.reach) for voice in (WHISPER, SAY, SHOUT))
     return {
         "AvatarHoverHeightEnabled": True,
         "BakesOnMeshEnabled": False,
@@ -41,19 +41,19 @@ async def simulator_features(sim: Simulator, agent: Agent, request: CapRequest) 
 
 
 @capability("MapLayer")
-async def map_layer(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def map_layer(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Old viewers ask for one picture of the whole world; regions have a tile each instead."""
     return {"AgentData": {"Flags": 0}, "LayerData": []}
 
 
 @capability("DispatchRegionInfo", per_second=1, burst=5)
-async def dispatch_region_info(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def dispatch_region_info(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """The region window's settings. They are set where the grid is run, not in the world."""
     raise Refused(403, "this region's owner sets it up outside of the world")
 
 
 @capability("ServerReleaseNotes", "GET", "POST")
-async def server_release_notes(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def server_release_notes(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     page = "<!doctype html><title>Mainland</title><h1>Mainland 0.1</h1><p>A grid of regions you can walk in.</p>"
     return web.Response(text=page, content_type="text/html")
 
@@ -62,7 +62,7 @@ async def server_release_notes(sim: Simulator, agent: Agent, request: CapRequest
 
 
 @capability("RemoteParcelRequest")
-async def remote_parcel_request(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def remote_parcel_request(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """The parcel at a place anywhere in the grid, for landmarks and place profiles."""
     body = request.llsd(dict)
     location = body.get("location")
@@ -89,7 +89,7 @@ _NUMBERS = {"landing_type": ("landing_type", 2), "category": ("category", 255), 
 
 
 @capability("ParcelPropertiesUpdate", per_second=2, burst=20)
-async def parcel_properties_update(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def parcel_properties_update(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     body = request.llsd(dict)
     parcel = parcel_by_local_id(sim.world, body.get("local_id", 0))
     if parcel is None:
@@ -128,23 +128,23 @@ def _vector(value: Any) -> tuple[float, float, float]:
 
 
 @capability("LandResources")
-async def land_resources(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def land_resources(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """What scripts on a parcel use is behind two more addresses."""
     return {name: sim.cap_server.url(agent, name) for name in ("ScriptResourceSummary", "ScriptResourceDetails")}
 
 
 @capability("ScriptResourceSummary", "GET")
-async def script_resource_summary(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def script_resource_summary(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return {"summary": no_script_resources()}
 
 
 @capability("ScriptResourceDetails", "GET")
-async def script_resource_details(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def script_resource_details(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return {"parcels": []}
 
 
 @capability("AttachmentResources", "GET")
-async def attachment_resources(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def attachment_resources(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     return {"attachments": [], "summary": no_script_resources()}
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sim.caps import CapRequest, capability
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 
 @capability("Seed")
-async def seed(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def seed(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     """Names that no capability has are left out silently, as viewers expect."""
     urls = {}
     for name in request.llsd(list)[:1000]:

@@ -23,10 +23,12 @@ from protocol import llsd
 from protocol.errors import ProtocolError
 from sim import caps
 from sim.caps import Capability, CapRequest, Refused
-from sim.gauges import measure
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.gauges import Gauges
+    from sim.parts import Parts
+    from sim.region import Region
+    from sim.rest import Rest
     from sim.world.agent import Agent
 
 log = logging.getLogger(__name__)
@@ -48,8 +50,10 @@ class Grant:
 
 
 class CapServer:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, rest: Rest, gauges: Gauges, http_url: str) -> None:
+        self._region, self._rest, self._gauges = region, rest, gauges
+        self._http_url = http_url  # as viewers reach it
+        self._parts: Parts
         self._grants: dict[UUID, Grant] = {}
         self._app = web.Application(client_max_size=BODY_LIMIT, middlewares=[self._awake])
         self._app.router.add_route("*", "/caps/{id}", self._serve)
@@ -58,9 +62,13 @@ class CapServer:
         self._app.router.add_get("/health/live", self._live)
         self._app.router.add_get("/health/ready", self._health)
         self._app.router.add_get("/metrics", self._metrics)
-        sim.neighbours.add_routes(self._app)
         self.doors = Doors()
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=75.0)
+
+    def serve(self, parts: Parts, add_routes: Callable[[web.Application], None]) -> None:
+        """What capabilities are handed, and the services beside them: parts that are made after this one."""
+        self._parts = parts
+        add_routes(self._app)
 
     async def open(self, address: str, port: int) -> None:
         await self._runner.setup()
@@ -79,7 +87,7 @@ class CapServer:
     def url(self, agent: Agent, name: str) -> str | None:
         """The agent's URL of a capability, the same each time; None when there is no such capability."""
         if name in caps.ELSEWHERE:
-            return caps.ELSEWHERE[name](self.sim)
+            return caps.ELSEWHERE[name](self._parts)
         capability = caps.TABLE.get(name)
         if capability is None or name == "Seed":
             return None
@@ -93,7 +101,7 @@ class CapServer:
     def once(self, agent: Agent, capability: Capability) -> str:
         """A URL that works one time, for the second step of an upload."""
         grant_id = self._new(agent, capability, once=True)
-        self.sim.after(600.0, lambda: self._drop(grant_id))
+        self._region.tasks.after(600.0, lambda: self._drop(grant_id))
         return self._address(grant_id)
 
     def revoke(self, agent: Agent) -> None:
@@ -104,28 +112,28 @@ class CapServer:
 
     def _new(self, agent: Agent, capability: Capability, once: bool = False) -> UUID:
         grant_id = uuid4()
-        self._grants[grant_id] = Grant(agent, capability, capability.burst, self.sim.clock.now(), once)
+        self._grants[grant_id] = Grant(agent, capability, capability.burst, self._region.clock.now(), once)
         return grant_id
 
     def _drop(self, grant_id: UUID) -> None:
         self._grants.pop(grant_id, None)
 
     def _address(self, grant_id: UUID) -> str:
-        return f"{self.sim.http_url}/caps/{grant_id}"
+        return f"{self._http_url}/caps/{grant_id}"
 
     # --- serving
 
     @web.middleware
     async def _awake(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A region that rests is up before a request is served, and stays up meanwhile."""
-        with self.sim.rest.held():
+        with self._rest.held():
             return await handler(request)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._answer(request)
         except Refused as refusal:
-            self.sim.metrics.count("capability_refused", label=str(refusal.status))
+            self._region.metrics.count("capability_refused", label=str(refusal.status))
             return web.Response(status=refusal.status, text=refusal.text)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -137,16 +145,16 @@ class CapServer:
         body = await self._body(request, capability.body_limit)
         if grant.once:
             self._drop(grant_id)
-        self.sim.metrics.count("capability_requests", label=capability.name)
+        self._region.metrics.count("capability_requests", label=capability.name)
         asked = CapRequest(
             request.method, request.query, body, request.content_type, request.match_info.get("tail", ""), request.headers
         )
         try:
-            answer = await capability.function(self.sim, grant.agent, asked)
+            answer = await capability.function(self._parts, grant.agent, asked)
         except (Refused, web.HTTPException):
             raise
         except Exception as error:
-            self.sim.region.aside.failed("handler", capability.name, error)
+            self._region.aside.failed("handler", capability.name, error)
             raise Refused(500, f"{capability.name} failed") from error
         if isinstance(answer, web.StreamResponse):
             return answer
@@ -163,7 +171,7 @@ class CapServer:
         return grant_id, grant
 
     def _spend(self, grant: Grant) -> None:
-        now = self.sim.clock.now()
+        now = self._region.clock.now()
         capability = grant.capability
         grant.tokens = min(grant.tokens + (now - grant.updated) * capability.per_second, capability.burst)
         grant.updated = now
@@ -188,13 +196,13 @@ class CapServer:
 
     async def _health(self, request: web.Request) -> web.Response:
         """200 when all is well, 503 while a stage of the frame fails: `failing` names it."""
-        failing = self.sim.region.aside.failing()
-        answer = {"ok": not failing, "region": self.sim.world.facts.name, "failing": failing}
+        failing = self._region.aside.failing()
+        answer = {"ok": not failing, "region": self._region.facts.name, "failing": failing}
         return web.json_response(answer, status=503 if failing else 200)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        measure(self.sim)
-        return web.Response(body=self.sim.metrics.exposition(), content_type="text/plain", charset="utf-8")
+        self._gauges.measure()
+        return web.Response(body=self._region.metrics.exposition(), content_type="text/plain", charset="utf-8")
 
 
 def llsd_response(value: Any, status: int = 200) -> web.Response:

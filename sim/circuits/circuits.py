@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -32,7 +32,8 @@ from sim.circuits.throttle import CATEGORIES, DEFAULT
 from sim.world.agent import Agent
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
+    from sim.region import Region
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,23 @@ SILENCE_LIMIT = 60.0  # seconds without a single datagram, or acknowledgement, b
 SEQUENCE_MASK = 0xFFFFFF  # full viewers wrap at 2^24
 
 
+class Watch(Protocol):
+    """Whom circuits tell of what they learn about a client."""
+
+    def circuit_opened(self, agent: Agent) -> None:
+        """It has opened its circuit, now or again."""
+
+    def lost(self, agent: Agent, reason: str) -> None:
+        """It is gone, without a word."""
+
+
 class Circuits:
-    def __init__(self, sim: Simulator, socket: DatagramSocket) -> None:
-        self.sim = sim
-        self.clock = sim.clock
-        self.metrics = sim.metrics
+    def __init__(self, region: Region, socket: DatagramSocket) -> None:
+        self.region = region
+        self.clock = region.clock
+        self.metrics = region.metrics
+        self._watch: Watch
+        self._parts: Parts
         self.socket = socket
         self.by_key: dict[int, Circuit] = {}
         self.throttled: set[Circuit] = set()
@@ -67,6 +80,10 @@ class Circuits:
         self._outbox: list[tuple[int, bytes]] = []
         self._coded: dict[bytes, bytes] = {}  # of this frame
         self._next_keep = 0.0
+
+    def serve(self, watch: Watch, parts: Parts) -> None:
+        """Whom to tell of clients, and what handlers are handed: parts that are made after this one."""
+        self._watch, self._parts = watch, parts
 
     @property
     def quiet(self) -> bool:
@@ -98,7 +115,7 @@ class Circuits:
 
     def _sift(self, count: int, buffer: np.ndarray, keys: np.ndarray, lengths: np.ndarray) -> None:
         """Plain AgentUpdates and PacketAcks, nearly everything a crowd sends, never become messages."""
-        world = self.sim.world
+        world = self.region.world
         taken, size, updates, over = self.fast.take(
             count, buffer, keys, lengths, world.avatars.rows, self.flights, self.clock.now(), world.time
         )
@@ -128,7 +145,7 @@ class Circuits:
                 bool(circuit.unacked) and now - circuit.unheard_since > SILENCE_LIMIT
             )
             if now - circuit.heard_at > SILENCE_LIMIT or unresponsive:
-                self.sim.agent_lost(circuit.agent, "unresponsive" if unresponsive else "silent")
+                self._watch.lost(circuit.agent, "unresponsive" if unresponsive else "silent")
                 continue
             if circuit.next_resend <= now:
                 self.metrics.count("resends", circuit.resend(now))
@@ -333,11 +350,11 @@ class Circuits:
         if more and row.rate.name in circuit.buckets:
             circuit.buckets[row.rate.name][0] -= more
         try:
-            row.function(self.sim, agent, message)
+            row.function(self._parts, agent, message)
         except handlers.Later:
             raise
         except Exception as error:
-            self.sim.region.aside.failed("handler", message.name, error)
+            self.region.aside.failed("handler", message.name, error)
 
     @staticmethod
     def _within_rate(circuit: Circuit, rate: handlers.Rate, now: float) -> bool:
@@ -395,7 +412,7 @@ class Circuits:
         self.by_key[key] = circuit
         self._acknowledge_opening(circuit, received)
         log.info("circuit of %s opened from %s:%d", agent.name, *address_of(key))
-        self.sim.circuit_opened(agent)
+        self._watch.circuit_opened(agent)
 
     def _reopened(self, circuit: Circuit, message: Message, received: packet.Packet, now: float) -> None:
         """UseCircuitCode again on the same address: a resend, or a client that counts anew, as hippolyzer does."""
@@ -415,7 +432,7 @@ class Circuits:
         if not received.flags & packet.RESENT:
             circuit.seen.clear()
         self._acknowledge_opening(circuit, received)
-        self.sim.circuit_opened(agent)
+        self._watch.circuit_opened(agent)
 
     def _acknowledge_opening(self, circuit: Circuit, received: packet.Packet) -> None:
         circuit.first_time(received.sequence)
@@ -425,7 +442,7 @@ class Circuits:
 
     def _announced(self, message: Message) -> Agent | None:
         code = message["CircuitCode"]
-        agent = self.sim.world.agents.get(code["ID"])
+        agent = self.region.world.agents.get(code["ID"])
         if agent is None or code["Code"] != agent.circuit_code or code["SessionID"] != agent.session_id:
             return None
         return agent

@@ -61,7 +61,7 @@ class Farewells:
         self._later(farewell)
 
     def _later(self, farewell: Farewell) -> None:
-        self._circuits.sim.after(AGAIN[farewell.told], lambda: self._again(farewell))
+        self._circuits.region.tasks.after(AGAIN[farewell.told], lambda: self._again(farewell))
 
     def _again(self, farewell: Farewell) -> None:
         if self._by_key.get(farewell.key) is not farewell:

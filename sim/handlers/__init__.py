@@ -26,10 +26,10 @@ from protocol.message import Message
 from protocol.table import BY_NAME
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
-Handler = Callable[["Simulator", "Agent", Message], None]
+Handler = Callable[["Parts", "Agent", Message], None]
 
 
 class Later(Exception):

@@ -15,12 +15,10 @@ from sim.handlers import CHAT, OPEN, QUERY, ROOT, Rate, handles
 from sim.handlers.replies import send, start
 from sim.handlers.wearables import DEFAULTS, load_wearables, remember_worn
 from sim.world.agent import TEXTURE_ENTRY_LIMIT
-from sim.world.animations import playing
 
 if TYPE_CHECKING:
-    from uuid import UUID
 
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 VISUAL_PARAM_LIMIT = 255
@@ -28,13 +26,10 @@ EFFECT_LIMIT = 8
 EFFECT_RANGE = 64.0  # metres in which a hint of where somebody looks means anything
 EFFECTS = Rate("effects", 4.0, 12.0)  # every one goes to everybody near
 
-def playing_animations(sim: Simulator, agent: Agent) -> list[tuple[UUID, int]]:
-    """All animations of an avatar here, with their sequence numbers."""
-    return playing(agent, int(sim.world.row(agent)["motion"]))
 
 
 @handles("AgentAnimation", state=ROOT, rate=CHAT)
-def agent_animation(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_animation(sim: Parts, agent: Agent, message: Message) -> None:
     """Start and stop animations; interest tells everybody the whole set that plays."""
     for block in message["AnimationList"]:
         if not block["StartAnim"]:
@@ -44,14 +39,14 @@ def agent_animation(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("AgentWearablesRequest", state=OPEN)
-def agent_wearables_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_wearables_request(sim: Parts, agent: Agent, message: Message) -> None:
     if agent.wearables:
         send(agent, wearables_update(agent))
     else:
         start(sim, agent, "wearables", _answer_wearables(sim, agent), order="wearables")
 
 
-async def _answer_wearables(sim: Simulator, agent: Agent) -> None:
+async def _answer_wearables(sim: Parts, agent: Agent) -> None:
     """Always an answer: node-metaverse gives a session up without one, and a full viewer stays a cloud."""
     await load_wearables(sim, agent)
     send(agent, wearables_update(agent))
@@ -68,14 +63,14 @@ def wearables_update(agent: Agent) -> Message:
 
 
 @handles("AgentIsNowWearing", state=ROOT)
-def agent_is_now_wearing(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_is_now_wearing(sim: Parts, agent: Agent, message: Message) -> None:
     worn = {block["ItemID"]: block["WearableType"] for block in message["WearableData"] if block["ItemID"] != NULL}
     if worn:
         start(sim, agent, "wearables", remember_worn(sim, agent, worn), order="wearables")
 
 
 @handles("AgentCachedTexture", state=OPEN)
-def agent_cached_texture(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_cached_texture(sim: Parts, agent: Agent, message: Message) -> None:
     """No bakes are kept between sessions: for every one asked, "bake it yourself"."""
     blocks = [{"TextureIndex": block["TextureIndex"]} for block in message["WearableData"]]
     data = {
@@ -87,7 +82,7 @@ def agent_cached_texture(sim: Simulator, agent: Agent, message: Message) -> None
 
 
 @handles("AgentSetAppearance", state=ROOT, rate=CHAT)
-def agent_set_appearance(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_set_appearance(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["AgentData"]
     texture_entry: bytes = message["ObjectData"]["TextureEntry"]
     params = bytes(block["ParamValue"] for block in message["VisualParam"][:VISUAL_PARAM_LIMIT])
@@ -111,7 +106,7 @@ def _clamp(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-def _resize(sim: Simulator, agent: Agent, size: tuple[float, float, float]) -> None:
+def _resize(sim: Parts, agent: Agent, size: tuple[float, float, float]) -> None:
     """A new height moves the middle of the capsule, so that the feet stay where they are."""
     if size == agent.appearance.size:
         return
@@ -123,7 +118,7 @@ def _resize(sim: Simulator, agent: Agent, size: tuple[float, float, float]) -> N
 
 
 @handles("ViewerEffect", state=ROOT, rate=EFFECTS)
-def viewer_effect(sim: Simulator, agent: Agent, message: Message) -> None:
+def viewer_effect(sim: Parts, agent: Agent, message: Message) -> None:
     """Where somebody looks, points or works: to those near, as said by the sender and nobody else."""
     effects = [{**block, "AgentID": agent.agent_id} for block in message["Effect"][:EFFECT_LIMIT]]
     if not effects:
@@ -139,12 +134,12 @@ def viewer_effect(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("AgentDataUpdateRequest", state=OPEN, rate=QUERY)
-def agent_data_update_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_data_update_request(sim: Parts, agent: Agent, message: Message) -> None:
     send(agent, agent_data_update(agent))
 
 
 @handles("ActivateGroup", state=OPEN, rate=QUERY)
-def activate_group(sim: Simulator, agent: Agent, message: Message) -> None:
+def activate_group(sim: Parts, agent: Agent, message: Message) -> None:
     """Nobody is in a group here, so the active one stays none; a viewer waits to be told so."""
     send(agent, agent_data_update(agent))
 

@@ -18,7 +18,7 @@ from sim.world.agent import Agent, Vector
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 CREATE_SELECTED = 0x2
 USE_PHYSICS, TEMPORARY = 0x1, 0x20000000
@@ -26,7 +26,7 @@ TAKE_COPY, TAKE, TRASH, RETURN = 1, 4, 6, 9  # DeRezObject destinations
 
 
 @handles("ObjectAdd", state=NEAR, rate=BUILD)
-def object_add(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_add(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["ObjectData"]
     flags, group_id = block["AddFlags"], message["AgentData"]["GroupID"]
     new = New(
@@ -43,7 +43,7 @@ def object_add(sim: Simulator, agent: Agent, message: Message) -> None:
             send(agent, reply)
 
 
-def rez_position(sim: Simulator, start: Vector, end: Vector, scale: Vector, bypass: bool) -> Vector:
+def rez_position(sim: Parts, start: Vector, end: Vector, scale: Vector, bypass: bool) -> Vector:
     """Where a new object goes: on what the ray from the camera meets, or at the ray's end."""
     if bypass:
         # The end is a point on a surface, as far as the viewer knows: stand on it.
@@ -57,7 +57,7 @@ def rez_position(sim: Simulator, start: Vector, end: Vector, scale: Vector, bypa
 
 
 @handles("ObjectDuplicate", state=NEAR, rate=BUILD)
-def object_duplicate(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_duplicate(sim: Parts, agent: Agent, message: Message) -> None:
     """Copies of whole linksets, moved by an offset."""
     shared = message["SharedData"]
     roots = {prim.linkset_root: None for prim, _ in chosen(sim, agent, message)}
@@ -72,7 +72,7 @@ def object_duplicate(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectLink", state=NEAR, rate=BUILD)
-def object_link(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_link(sim: Parts, agent: Agent, message: Message) -> None:
     """The first named becomes the root."""
     prims = [prim for prim, _ in chosen(sim, agent, message)]
     if prims:
@@ -82,7 +82,7 @@ def object_link(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectDelink", state=NEAR, rate=BUILD)
-def object_delink(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_delink(sim: Parts, agent: Agent, message: Message) -> None:
     prims = [prim for prim, _ in chosen(sim, agent, message)]
     roots = link.unlink(sim.region, actor_of(agent), prims)
     if isinstance(roots, Refused):
@@ -90,11 +90,11 @@ def object_delink(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectDelete", state=NEAR, rate=BUILD)
-def object_delete(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_delete(sim: Parts, agent: Agent, message: Message) -> None:
     _delete(sim, agent, {prim.linkset_root: None for prim, _ in chosen(sim, agent, message)})
 
 
-def _delete(sim: Simulator, agent: Agent, roots: dict[Prim, None]) -> None:
+def _delete(sim: Parts, agent: Agent, roots: dict[Prim, None]) -> None:
     for root in roots:
         if root.row >= 0:
             gone = remove.delete(sim.region, actor_of(agent), root)

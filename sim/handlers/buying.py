@@ -27,7 +27,7 @@ from sim.handlers.replies import alert, send, start
 from sim.handlers.taking import Move, carry_out
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
     from sim.world.objects import Prim
 
@@ -38,7 +38,7 @@ NOT_COPIED = "It was not bought: no copy of it could be made."
 
 
 @handles("ObjectBuy", state=NEAR, rate=BUILD)
-def object_buy(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_buy(sim: Parts, agent: Agent, message: Message) -> None:
     blocks = {block["ObjectLocalID"]: block for block in message["ObjectData"]}
     folder = message["AgentData"]["CategoryID"]
     for prim in named(sim, agent, blocks):
@@ -46,7 +46,7 @@ def object_buy(sim: Simulator, agent: Agent, message: Message) -> None:
         start(sim, agent, "purchase", _buy(sim, agent, prim.linkset_root, block, folder), order=ORDER)
 
 
-async def _buy(sim: Simulator, agent: Agent, root: Prim, block: dict[str, Any], folder: UUID) -> None:
+async def _buy(sim: Parts, agent: Agent, root: Prim, block: dict[str, Any], folder: UUID) -> None:
     kind, price = block["SaleType"], block["SalePrice"]
     actor, transaction = actor_of(agent), uuid4()
     refused = _refusal(actor, root, kind, price)
@@ -71,7 +71,7 @@ def _refusal(actor: Actor, root: Prim, kind: int, price: int) -> Refused | None:
 
 
 async def _hand_over(
-    sim: Simulator, agent: Agent, root: Prim, kind: int, folder: UUID, transaction: UUID
+    sim: Parts, agent: Agent, root: Prim, kind: int, folder: UUID, transaction: UUID
 ) -> Refused | None:
     actor = actor_of(agent)
     if kind == ORIGINAL:
@@ -95,11 +95,11 @@ async def _hand_over(
 
 
 @handles("ParcelBuy", state=ROOT, rate=COSTLY)
-def parcel_buy(sim: Simulator, agent: Agent, message: Message) -> None:
+def parcel_buy(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "purchase", _buy_land(sim, agent, message["Data"], message["ParcelData"]), order=ORDER)
 
 
-async def _buy_land(sim: Simulator, agent: Agent, block: dict[str, Any], terms: dict[str, Any]) -> None:
+async def _buy_land(sim: Parts, agent: Agent, block: dict[str, Any], terms: dict[str, Any]) -> None:
     parcel = parcel_by_local_id(sim.world, block["LocalID"])
     if parcel is None:
         return
@@ -126,4 +126,4 @@ async def _buy_land(sim: Simulator, agent: Agent, block: dict[str, Any], terms: 
             send(one, reply)
     if agent.events is not None:
         agent.parcel_sequence += 1
-        agent.events.post(parcel_properties_event(sim, agent, parcel, agent.parcel_sequence))
+        agent.events.post(parcel_properties_event(sim.region, parcel, agent.parcel_sequence))

@@ -33,7 +33,7 @@ from sim.world.agent import Agent
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 CHANGES = Rate("contents", 20.0, 200.0)
 ITEM = 0  # UpdateTaskInventory.Key; the others are history
@@ -48,7 +48,7 @@ def shown_asset(agent: Agent, prim: Prim, item: Item) -> UUID:
     return item.asset_id if contents.may_read(actor_of(agent), prim, item) else NULL
 
 
-def told_selectors(sim: Simulator, prim: Prim) -> None:
+def told_selectors(sim: Parts, prim: Prim) -> None:
     """Who has the object selected is told its properties anew: the serial of its contents is among them."""
     for agent in sim.interest.objects.selectors(prim):
         for reply in properties_messages([prim]):
@@ -59,12 +59,12 @@ def told_selectors(sim: Simulator, prim: Prim) -> None:
 
 
 @handles("RequestTaskInventory", state=NEAR, rate=QUERY)
-def request_task_inventory(sim: Simulator, agent: Agent, message: Message) -> None:
+def request_task_inventory(sim: Parts, agent: Agent, message: Message) -> None:
     for prim in named(sim, agent, [message["InventoryData"]["LocalID"]]):
         start(sim, agent, "contents", _show(sim, agent, prim), order=ORDER)
 
 
-async def _show(sim: Simulator, agent: Agent, prim: Prim) -> None:
+async def _show(sim: Parts, agent: Agent, prim: Prim) -> None:
     name = ""
     if prim.contents:
         data = contents_file.write(prim.full_id, prim.contents, lambda item: shown_asset(agent, prim, item))
@@ -77,7 +77,7 @@ async def _show(sim: Simulator, agent: Agent, prim: Prim) -> None:
 
 
 @handles("UpdateTaskInventory", state=NEAR, rate=CHANGES)
-def update_task_inventory(sim: Simulator, agent: Agent, message: Message) -> None:
+def update_task_inventory(sim: Parts, agent: Agent, message: Message) -> None:
     """An item that is in the object is changed; one that is not comes from the agent's inventory."""
     update, block = message["UpdateData"], message["InventoryData"]
     prims = named(sim, agent, [update["LocalID"]])
@@ -90,7 +90,7 @@ def update_task_inventory(sim: Simulator, agent: Agent, message: Message) -> Non
         start(sim, agent, "contents", _drop_in(sim, agent, prim, block["ItemID"]), order=ORDER)
 
 
-async def _change(sim: Simulator, agent: Agent, prim: Prim, block: dict[str, Any]) -> None:
+async def _change(sim: Parts, agent: Agent, prim: Prim, block: dict[str, Any]) -> None:
     wish = Wish(
         text(block["Name"]), text(block["Description"]), block["GroupMask"], block["EveryoneMask"], block["NextOwnerMask"],
         block["SaleType"], block["SalePrice"],
@@ -106,7 +106,7 @@ async def _change(sim: Simulator, agent: Agent, prim: Prim, block: dict[str, Any
     told_selectors(sim, prim)
 
 
-async def _drop_in(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> None:
+async def _drop_in(sim: Parts, agent: Agent, prim: Prim, item_id: UUID) -> None:
     """Of what can be copied a copy goes in; what cannot leaves the inventory for the object."""
     refused = contents.refusal(actor_of(agent), prim)
     if refused is not None:
@@ -135,7 +135,7 @@ async def _drop_in(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> N
     told_selectors(sim, prim)
 
 
-async def own_item(sim: Simulator, agent: Agent, item_id: UUID) -> Item | Refused:
+async def own_item(sim: Parts, agent: Agent, item_id: UUID) -> Item | Refused:
     """An item of the agent's own inventory, or of the library's."""
     for owner in (agent.agent_id, LIBRARY_OWNER):
         found = await ask(sim, sim.backbone.fetch_items(owner, [item_id]))
@@ -150,14 +150,14 @@ async def own_item(sim: Simulator, agent: Agent, item_id: UUID) -> Item | Refuse
 
 
 @handles("RemoveTaskInventory", state=NEAR, rate=CHANGES)
-def remove_task_inventory(sim: Simulator, agent: Agent, message: Message) -> None:
+def remove_task_inventory(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["InventoryData"]
     prims = named(sim, agent, [block["LocalID"]])
     if prims and not waits_for_rights(sim, agent, message, prims):
         start(sim, agent, "contents", _remove(sim, agent, prims[0], block["ItemID"]), order=ORDER)
 
 
-async def _remove(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> None:
+async def _remove(sim: Parts, agent: Agent, prim: Prim, item_id: UUID) -> None:
     gone = contents.remove(sim.region, actor_of(agent), prim, item_id)
     if isinstance(gone, Refused):
         tell(sim, agent, gone, prim)
@@ -168,7 +168,7 @@ async def _remove(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> No
 
 
 @handles("MoveTaskInventory", state=NEAR, rate=CHANGES)
-def move_task_inventory(sim: Simulator, agent: Agent, message: Message) -> None:
+def move_task_inventory(sim: Parts, agent: Agent, message: Message) -> None:
     """Out of an object into the agent's inventory: a copy, or the thing itself where it cannot be copied."""
     block = message["InventoryData"]
     prims = named(sim, agent, [block["LocalID"]])
@@ -177,7 +177,7 @@ def move_task_inventory(sim: Simulator, agent: Agent, message: Message) -> None:
         start(sim, agent, "contents", _take_out(sim, agent, prims[0], block["ItemID"], folder), order=ORDER)
 
 
-async def _take_out(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, folder: UUID) -> None:
+async def _take_out(sim: Parts, agent: Agent, prim: Prim, item_id: UUID, folder: UUID) -> None:
     item = contents.out(actor_of(agent), prim, item_id)
     if isinstance(item, Refused):
         tell(sim, agent, item, prim)
@@ -212,7 +212,7 @@ async def _take_out(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, fol
     told_selectors(sim, prim)
 
 
-async def _store_source(sim: Simulator, prim: Prim, item_id: UUID, item: Item) -> bool:
+async def _store_source(sim: Parts, prim: Prim, item_id: UUID, item: Item) -> bool:
     """A script that a scene brought has no asset until somebody takes it out."""
     script = sim.scripts.find(prim, item_id)
     if script is None:
@@ -230,7 +230,7 @@ async def _store_source(sim: Simulator, prim: Prim, item_id: UUID, item: Item) -
 
 
 @handles("RezScript", state=NEAR, rate=CHANGES)
-def rez_script(sim: Simulator, agent: Agent, message: Message) -> None:
+def rez_script(sim: Parts, agent: Agent, message: Message) -> None:
     """A new script, or one of the agent's inventory, into an object; it runs at once if it is enabled."""
     update, block = message["UpdateBlock"], message["InventoryBlock"]
     prims = named(sim, agent, [update["ObjectLocalID"]])
@@ -240,7 +240,7 @@ def rez_script(sim: Simulator, agent: Agent, message: Message) -> None:
         start(sim, agent, "contents", _rez_script(sim, agent, prims[0], block, update["Enabled"]), order=ORDER)
 
 
-async def _rez_script(sim: Simulator, agent: Agent, prim: Prim, block: dict[str, Any], running: bool) -> None:
+async def _rez_script(sim: Parts, agent: Agent, prim: Prim, block: dict[str, Any], running: bool) -> None:
     refused = contents.refusal(actor_of(agent), prim)
     if refused is not None:
         tell(sim, agent, refused, prim)
@@ -272,7 +272,7 @@ async def _rez_script(sim: Simulator, agent: Agent, prim: Prim, block: dict[str,
         alert(agent, f"{inside.name} does not compile: {errors[0]}")
 
 
-def _new_script(sim: Simulator, agent: Agent, block: dict[str, Any]) -> Item:
+def _new_script(sim: Parts, agent: Agent, block: dict[str, Any]) -> Item:
     masks = Masks(next_owner=block["NextOwnerMask"] & Permission.ALL or Permission.MOVE | Permission.TRANSFER)
     return Item(
         uuid4(), uuid4(), text(block["Name"]) or "New Script", text(block["Description"]), agent.agent_id, agent.agent_id,
@@ -281,7 +281,7 @@ def _new_script(sim: Simulator, agent: Agent, block: dict[str, Any]) -> Item:
     )  # fmt: skip
 
 
-async def _source_of(sim: Simulator, item: Item) -> str | Refused:
+async def _source_of(sim: Parts, item: Item) -> str | Refused:
     if not item.is_script:
         return Refused("That is not a script.", "no script")
     if not may_read(item_to_json(item)) and not item.permissions.owner & Permission.COPY:
@@ -297,12 +297,12 @@ async def _source_of(sim: Simulator, item: Item) -> str | Refused:
 
 
 @handles("GetScriptRunning", state=OPEN, rate=QUERY)
-def get_script_running(sim: Simulator, agent: Agent, message: Message) -> None:
+def get_script_running(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["Script"]
     start(sim, agent, "contents", _tell_running(sim, agent, asked["ObjectID"], asked["ItemID"]), order=ORDER)
 
 
-async def _tell_running(sim: Simulator, agent: Agent, object_id: UUID, item_id: UUID) -> None:
+async def _tell_running(sim: Parts, agent: Agent, object_id: UUID, item_id: UUID) -> None:
     prim = sim.world.objects.by_id.get(object_id)
     if prim is None or agent.events is None or contents.find(prim, item_id) is None:
         return
@@ -314,14 +314,14 @@ async def _tell_running(sim: Simulator, agent: Agent, object_id: UUID, item_id: 
 
 
 @handles("SetScriptRunning", state=NEAR, rate=CHANGES)
-def set_script_running(sim: Simulator, agent: Agent, message: Message) -> None:
+def set_script_running(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["Script"]
     prim = sim.world.objects.by_id.get(asked["ObjectID"])
     if prim is not None and not waits_for_rights(sim, agent, message, [prim]):
         start(sim, agent, "contents", _set_running(sim, agent, prim, asked["ItemID"], asked["Running"]), order=ORDER)
 
 
-async def _set_running(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, running: bool) -> None:
+async def _set_running(sim: Parts, agent: Agent, prim: Prim, item_id: UUID, running: bool) -> None:
     refused = contents.refusal(actor_of(agent), prim)
     script = sim.scripts.find(prim, item_id)
     if refused is not None:
@@ -332,14 +332,14 @@ async def _set_running(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID, 
 
 
 @handles("ScriptReset", state=NEAR, rate=CHANGES)
-def script_reset(sim: Simulator, agent: Agent, message: Message) -> None:
+def script_reset(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["Script"]
     prim = sim.world.objects.by_id.get(asked["ObjectID"])
     if prim is not None and not waits_for_rights(sim, agent, message, [prim]):
         start(sim, agent, "contents", _reset(sim, agent, prim, asked["ItemID"]), order=ORDER)
 
 
-async def _reset(sim: Simulator, agent: Agent, prim: Prim, item_id: UUID) -> None:
+async def _reset(sim: Parts, agent: Agent, prim: Prim, item_id: UUID) -> None:
     refused = contents.refusal(actor_of(agent), prim)
     script = sim.scripts.find(prim, item_id)
     if refused is not None:

@@ -17,7 +17,7 @@ from sim.world.agent import Agent
 from sim.world.objects import Material, Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 MASKS = {2: "owner", 4: "group", 8: "everyone", 16: "next_owner"}  # ObjectPermissions.Field; 1, the base, is nobody's to set
 
@@ -25,7 +25,7 @@ MASKS = {2: "owner", 4: "group", 8: "everyone", 16: "next_owner"}  # ObjectPermi
 # --- place and size
 
 
-def put(sim: Simulator, agent: Agent, actor: Actor, prim: Prim, wish: Edit) -> None:
+def put(sim: Parts, agent: Agent, actor: Actor, prim: Prim, wish: Edit) -> None:
     """Move, turn or resize; what is moved out of the region goes to the one beyond, where there is one."""
     outcome = place(sim.region, actor, prim, wish)
     if isinstance(outcome, OverBorder):
@@ -37,7 +37,7 @@ def put(sim: Simulator, agent: Agent, actor: Actor, prim: Prim, wish: Edit) -> N
 
 
 @handles("MultipleObjectUpdate", state=NEAR, rate=BUILD)
-def multiple_object_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def multiple_object_update(sim: Parts, agent: Agent, message: Message) -> None:
     actor = actor_of(agent)
     for prim, block in chosen(sim, agent, message):
         try:
@@ -49,19 +49,19 @@ def multiple_object_update(sim: Simulator, agent: Agent, message: Message) -> No
 
 
 @handles("ObjectPosition", state=NEAR, rate=BUILD)
-def object_position(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_position(sim: Parts, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message):
         put(sim, agent, actor_of(agent), prim, Edit(block["Position"], None, None, True, False))
 
 
 @handles("ObjectRotation", state=NEAR, rate=BUILD)
-def object_rotation(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_rotation(sim: Parts, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message):
         put(sim, agent, actor_of(agent), prim, Edit(None, block["Rotation"], None, True, False))
 
 
 @handles("ObjectScale", state=NEAR, rate=BUILD)
-def object_scale(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_scale(sim: Parts, agent: Agent, message: Message) -> None:
     for prim, block in chosen(sim, agent, message):
         put(sim, agent, actor_of(agent), prim, Edit(None, None, block["Scale"], False, False))
 
@@ -70,27 +70,32 @@ def object_scale(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectShape", state=NEAR, rate=BUILD)
-def object_shape(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_shape(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, edit.shape)
 
 
 @handles("ObjectImage", state=NEAR, rate=BUILD)
-def object_image(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_image(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, lambda r, a, p, b: edit.surface(r, a, p, b["TextureEntry"], text(b["MediaURL"])))
 
 
 @handles("ObjectExtraParams", state=NEAR, rate=BUILD)
-def object_extra_params(sim: Simulator, agent: Agent, message: Message) -> None:
-    each(sim, agent, message, lambda r, a, p, b: edit.extra(r, a, p, b["ParamType"], b["ParamData"] if b["ParamInUse"] else None))
+def object_extra_params(sim: Parts, agent: Agent, message: Message) -> None:
+    each(
+        sim,
+        agent,
+        message,
+        lambda r, a, p, b: edit.extra(r, a, p, b["ParamType"], b["ParamData"] if b["ParamInUse"] else None),
+    )
 
 
 @handles("ObjectMaterial", state=NEAR, rate=BUILD)
-def object_material(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_material(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, lambda r, a, p, b: edit.material(r, a, p, b["Material"]))
 
 
 @handles("ObjectFlagUpdate", state=NEAR, rate=BUILD)
-def object_flag_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_flag_update(sim: Parts, agent: Agent, message: Message) -> None:
     """Physics, temporary, phantom, and the Features tab. The flags are the whole linkset's, the features one prim's."""
     block = message["AgentData"]
     prims = named(sim, agent, (block["ObjectLocalID"],))
@@ -109,7 +114,7 @@ def object_flag_update(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectClickAction", state=NEAR, rate=BUILD)
-def object_click_action(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_click_action(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, lambda r, a, p, b: edit.click_action(r, a, p, b["ClickAction"]))
 
 
@@ -117,27 +122,27 @@ def object_click_action(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectName", state=NEAR, rate=BUILD)
-def object_name(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_name(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, lambda r, a, p, b: edit.name(r, a, p, text(b["Name"])), "LocalID")
 
 
 @handles("ObjectDescription", state=NEAR, rate=BUILD)
-def object_description(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_description(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, lambda r, a, p, b: edit.description(r, a, p, text(b["Description"])), "LocalID")
 
 
 @handles("ObjectCategory", state=NEAR, rate=BUILD)
-def object_category(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_category(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, lambda r, a, p, b: edit.category(r, a, p, b["Category"]), "LocalID")
 
 
 @handles("ObjectSaleInfo", state=NEAR, rate=BUILD)
-def object_sale_info(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_sale_info(sim: Parts, agent: Agent, message: Message) -> None:
     each(sim, agent, message, lambda r, a, p, b: permit.sell(r, a, p, b["SaleType"], b["SalePrice"]), "LocalID")
 
 
 @handles("ObjectPermissions", state=NEAR, rate=BUILD)
-def object_permissions(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_permissions(sim: Parts, agent: Agent, message: Message) -> None:
     actor = actor_of(agent)
     for prim, block in chosen(sim, agent, message):
         mask = MASKS.get(block["Field"])
@@ -149,6 +154,6 @@ def object_permissions(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectGroup", state=NEAR, rate=BUILD)
-def object_group(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_group(sim: Parts, agent: Agent, message: Message) -> None:
     group_id = message["AgentData"]["GroupID"]
     each(sim, agent, message, lambda r, a, p, _: permit.set_group(r, a, p, group_id))

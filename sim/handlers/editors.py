@@ -18,7 +18,7 @@ from sim.world.agent import Agent
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 # Objects named by building messages: dragging a selection of a hundred names them all some ten times a second.
 BUILD = Rate("build", 1000.0, 6000.0)
@@ -27,7 +27,7 @@ PATIENCE = 15.0  # seconds after which what was asked and not answered is asked 
 KNOWN_FOR = 20.0  # seconds after which an agent without an avatar here, whom news of friends do not reach, asks again
 
 
-def named(sim: Simulator, agent: Agent, local_ids: Iterable[int]) -> list[Prim]:
+def named(sim: Parts, agent: Agent, local_ids: Iterable[int]) -> list[Prim]:
     """The objects of these local ids that are here. Of one that has just gone over a border the agent is told so."""
     here, left = sim.world.objects.by_local_id, sim.world.objects.left
     found = []
@@ -40,7 +40,9 @@ def named(sim: Simulator, agent: Agent, local_ids: Iterable[int]) -> list[Prim]:
     return found
 
 
-def chosen(sim: Simulator, agent: Agent, message: Message, field: str = "ObjectLocalID") -> list[tuple[Prim, dict[str, Any]]]:
+def chosen(
+    sim: Parts, agent: Agent, message: Message, field: str = "ObjectLocalID"
+) -> list[tuple[Prim, dict[str, Any]]]:
     """The prims a message names, as far as they are here, with its block for each; none while it waits for friends' rights."""
     blocks = {block[field]: block for block in message["ObjectData"]}
     prims = named(sim, agent, blocks)
@@ -51,7 +53,7 @@ def chosen(sim: Simulator, agent: Agent, message: Message, field: str = "ObjectL
 
 
 def each(
-    sim: Simulator,
+    sim: Parts,
     agent: Agent,
     message: Message,
     action: Callable[[Region, Actor, Prim, dict[str, Any]], Refused | None],
@@ -65,7 +67,7 @@ def each(
             tell(sim, agent, refused, prim)
 
 
-def tell(sim: Simulator, agent: Agent, refused: Refused, *prims: Prim) -> None:
+def tell(sim: Parts, agent: Agent, refused: Refused, *prims: Prim) -> None:
     """Words of a refusal, not more often than they can be read, and how the things are that the agent's viewer has drawn
     changed already."""
     sim.metrics.count("edits_refused", label=refused.why)
@@ -77,7 +79,7 @@ def tell(sim: Simulator, agent: Agent, refused: Refused, *prims: Prim) -> None:
         alert(agent, refused.words)
 
 
-def ask_for_rights(sim: Simulator, agent: Agent, prims: Sequence[Prim]) -> bool:
+def ask_for_rights(sim: Parts, agent: Agent, prims: Sequence[Prim]) -> bool:
     """Have friends' rights asked for where these objects make a difference. Whether they are not known yet."""
     if all(prim.owner_id == agent.agent_id for prim in prims):
         return False
@@ -90,7 +92,7 @@ def ask_for_rights(sim: Simulator, agent: Agent, prims: Sequence[Prim]) -> bool:
     return unknown
 
 
-def waits_for_rights(sim: Simulator, agent: Agent, message: Message, prims: Sequence[Prim]) -> bool:
+def waits_for_rights(sim: Parts, agent: Agent, message: Message, prims: Sequence[Prim]) -> bool:
     """Whether it depends on rights that friends may have granted what the agent may do, and these are not known here yet.
     The message is dealt with when they are."""
     if not ask_for_rights(sim, agent, prims):
@@ -99,7 +101,7 @@ def waits_for_rights(sim: Simulator, agent: Agent, message: Message, prims: Sequ
     return True
 
 
-async def _learn_and_go_on(sim: Simulator, agent: Agent) -> None:
+async def _learn_and_go_on(sim: Parts, agent: Agent) -> None:
     await learn_rights(sim, agent)
     waiting, agent.waiting_edits = agent.waiting_edits, []
     for message in waiting:

@@ -14,12 +14,13 @@ from backbone.client import BackboneError
 from protocol.errors import ProtocolError
 from protocol.message import Message
 from protocol.wellknown import NULL, REGION_SIZE
+from sim.actions.speak import message_from
 from sim.handlers import COSTLY, OPEN, handles
-from sim.handlers.messages import FRIENDSHIP_ACCEPTED, FRIENDSHIP_DECLINED, compose
+from sim.handlers.messages import FRIENDSHIP_ACCEPTED, FRIENDSHIP_DECLINED
 from sim.handlers.replies import alert, ask, packets, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 SEE_ONLINE, SEE_ON_MAP, MODIFY_OBJECTS = 1, 2, 4
@@ -32,11 +33,11 @@ TARGETS_LIMIT = 5000  # people of this region one notification may name
 
 
 @handles("AcceptFriendship", state=OPEN, rate=COSTLY)
-def accept_friendship(sim: Simulator, agent: Agent, message: Message) -> None:
+def accept_friendship(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "friends", _accept(sim, agent, message["TransactionBlock"]["TransactionID"]), order="friends")
 
 
-async def _accept(sim: Simulator, agent: Agent, offerer: UUID) -> None:
+async def _accept(sim: Parts, agent: Agent, offerer: UUID) -> None:
     """The id that came with the offer is who offered: our regions put it there."""
     accepted = await ask(sim, sim.backbone.accept_friend(agent.agent_id, offerer))
     if isinstance(accepted, BackboneError):
@@ -44,42 +45,44 @@ async def _accept(sim: Simulator, agent: Agent, offerer: UUID) -> None:
         alert(agent, "That friendship offer is not open any more." if gone else _NOT_ANSWERING)
         return
     # That each is online Backbone tells the other by itself.
-    await ask(sim, sim.backbone.send_message(compose(sim, agent, offerer, FRIENDSHIP_ACCEPTED, agent.agent_id, "")))
+    yes = message_from(sim.region, agent, offerer, FRIENDSHIP_ACCEPTED, agent.agent_id, "")
+    await ask(sim, sim.backbone.send_message(yes))
 
 
 @handles("DeclineFriendship", state=OPEN, rate=COSTLY)
-def decline_friendship(sim: Simulator, agent: Agent, message: Message) -> None:
+def decline_friendship(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "friends", _decline(sim, agent, message["TransactionBlock"]["TransactionID"]), order="friends")
 
 
-async def _decline(sim: Simulator, agent: Agent, offerer: UUID) -> None:
+async def _decline(sim: Parts, agent: Agent, offerer: UUID) -> None:
     declined = await ask(sim, sim.backbone.decline_friend(agent.agent_id, offerer))
     if isinstance(declined, BackboneError):
         if declined.status != 404:
             alert(agent, _NOT_ANSWERING)
         return
-    await ask(sim, sim.backbone.send_message(compose(sim, agent, offerer, FRIENDSHIP_DECLINED, agent.agent_id, "")))
+    no = message_from(sim.region, agent, offerer, FRIENDSHIP_DECLINED, agent.agent_id, "")
+    await ask(sim, sim.backbone.send_message(no))
 
 
 @handles("TerminateFriendship", state=OPEN, rate=COSTLY)
-def terminate_friendship(sim: Simulator, agent: Agent, message: Message) -> None:
+def terminate_friendship(sim: Parts, agent: Agent, message: Message) -> None:
     other = message["ExBlock"]["OtherID"]
     start(sim, agent, "friends", _told(sim, agent, sim.backbone.remove_friend, other), order="friends")
 
 
 @handles("GrantUserRights", state=OPEN, rate=COSTLY)
-def grant_user_rights(sim: Simulator, agent: Agent, message: Message) -> None:
+def grant_user_rights(sim: Parts, agent: Agent, message: Message) -> None:
     for block in message["Rights"][:RIGHTS_LIMIT]:
         granting = _grant(sim, agent, block["AgentRelated"], block["RelatedRights"] & ALL_RIGHTS)
         start(sim, agent, "friends", granting, order="friends")
 
 
-async def _grant(sim: Simulator, agent: Agent, other: UUID, rights: int) -> None:
+async def _grant(sim: Parts, agent: Agent, other: UUID, rights: int) -> None:
     if await _told(sim, agent, sim.backbone.set_friend_rights, other, rights):
         send(agent, _rights_changed(agent.agent_id, other, rights))
 
 
-async def _told(sim: Simulator, agent: Agent, change: Callable[..., Coroutine[Any, Any, Any]], *what: Any) -> bool:
+async def _told(sim: Parts, agent: Agent, change: Callable[..., Coroutine[Any, Any, Any]], *what: Any) -> bool:
     """Make a change of friendship; whether it took place. That the other is no friend (404) is no news to the user."""
     result = await ask(sim, change(agent.agent_id, *what))
     if isinstance(result, BackboneError):
@@ -93,14 +96,14 @@ _NOT_ANSWERING = "Your list of friends cannot be changed now: the grid's service
 
 
 @handles("FindAgent", state=OPEN, rate=COSTLY)
-def find_agent(sim: Simulator, agent: Agent, message: Message) -> None:
+def find_agent(sim: Parts, agent: Agent, message: Message) -> None:
     """Where on the map a friend is who has allowed it."""
     block = message["AgentBlock"]
     if block["Hunter"] == agent.agent_id and block["Prey"] != NULL:
         start(sim, agent, "find agent", _find(sim, agent, block["Prey"]))
 
 
-async def _find(sim: Simulator, agent: Agent, prey: UUID) -> None:
+async def _find(sim: Parts, agent: Agent, prey: UUID) -> None:
     friends = await ask(sim, sim.backbone.get_friends(agent.agent_id))
     place = None
     if not isinstance(friends, BackboneError):
@@ -110,7 +113,7 @@ async def _find(sim: Simulator, agent: Agent, prey: UUID) -> None:
     send(agent, Message("FindAgent", AgentBlock={"Hunter": agent.agent_id, "Prey": prey}, LocationBlock=where))
 
 
-async def _place(sim: Simulator, prey: UUID) -> tuple[float, float] | None:
+async def _place(sim: Parts, prey: UUID) -> tuple[float, float] | None:
     """Global metres: exact in this region, the middle of the region elsewhere."""
     here = sim.world.agents.get(prey)
     if here is not None and here.root:
@@ -128,7 +131,7 @@ async def _place(sim: Simulator, prey: UUID) -> tuple[float, float] | None:
 # --- to viewers here
 
 
-async def learn_rights(sim: Simulator, agent: Agent) -> None:
+async def learn_rights(sim: Parts, agent: Agent) -> None:
     """Whose objects the agent may edit: those of friends who let it. Of changes Backbone tells (`deliver_notification`)
     while the avatar is here."""
     friends = await ask(sim, sim.backbone.get_friends(agent.agent_id))
@@ -139,7 +142,7 @@ async def learn_rights(sim: Simulator, agent: Agent) -> None:
     _may_edit(sim, agent, frozenset(UUID(f["agent_id"]) for f in friends if f["rights_has"] & MODIFY_OBJECTS))
 
 
-def _may_edit(sim: Simulator, agent: Agent, owners: frozenset[UUID]) -> None:
+def _may_edit(sim: Parts, agent: Agent, owners: frozenset[UUID]) -> None:
     """The agent's viewer shows handles on what it may edit: it is told anew of objects for which that has changed."""
     changed = owners ^ (agent.edits_of or frozenset())
     agent.edits_of = owners
@@ -147,7 +150,7 @@ def _may_edit(sim: Simulator, agent: Agent, owners: frozenset[UUID]) -> None:
         sim.interest.objects.show(agent, [prim for prim in sim.world.objects.by_id.values() if prim.owner_id in changed])
 
 
-async def tell_online_friends(sim: Simulator, agent: Agent) -> None:
+async def tell_online_friends(sim: Parts, agent: Agent) -> None:
     """After login: which friends are online already."""
     friends = await ask(sim, sim.backbone.get_friends(agent.agent_id))
     if isinstance(friends, BackboneError):
@@ -160,7 +163,7 @@ async def tell_online_friends(sim: Simulator, agent: Agent) -> None:
         send(agent, _online(batch))
 
 
-def deliver_notification(sim: Simulator, fields: dict[str, Any]) -> int:
+def deliver_notification(sim: Parts, fields: dict[str, Any]) -> int:
     """What Backbone says of a friend of people here; returns how many of them were told.
 
     `fields`: kind "online", "offline", "friendship-ended" or "rights" (with `rights`), agent_id of the friend, targets:

@@ -15,7 +15,7 @@ from backbone.client import UNREACHABLE, BackboneError
 from sim.handlers.replies import alert, ask, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 ORDER = "inventory"
@@ -37,7 +37,7 @@ class Gathered:
 
 
 def gather(
-    sim: Simulator,
+    sim: Parts,
     agent: Agent,
     items: list[dict[str, Any]],
     removed: list[UUID] | None = None,
@@ -59,7 +59,7 @@ def gather(
     waiting.folders += changes.folders
 
 
-async def _carry_out(sim: Simulator, agent: Agent, changes: Gathered) -> None:
+async def _carry_out(sim: Parts, agent: Agent, changes: Gathered) -> None:
     if agent.errands.gathered.get(ORDER) is changes:  # its turn has come: nothing joins it any more
         del agent.errands.gathered[ORDER]
     done: Any = None

@@ -15,11 +15,11 @@ from protocol.message import Message, text
 from sim.handlers import OPEN, QUERY, handles
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 PARAMETERS_LIMIT = 8
-Wish = Callable[["Simulator", "Agent", list[str]], None]
+Wish = Callable[["Parts", "Agent", list[str]], None]
 TABLE: dict[str, Wish] = {}
 
 
@@ -36,7 +36,7 @@ def generic(method: str) -> Callable[[Wish], Wish]:
 
 
 @handles("GenericMessage", state=OPEN, rate=QUERY)
-def generic_message(sim: Simulator, agent: Agent, message: Message) -> None:
+def generic_message(sim: Parts, agent: Agent, message: Message) -> None:
     wish = TABLE.get(text(message["MethodData"]["Method"]))
     if wish is None:
         sim.metrics.count("messages_unhandled", label="GenericMessage")

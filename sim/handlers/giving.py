@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from backbone.client import BackboneError
-from protocol.message import Message, clip, text
+from protocol.message import Message, text
 from protocol.wellknown import NULL, AssetType
+from sim.actions.speak import message_from
 from sim.giving import OFFERED_BY_OBJECT, Given, bucket_shown
 from sim.handlers.inventory import bulk_update
-from sim.handlers.messages import TEXT_LIMIT, compose, deliver_here, delivers, dialog, post, route, tell_sender
+from sim.handlers.messages import deliver_here, delivers, dialog, post, route, tell_sender
 from sim.handlers.replies import alert, ask, packets, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 OFFERED, ACCEPTED, DECLINED = 4, 5, 6
@@ -44,7 +45,7 @@ NOT_ANSWERED = "The grid's services are not answering: the gift is in your inven
 
 
 @dialog(OFFERED)
-def offer(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+def offer(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     """Give an item or a folder. What more the bucket of a folder names is what is in it, which Backbone knows better."""
     entries = read_bucket(block["BinaryBucket"])
     if not entries or block["ToAgentID"] == NULL:
@@ -60,9 +61,9 @@ def read_bucket(bucket: bytes) -> list[tuple[int, UUID]]:
     return [(bucket[at], UUID(bytes=bytes(bucket[at + 1 : at + ENTRY]))) for at in range(0, len(bucket), ENTRY)]
 
 
-async def _give(sim: Simulator, agent: Agent, block: dict[str, Any], kind: int, thing_id: UUID) -> None:
+async def _give(sim: Parts, agent: Agent, block: dict[str, Any], kind: int, thing_id: UUID) -> None:
     to, gift_id = block["ToAgentID"], block["ID"] if block["ID"] != NULL else uuid4()
-    words = text(clip(text(block["Message"]), TEXT_LIMIT))
+    words = text(block["Message"])
     what = {"folder_id" if kind == AssetType.FOLDER else "item_id": thing_id}
     for _ in range(TRIES):
         told = await ask(sim, sim.backbone.give(agent.agent_id, gift_id, to, **what))
@@ -76,7 +77,7 @@ async def _give(sim: Simulator, agent: Agent, block: dict[str, Any], kind: int, 
     given = Given.of(told)
     sim.metrics.count("gifts", label="person")
     _gone(agent, [UUID(one) for one in told["moved"]])
-    fields = compose(sim, agent, to, OFFERED, given.gift_id, words or given.name, given.bucket)
+    fields = message_from(sim.region, agent, to, OFFERED, given.gift_id, words or given.name, given.bucket)
     if deliver_here(sim, fields):
         return
     fate = await route(sim, fields)
@@ -100,18 +101,18 @@ def _gone(agent: Agent, item_ids: list[UUID]) -> None:
 
 
 @dialog(ACCEPTED, ACCEPTED_OF_OBJECT)
-def accept(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+def accept(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     bucket = block["BinaryBucket"]
     folder = UUID(bytes=bytes(bucket[:16])) if len(bucket) >= 16 else NULL
     start(sim, agent, "gift", _answer(sim, agent, block, True, folder if folder != NULL else None), order=ORDER)
 
 
 @dialog(DECLINED, DECLINED_OF_OBJECT)
-def decline(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+def decline(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     start(sim, agent, "gift", _answer(sim, agent, block, False, None), order=ORDER)
 
 
-async def _answer(sim: Simulator, agent: Agent, block: dict[str, Any], accepted: bool, folder: UUID | None) -> None:
+async def _answer(sim: Parts, agent: Agent, block: dict[str, Any], accepted: bool, folder: UUID | None) -> None:
     for _ in range(TRIES):
         told = await ask(sim, sim.backbone.answer_gift(agent.agent_id, block["ID"], accepted, folder))
         if not isinstance(told, BackboneError) or 400 <= told.status < 500:
@@ -130,8 +131,8 @@ async def _answer(sim: Simulator, agent: Agent, block: dict[str, Any], accepted:
     if block["Dialog"] in (ACCEPTED, DECLINED):
         giver = UUID(told["from_agent_id"])
         back = b"".join(bytes([given.kind if given.kind != AssetType.FOLDER else 0]) + UUID(one).bytes for one in told["returned"][:MOST_SHOWN])
-        words = text(clip(text(block["Message"]), TEXT_LIMIT))
-        fields = compose(sim, agent, giver, ACCEPTED if accepted else DECLINED, given.gift_id, words, back)
+        words = text(block["Message"])
+        fields = message_from(sim.region, agent, giver, ACCEPTED if accepted else DECLINED, given.gift_id, words, back)
         await post(sim, fields)
 
 
@@ -139,7 +140,7 @@ async def _answer(sim: Simulator, agent: Agent, block: dict[str, Any], accepted:
 
 
 @delivers(OFFERED, DECLINED, OFFERED_BY_OBJECT)
-async def deliver(sim: Simulator, agent: Agent, message: Message) -> None:
+async def deliver(sim: Parts, agent: Agent, message: Message) -> None:
     """What the bucket names is shown first: an offer of something that the viewer does not know of is lost on it."""
     block = message["MessageBlock"]
     entries = read_bucket(block["BinaryBucket"])
@@ -148,7 +149,7 @@ async def deliver(sim: Simulator, agent: Agent, message: Message) -> None:
     send(agent, message)
 
 
-async def show(sim: Simulator, agent: Agent, entries: list[tuple[int, UUID]]) -> None:
+async def show(sim: Parts, agent: Agent, entries: list[tuple[int, UUID]]) -> None:
     """Tell the agent's viewer of items and folders of its inventory as they are, those that there are."""
     wanted = [thing_id for kind, thing_id in entries if kind != AssetType.FOLDER]
     items = await ask(sim, sim.backbone.fetch_items(agent.agent_id, wanted)) if wanted else []

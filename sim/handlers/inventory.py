@@ -22,7 +22,7 @@ from sim.handlers.replies import alert, ask, send, start, turn
 from sim.handlers.transfers import shown_asset
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 NOT_ANSWERING = "Your inventory cannot be changed now: the grid's services are not answering. Please try again."
@@ -41,7 +41,7 @@ INVENTORY_TYPES = {
 Step = Callable[[], Coroutine[Any, Any, Any]]
 
 
-def _change(sim: Simulator, agent: Agent, *steps: Step) -> None:
+def _change(sim: Parts, agent: Agent, *steps: Step) -> None:
     """Carry out the steps one after the other, after all that was asked before."""
     start(sim, agent, "inventory", _in_turn(steps), order="inventory")
 
@@ -51,13 +51,13 @@ async def _in_turn(steps: tuple[Step, ...]) -> None:
         await step()
 
 
-def _step(sim: Simulator, agent: Agent, method: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kw: Any) -> Step:
+def _step(sim: Parts, agent: Agent, method: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kw: Any) -> Step:
     """A step that is one call to Backbone about this agent's inventory."""
     return partial(_done, sim, agent, method, agent.agent_id, *args, **kw)
 
 
 async def _done(
-    sim: Simulator, agent: Agent, method: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kw: Any
+    sim: Parts, agent: Agent, method: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kw: Any
 ) -> Any:
     """The result of a call to Backbone, or None when it refused or was silent, which the user is told."""
     result = await ask(sim, method(*args, **kw))
@@ -71,14 +71,14 @@ async def _done(
 
 
 @handles("CreateInventoryFolder", state=OPEN, rate=QUERY)
-def create_inventory_folder(sim: Simulator, agent: Agent, message: Message) -> None:
+def create_inventory_folder(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["FolderData"]
     new = (data["FolderID"], data["ParentID"], text(data["Name"]), max(data["Type"], -1))
     _change(sim, agent, _step(sim, agent, sim.backbone.create_folder, *new))
 
 
 @handles("UpdateInventoryFolder", state=OPEN, rate=QUERY)
-def update_inventory_folder(sim: Simulator, agent: Agent, message: Message) -> None:
+def update_inventory_folder(sim: Parts, agent: Agent, message: Message) -> None:
     steps = []
     for data in message["FolderData"]:
         changes: dict[str, Any] = {"name": text(data["Name"]), "type": max(data["Type"], -1)}
@@ -89,23 +89,23 @@ def update_inventory_folder(sim: Simulator, agent: Agent, message: Message) -> N
 
 
 @handles("MoveInventoryFolder", state=OPEN, rate=QUERY)
-def move_inventory_folder(sim: Simulator, agent: Agent, message: Message) -> None:
+def move_inventory_folder(sim: Parts, agent: Agent, message: Message) -> None:
     blocks = message["InventoryData"]
     moves = [{"folder_id": str(data["FolderID"]), "parent_id": str(data["ParentID"])} for data in blocks]
     gather(sim, agent, [], folders=moves)
 
 
 @handles("RemoveInventoryFolder", state=OPEN, rate=QUERY)
-def remove_inventory_folder(sim: Simulator, agent: Agent, message: Message) -> None:
+def remove_inventory_folder(sim: Parts, agent: Agent, message: Message) -> None:
     _change(sim, agent, *_removals(sim, agent, message["FolderData"], []))
 
 
 @handles("PurgeInventoryDescendents", state=OPEN, rate=QUERY)
-def purge_inventory_descendents(sim: Simulator, agent: Agent, message: Message) -> None:
+def purge_inventory_descendents(sim: Parts, agent: Agent, message: Message) -> None:
     _change(sim, agent, _step(sim, agent, sim.backbone.purge_folder, message["InventoryData"]["FolderID"]))
 
 
-def _removals(sim: Simulator, agent: Agent, folders: list[dict[str, Any]], items: list[dict[str, Any]]) -> list[Step]:
+def _removals(sim: Parts, agent: Agent, folders: list[dict[str, Any]], items: list[dict[str, Any]]) -> list[Step]:
     gone = [_step(sim, agent, sim.backbone.delete_item, item["ItemID"]) for item in items]
     return gone + [_step(sim, agent, sim.backbone.delete_folder, folder["FolderID"]) for folder in folders]
 
@@ -114,11 +114,11 @@ def _removals(sim: Simulator, agent: Agent, folders: list[dict[str, Any]], items
 
 
 @handles("CreateInventoryItem", state=OPEN, rate=QUERY)
-def create_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
+def create_inventory_item(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "inventory", _create_item(sim, agent, message["InventoryBlock"]))
 
 
-async def _create_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+async def _create_item(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     """An item with the empty asset of its kind, told by UpdateCreateInventoryItem, which clients wait for.
 
     Its turn among the agent's changes comes when the asset is stored: nobody's folders wait for the asset store.
@@ -146,7 +146,7 @@ async def _create_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> N
         await _add(sim, agent, block, item)
 
 
-def _first_content(sim: Simulator, agent: Agent, kind: int) -> bytes | None:
+def _first_content(sim: Parts, agent: Agent, kind: int) -> bytes | None:
     """What a new item of that asset type holds; None for kinds that have to be uploaded."""
     if kind == AssetType.NOTECARD:
         return EMPTY_NOTECARD
@@ -161,7 +161,7 @@ def _first_content(sim: Simulator, agent: Agent, kind: int) -> bytes | None:
 
 
 @handles("LinkInventoryItem", state=OPEN, rate=QUERY)
-def link_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
+def link_inventory_item(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["InventoryBlock"]
     if block["Type"] not in (AssetType.LINK, AssetType.FOLDER_LINK):
         sim.metrics.count("messages_dropped", label="malformed")
@@ -176,7 +176,7 @@ def link_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
     _change(sim, agent, partial(_add, sim, agent, block, item))
 
 
-async def _add(sim: Simulator, agent: Agent, block: dict[str, Any], item: dict[str, Any]) -> None:
+async def _add(sim: Parts, agent: Agent, block: dict[str, Any], item: dict[str, Any]) -> None:
     folder = block["FolderID"]
     if folder == NULL:
         folder = await default_folder(sim, agent.agent_id, block["Type"])
@@ -188,7 +188,7 @@ async def _add(sim: Simulator, agent: Agent, block: dict[str, Any], item: dict[s
         send(agent, update_create_item(agent, made, block["CallbackID"], block["TransactionID"]))
 
 
-async def default_folder(sim: Simulator, agent_id: UUID, kind: int) -> UUID | None:
+async def default_folder(sim: Parts, agent_id: UUID, kind: int) -> UUID | None:
     """The system folder for an asset type, else the root; None when Backbone does not answer."""
     skeleton = await ask(sim, sim.backbone.get_inventory_skeleton(agent_id))
     if isinstance(skeleton, BackboneError):
@@ -202,11 +202,11 @@ async def default_folder(sim: Simulator, agent_id: UUID, kind: int) -> UUID | No
 
 
 @handles("UpdateInventoryItem", state=OPEN, rate=QUERY)
-def update_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
+def update_inventory_item(sim: Parts, agent: Agent, message: Message) -> None:
     _change(sim, agent, *(partial(_update_item, sim, agent, block) for block in message["InventoryData"]))
 
 
-async def _update_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+async def _update_item(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     """Name, description, price, and what others and the next owner may do, within what the item itself allows."""
     if block["TransactionID"] != NULL:
         alert(agent, NO_UPLOADS)
@@ -233,13 +233,13 @@ async def _update_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> N
 
 
 @handles("ChangeInventoryItemFlags", state=OPEN, rate=QUERY)
-def change_inventory_item_flags(sim: Simulator, agent: Agent, message: Message) -> None:
+def change_inventory_item_flags(sim: Parts, agent: Agent, message: Message) -> None:
     blocks = message["InventoryData"]
     gather(sim, agent, [{"item_id": str(block["ItemID"]), "flags": block["Flags"]} for block in blocks])
 
 
 @handles("MoveInventoryItem", state=OPEN, rate=QUERY)
-def move_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
+def move_inventory_item(sim: Parts, agent: Agent, message: Message) -> None:
     moves = []
     for block in message["InventoryData"]:
         changes = {"item_id": str(block["ItemID"]), "parent_id": str(block["FolderID"])}
@@ -250,13 +250,13 @@ def move_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("CopyInventoryItem", state=OPEN, rate=QUERY)
-def copy_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
+def copy_inventory_item(sim: Parts, agent: Agent, message: Message) -> None:
     own = (agent.agent_id, LIBRARY_OWNER, NULL)
     allowed = [block for block in message["InventoryData"] if block["OldAgentID"] in own]
     _change(sim, agent, *(partial(_copy_item, sim, agent, block) for block in allowed))
 
 
-async def _copy_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+async def _copy_item(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     """Told by BulkUpdateInventory: node-metaverse waits for that and nothing else."""
     folder = block["NewFolderID"] if block["NewFolderID"] != NULL else await default_folder(sim, agent.agent_id, -2)
     if folder is None:
@@ -269,12 +269,12 @@ async def _copy_item(sim: Simulator, agent: Agent, block: dict[str, Any]) -> Non
 
 
 @handles("RemoveInventoryItem", state=OPEN, rate=QUERY)
-def remove_inventory_item(sim: Simulator, agent: Agent, message: Message) -> None:
+def remove_inventory_item(sim: Parts, agent: Agent, message: Message) -> None:
     gather(sim, agent, [], [block["ItemID"] for block in message["InventoryData"]])
 
 
 @handles("RemoveInventoryObjects", state=OPEN, rate=QUERY)
-def remove_inventory_objects(sim: Simulator, agent: Agent, message: Message) -> None:
+def remove_inventory_objects(sim: Parts, agent: Agent, message: Message) -> None:
     _change(sim, agent, *_removals(sim, agent, message["FolderData"], message["ItemData"]))
 
 

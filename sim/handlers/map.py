@@ -20,7 +20,7 @@ from sim.handlers.replies import ask, packets, send, start
 
 if TYPE_CHECKING:
     from sim.neighbours.records import RegionRecord
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 NOWHERE = 255  # Access of a place without a region
@@ -33,7 +33,7 @@ SPOT = 8.0  # metres: avatars this close are one dot on the map
 Grid = tuple[int, int]
 
 
-def region_blocks(sim: Simulator) -> dict[Grid, dict[str, Any]]:
+def region_blocks(sim: Parts) -> dict[Grid, dict[str, Any]]:
     """A MapBlockReply.Data block a region of the grid, this one included."""
     blocks = {grid: _block(region) for grid, region in sim.neighbours.regions.items()}
     facts = sim.world.facts
@@ -79,7 +79,7 @@ def _reply(agent: Agent, flags: int, blocks: list[dict[str, Any]]) -> None:
 
 
 @handles("MapBlockRequest", state=OPEN, rate=QUERY)
-def map_block_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def map_block_request(sim: Parts, agent: Agent, message: Message) -> None:
     """The regions of a rectangle."""
     area = message["PositionData"]
     flags = message["AgentData"]["Flags"]
@@ -96,7 +96,7 @@ def map_block_request(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("MapNameRequest", state=OPEN, rate=QUERY)
-def map_name_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def map_name_request(sim: Parts, agent: Agent, message: Message) -> None:
     """Regions whose name begins so, an exact match first; then a block that names what was asked marks the end."""
     asked = text(message["NameData"]["Name"])
     wanted = asked.strip().casefold()
@@ -109,7 +109,7 @@ def map_name_request(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("MapItemRequest", state=OPEN, rate=QUERY)
-def map_item_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def map_item_request(sim: Parts, agent: Agent, message: Message) -> None:
     """Dots on the map: where people are, here or in any region of the grid. Of the other kinds there are none."""
     asked = message["RequestData"]
     flags = message["AgentData"]["Flags"]
@@ -127,7 +127,7 @@ def map_item_request(sim: Simulator, agent: Agent, message: Message) -> None:
             start(sim, agent, "map items", _answer_items(sim, agent, flags, region, handle))
 
 
-async def _answer_items(sim: Simulator, agent: Agent, flags: int, region: RegionRecord, handle: int) -> None:
+async def _answer_items(sim: Parts, agent: Agent, flags: int, region: RegionRecord, handle: int) -> None:
     """Where exactly people of another region are only that region knows: one dot in its middle says how many."""
     told = await ask(sim, sim.backbone.get_region_agents(region.region_id))
     count = region.agents if isinstance(told, BackboneError) else told["count"]
@@ -135,7 +135,7 @@ async def _answer_items(sim: Simulator, agent: Agent, flags: int, region: Region
     _send_items(agent, flags, AGENTS, [_spot(*middle, count)] if count else [], handle)
 
 
-def _local_spots(sim: Simulator) -> list[dict[str, Any]]:
+def _local_spots(sim: Parts) -> list[dict[str, Any]]:
     spots: dict[tuple[int, int], int] = {}
     for other in sim.world.roots():
         x, y, _ = sim.world.position(other)
@@ -163,14 +163,14 @@ def _send_items(agent: Agent, flags: int, kind: int, items: list[dict[str, Any]]
 
 
 @handles("RegionHandleRequest", state=OPEN, rate=QUERY)
-def region_handle_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def region_handle_request(sim: Parts, agent: Agent, message: Message) -> None:
     """Where the region of an id lies, for landmarks. An unknown one has handle 0: "not there"."""
     asked: UUID = message["RequestBlock"]["RegionID"]
     handle = handle_of_region(sim, asked) or 0
     send(agent, Message("RegionIDAndHandleReply", ReplyBlock={"RegionID": asked, "RegionHandle": handle}))
 
 
-def handle_of_region(sim: Simulator, region_id: UUID) -> int | None:
+def handle_of_region(sim: Parts, region_id: UUID) -> int | None:
     """The handle of a region of this grid, None for an unknown one."""
     facts = sim.world.facts
     if region_id == facts.region_id:
@@ -180,7 +180,7 @@ def handle_of_region(sim: Simulator, region_id: UUID) -> int | None:
 
 
 @handles("MapLayerRequest", state=OPEN, rate=QUERY)
-def map_layer_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def map_layer_request(sim: Parts, agent: Agent, message: Message) -> None:
     """Old viewers ask for one picture of the whole world; here regions have a tile each."""
     data = {"AgentID": agent.agent_id, "Flags": message["AgentData"]["Flags"]}
     send(agent, Message("MapLayerReply", AgentData=data, LayerData=[]))

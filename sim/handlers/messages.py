@@ -25,17 +25,18 @@ from backbone.client import BackboneError
 from protocol.errors import ProtocolError
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL
+from sim.actions.speak import LONGEST_MESSAGE, LURE, message_from
 from sim.giving import bucket_shown
 from sim.handlers import CHAT, COSTLY, OPEN, ROOT, handles
 from sim.handlers.replies import alert, ask, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 log = logging.getLogger(__name__)
 
-PLAIN, BUSY, LURE, LURE_ACCEPTED, LURE_DECLINED, TELEPORT_REQUEST = 0, 20, 22, 23, 24, 26
+PLAIN, BUSY, LURE_ACCEPTED, LURE_DECLINED, TELEPORT_REQUEST = 0, 20, 23, 24, 26
 FRIENDSHIP_OFFERED, FRIENDSHIP_ACCEPTED, FRIENDSHIP_DECLINED = 38, 39, 40
 TYPING_START, TYPING_STOP = 41, 42
 # What a viewer may send as it is. Acceptances of friendship are the region's to say, groups are not here yet.
@@ -51,7 +52,6 @@ Deliverer = TypeVar("Deliverer", bound=Callable[..., Coroutine[Any, Any, None]])
 DIALOGS: dict[int, Callable[..., None]] = {}
 DELIVERERS: dict[int, Callable[..., Coroutine[Any, Any, None]]] = {}
 
-TEXT_LIMIT = 1024  # bytes with the NUL
 BUCKET_LIMIT = 1024
 SEEN_LIMIT = 256  # ids of messages remembered an agent, since Backbone may hand one over twice
 PRESENCE_PATIENCE = 5.0  # seconds
@@ -89,7 +89,7 @@ def delivers(*numbers: int) -> Callable[[Deliverer], Deliverer]:
 
 
 @handles("ImprovedInstantMessage", state=ROOT, rate=CHAT)
-def improved_instant_message(sim: Simulator, agent: Agent, message: Message) -> None:
+def improved_instant_message(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["MessageBlock"]
     number = block["Dialog"]
     target: UUID = block["ToAgentID"]
@@ -104,35 +104,13 @@ def improved_instant_message(sim: Simulator, agent: Agent, message: Message) -> 
         return
     # The acceptance echoes the offer's id, and must lead back to who offered.
     message_id = agent.agent_id if number == FRIENDSHIP_OFFERED else block["ID"]
-    words = text(clip(text(block["Message"]), TEXT_LIMIT))
-    fields = compose(sim, agent, target, number, message_id, words, block["BinaryBucket"])
+    fields = message_from(sim.region, agent, target, number, message_id, text(block["Message"]), block["BinaryBucket"])
     if number in SHORT_WAY and deliver_here(sim, fields):
         return
     start(sim, agent, "instant message", _route(sim, agent, fields), order="messages")
 
 
-def compose(
-    sim: Simulator, agent: Agent, target: UUID, dialog: int, message_id: UUID, words: str, bucket: bytes = b""
-) -> dict[str, Any]:
-    """An instant message from an agent here, in the fields of Backbone's POST /messages; the sender is who it is."""
-    return {
-        "message_id": str(uuid4()),
-        "from_agent_id": str(agent.agent_id),
-        "from_name": agent.name,
-        "to_agent_id": str(target),
-        "dialog": dialog,
-        "id": str(message_id),
-        "message": words,
-        "binary_bucket": base64.b64encode(bucket).decode(),
-        "region_id": str(sim.world.facts.region_id),
-        "position": list(sim.world.position(agent)),
-        "timestamp": int(sim.clock.unix()),
-        "from_group": False,
-        "parent_estate_id": 1,
-    }
-
-
-def deliver_here(sim: Simulator, fields: dict[str, Any]) -> bool:
+def deliver_here(sim: Parts, fields: dict[str, Any]) -> bool:
     """Give a message to somebody in this region, without a service; False when they are not here."""
     there = sim.world.agents.get(UUID(fields["to_agent_id"]))
     if there is None or not there.root or there.circuit is None:
@@ -141,13 +119,13 @@ def deliver_here(sim: Simulator, fields: dict[str, Any]) -> bool:
     return True
 
 
-async def post(sim: Simulator, fields: dict[str, Any]) -> None:
+async def post(sim: Parts, fields: dict[str, Any]) -> None:
     """Give a message to somebody, here or anywhere; whoever sent it is told nothing."""
     if not deliver_here(sim, fields):
         await route(sim, fields)
 
 
-async def route(sim: Simulator, fields: dict[str, Any]) -> dict[str, Any] | BackboneError:
+async def route(sim: Parts, fields: dict[str, Any]) -> dict[str, Any] | BackboneError:
     """Have Backbone deliver or keep a message; its fate, or why nothing is known of it."""
     for _ in range(TRIES):
         fate = await ask(sim, sim.backbone.send_message(fields))
@@ -156,7 +134,7 @@ async def route(sim: Simulator, fields: dict[str, Any]) -> dict[str, Any] | Back
     return fate
 
 
-async def _route(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> None:
+async def _route(sim: Parts, agent: Agent, fields: dict[str, Any]) -> None:
     fate = await route(sim, fields)
     if fields["dialog"] not in ANSWERED:
         return
@@ -172,7 +150,7 @@ async def _route(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> None:
         tell_sender(sim, agent, fields, NOT_STORED.format(reason=fate.get("reason") or "no more room"))
 
 
-def tell_sender(sim: Simulator, agent: Agent, sent: dict[str, Any], words: str) -> None:
+def tell_sender(sim: Parts, agent: Agent, sent: dict[str, Any], words: str) -> None:
     """Tell the sender what became of a message, in the same conversation."""
     other = UUID(sent["to_agent_id"])
     name = sim.names.known(other)
@@ -194,7 +172,7 @@ def tell_sender(sim: Simulator, agent: Agent, sent: dict[str, Any], words: str) 
 # --- to a viewer here
 
 
-def deliver_message(sim: Simulator, agent: Agent, fields: dict[str, Any]) -> bool:
+def deliver_message(sim: Parts, agent: Agent, fields: dict[str, Any]) -> bool:
     """Send an instant message to an agent in this region; False when it has had this one already.
 
     `fields` as in Backbone's POST /messages. ProtocolError when they are not.
@@ -236,7 +214,7 @@ def instant_message(agent: Agent, fields: dict[str, Any]) -> Message:
             "ID": UUID(str(fields.get("id") or NULL)),
             "Timestamp": int(fields.get("timestamp", 0)),
             "FromAgentName": clip(str(fields["from_name"]), 255),
-            "Message": clip(str(fields["message"]), TEXT_LIMIT),
+            "Message": clip(str(fields["message"]), LONGEST_MESSAGE + 1),
             "BinaryBucket": base64.b64decode(fields.get("binary_bucket") or "", validate=True)[:BUCKET_LIMIT],
         }
         sender = UUID(str(fields["from_agent_id"]))
@@ -250,7 +228,7 @@ def instant_message(agent: Agent, fields: dict[str, Any]) -> Message:
 
 
 @handles("RetrieveInstantMessages", state=OPEN, rate=COSTLY)
-def retrieve_instant_messages(sim: Simulator, agent: Agent, message: Message) -> None:
+def retrieve_instant_messages(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "offline messages", _give_offline(sim, agent), order="offline messages")
 
 
@@ -262,7 +240,7 @@ async def here_for_all(agent: Agent) -> None:
         log.warning("messages for %s are read before its presence is recorded", agent.name)
 
 
-async def _give_offline(sim: Simulator, agent: Agent) -> None:
+async def _give_offline(sim: Parts, agent: Agent) -> None:
     await here_for_all(agent)
     waiting = await ask(sim, sim.backbone.get_messages(agent.agent_id))
     if isinstance(waiting, BackboneError):
@@ -287,7 +265,7 @@ async def _give_offline(sim: Simulator, agent: Agent) -> None:
         send(agent, message, on_ack=partial(acknowledged, sim, agent, message_id))
 
 
-def acknowledged(sim: Simulator, agent: Agent, message_id: str) -> None:
+def acknowledged(sim: Parts, agent: Agent, message_id: str) -> None:
     """The viewer has a stored message: Backbone may forget it. Acks come in bunches, so they are gathered."""
     agent.mail.sent.discard(message_id)
     gathered = agent.mail.acknowledged
@@ -296,7 +274,7 @@ def acknowledged(sim: Simulator, agent: Agent, message_id: str) -> None:
         sim.after(ACKNOWLEDGE_DELAY, lambda: _forget(sim, agent))
 
 
-def _forget(sim: Simulator, agent: Agent) -> None:
+def _forget(sim: Parts, agent: Agent) -> None:
     gathered, agent.mail.acknowledged = agent.mail.acknowledged, []
     if gathered:
         sim.spawn(ask(sim, sim.backbone.delete_messages(agent.agent_id, gathered)), "offline messages")

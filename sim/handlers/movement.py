@@ -20,11 +20,11 @@ from sim.world.agent import CAMERA_LIMIT, MAXIMUM_DRAW_DISTANCE, MINIMUM_DRAW_DI
 from sim.world.avatars import FLY, PRESSES, SIT_ON_GROUND, STAND_UP
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 @handles("AgentUpdate", state=OPEN, rate=CONTROL)
-def agent_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_update(sim: Parts, agent: Agent, message: Message) -> None:
     update = message["AgentData"]
     agent.updates_seen += 1
     sim.metrics.plain["agent_updates"] += 1
@@ -81,7 +81,7 @@ def _move_camera(agent: Agent, update: dict[str, Any]) -> None:
 
 
 @generic("autopilot")
-def autopilot(sim: Simulator, agent: Agent, parameters: list[str]) -> None:
+def autopilot(sim: Parts, agent: Agent, parameters: list[str]) -> None:
     """Click to walk: x, y, z in metres of the grid. Where that is beyond a border, the walk ends as the border is crossed."""
     x, y, z = (float(part) for part in parameters[:3])
     west, south = sim.world.facts.corner
@@ -93,29 +93,29 @@ def autopilot(sim: Simulator, agent: Agent, parameters: list[str]) -> None:
 
 
 @handles("SetAlwaysRun", state=ROOT, rate=CONTROL)
-def set_always_run(sim: Simulator, agent: Agent, message: Message) -> None:
+def set_always_run(sim: Parts, agent: Agent, message: Message) -> None:
     sim.world.row(agent)["running"] = message["AgentData"]["AlwaysRun"]
 
 
 @handles("AgentFOV", state=OPEN, rate=CONTROL)
-def agent_fov(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_fov(sim: Parts, agent: Agent, message: Message) -> None:
     angle = message["FOVBlock"]["VerticalAngle"]
     if 0.0 < angle < math.pi:
         agent.screen.field_of_view = angle
 
 
 @handles("AgentHeightWidth", state=OPEN, rate=CONTROL)
-def agent_height_width(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_height_width(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["HeightWidthBlock"]
     agent.screen.width, agent.screen.height = block["Width"], block["Height"]
 
 
 @handles("AgentPause", state=OPEN, rate=CONTROL)
-def agent_pause(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_pause(sim: Parts, agent: Agent, message: Message) -> None:
     """The viewer is busy (a file dialog, a slow start) and will not draw for a while; its circuit stays."""
     agent.screen.paused = True
 
 
 @handles("AgentResume", state=OPEN, rate=CONTROL)
-def agent_resume(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_resume(sim: Parts, agent: Agent, message: Message) -> None:
     agent.screen.paused = False

@@ -19,7 +19,7 @@ from sim.handlers import COSTLY, OPEN, QUERY, handles
 from sim.handlers.replies import alert, ask, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 NAME_LIMIT = 255  # characters
@@ -28,11 +28,11 @@ _BREAKS = re.compile(r"[\x00-\x1f\x7f|]")  # would end a name, or its line, befo
 
 
 @handles("MuteListRequest", state=OPEN, rate=COSTLY)
-def mute_list_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def mute_list_request(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "mutes", _tell_mutes(sim, agent), order="mutes")
 
 
-async def _tell_mutes(sim: Simulator, agent: Agent) -> None:
+async def _tell_mutes(sim: Parts, agent: Agent) -> None:
     """The whole list, an empty one too: a viewer has no other way to know that nobody is muted any more. Where Backbone
     does not answer, the viewer goes by what it remembers."""
     listed = await ask(sim, sim.backbone.get_mutes(agent.agent_id))
@@ -48,7 +48,7 @@ def _line(entry: dict[str, Any]) -> str:
 
 
 @handles("UpdateMuteListEntry", state=OPEN, rate=QUERY)
-def update_mute_list_entry(sim: Simulator, agent: Agent, message: Message) -> None:
+def update_mute_list_entry(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["MuteData"]
     if data["MuteType"] not in KINDS:
         sim.metrics.count("messages_dropped", label="malformed")
@@ -57,7 +57,7 @@ def update_mute_list_entry(sim: Simulator, agent: Agent, message: Message) -> No
     start(sim, agent, "mutes", _mute(sim, agent, entry), order="mutes")
 
 
-async def _mute(sim: Simulator, agent: Agent, entry: tuple[UUID, str, int, int]) -> None:
+async def _mute(sim: Parts, agent: Agent, entry: tuple[UUID, str, int, int]) -> None:
     kept = await ask(sim, sim.backbone.put_mute(agent.agent_id, *entry))
     if isinstance(kept, BackboneError):
         full = kept.status == 429
@@ -66,12 +66,12 @@ async def _mute(sim: Simulator, agent: Agent, entry: tuple[UUID, str, int, int])
 
 
 @handles("RemoveMuteListEntry", state=OPEN, rate=QUERY)
-def remove_mute_list_entry(sim: Simulator, agent: Agent, message: Message) -> None:
+def remove_mute_list_entry(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["MuteData"]
     start(sim, agent, "mutes", _unmute(sim, agent, data["MuteID"], _name(data["MuteName"])), order="mutes")
 
 
-async def _unmute(sim: Simulator, agent: Agent, muted_id: UUID, name: str) -> None:
+async def _unmute(sim: Parts, agent: Agent, muted_id: UUID, name: str) -> None:
     gone = await ask(sim, sim.backbone.delete_mute(agent.agent_id, muted_id, name))
     if isinstance(gone, BackboneError):
         alert(agent, f"{name[:60]} will be muted again when you come back: the grid's services are not answering.")

@@ -26,7 +26,8 @@ from sim.handlers.replies import send
 from sim.world.world import Parcel, World
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
+    from sim.region import Region
     from sim.world.agent import Agent
 
 PUBLIC, OTHERS, OWN = 0, 1, 3
@@ -57,19 +58,19 @@ def parcel_overlay_messages(world: World, agent: Agent) -> list[Message]:
     ]
 
 
-def tell_parcel(sim: Simulator, agent: Agent) -> None:
+def tell_parcel(region: Region, agent: Agent) -> None:
     """Tell an avatar's viewer which parcel it is in, if that has changed since it was last told."""
-    x, y, _ = sim.world.position(agent)
-    parcel = sim.world.parcel_at(x, y)
+    x, y, _ = region.world.position(agent)
+    parcel = region.world.parcel_at(x, y)
     if agent.events is None or agent.parcel_told == parcel.local_id:
         return
     agent.parcel_told = parcel.local_id
     agent.parcel_sequence += 1
-    agent.events.post(parcel_properties_event(sim, agent, parcel, agent.parcel_sequence))
+    agent.events.post(parcel_properties_event(region, parcel, agent.parcel_sequence))
 
 
 def parcel_properties_event(
-    sim: Simulator, agent: Agent, parcel: Parcel, sequence: int, result: int = SINGLE, snap: bool = False
+    region: Region, parcel: Parcel, sequence: int, result: int = SINGLE, snap: bool = False
 ) -> dict[str, Any]:
     """The ParcelProperties event about a parcel, every key that clients insist on included.
 
@@ -89,8 +90,8 @@ def parcel_properties_event(
         "AABBMax": high,
         "Bitmap": np.packbits(parcel.cells.ravel(), bitorder="little").tobytes(),
         "Area": parcel.area,
-        "SimWideMaxPrims": sim.world.facts.max_prims,
-        "MaxPrims": most_prims(sim.region, parcel),
+        "SimWideMaxPrims": region.facts.max_prims,
+        "MaxPrims": most_prims(region, parcel),
         "ParcelPrimBonus": 1.0,
         "ParcelFlags": parcel.flags,
         "Name": parcel.name,
@@ -121,7 +122,7 @@ def parcel_properties_event(
 
 
 @handles("ParcelPropertiesRequest", state=OPEN, rate=QUERY)
-def parcel_properties_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def parcel_properties_request(sim: Parts, agent: Agent, message: Message) -> None:
     """Which parcel, or whether several, lie in a rectangle; one point counts as a rectangle too."""
     asked = message["ParcelData"]
     if agent.events is None:
@@ -132,7 +133,7 @@ def parcel_properties_request(sim: Simulator, agent: Agent, message: Message) ->
     parcel = parcel_by_local_id(sim.world, int(sim.world.parcel_map[south, west]))
     if parcel is not None:
         result = SINGLE if len(touched) == 1 else MULTIPLE
-        answer = parcel_properties_event(sim, agent, parcel, asked["SequenceID"], result, asked["SnapSelection"])
+        answer = parcel_properties_event(sim.region, parcel, asked["SequenceID"], result, asked["SnapSelection"])
         agent.events.post(answer, droppable=True)
 
 
@@ -149,7 +150,7 @@ def parcel_by_local_id(world: World, local_id: int) -> Parcel | None:
 
 
 @handles("ParcelDwellRequest", state=OPEN, rate=QUERY)
-def parcel_dwell_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def parcel_dwell_request(sim: Parts, agent: Agent, message: Message) -> None:
     """How popular the parcel is, which nobody measures; node-metaverse cannot finish a parcel without an answer."""
     parcel = parcel_by_local_id(sim.world, message["Data"]["LocalID"])
     if parcel is not None:
@@ -158,7 +159,7 @@ def parcel_dwell_request(sim: Simulator, agent: Agent, message: Message) -> None
 
 
 @handles("ParcelAccessListRequest", state=OPEN, rate=QUERY)
-def parcel_access_list_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def parcel_access_list_request(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["Data"]
     data = {**asked, "AgentID": agent.agent_id}
     send(agent, Message("ParcelAccessListReply", Data=data, List=[]))
@@ -187,7 +188,7 @@ def place_of(parcel_id: UUID) -> tuple[int, int, int] | None:
 
 
 @handles("ParcelInfoRequest", state=OPEN, rate=QUERY)
-def parcel_info_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def parcel_info_request(sim: Parts, agent: Agent, message: Message) -> None:
     asked: UUID = message["Data"]["ParcelID"]
     info = _local_info(sim, asked) or _remote_info(sim, asked)
     if info is not None:
@@ -195,7 +196,7 @@ def parcel_info_request(sim: Simulator, agent: Agent, message: Message) -> None:
         send(agent, Message("ParcelInfoReply", AgentData={"AgentID": agent.agent_id}, Data=info))
 
 
-def _local_info(sim: Simulator, asked: UUID) -> dict[str, Any] | None:
+def _local_info(sim: Parts, asked: UUID) -> dict[str, Any] | None:
     facts = sim.world.facts
     parcel = next((parcel for parcel in sim.world.parcels if parcel.parcel_id == asked), None)
     spot = place_of(asked)
@@ -220,7 +221,7 @@ def _local_info(sim: Simulator, asked: UUID) -> dict[str, Any] | None:
     }
 
 
-def _remote_info(sim: Simulator, asked: UUID) -> dict[str, Any] | None:
+def _remote_info(sim: Parts, asked: UUID) -> dict[str, Any] | None:
     """What the grid's directory knows of a place: its region's name."""
     spot = place_of(asked)
     region = sim.neighbours.regions.get(grid_of_handle(spot[0])) if spot is not None else None
@@ -235,7 +236,7 @@ def _remote_info(sim: Simulator, asked: UUID) -> dict[str, Any] | None:
     }
 
 
-def place_in(sim: Simulator, handle: int, x: float, y: float) -> UUID | None:
+def place_in(sim: Parts, handle: int, x: float, y: float) -> UUID | None:
     """The parcel id to give out for a place: the parcel's own in this region, a `place_id` elsewhere in the grid."""
     if handle == sim.world.facts.handle:
         return sim.world.parcel_at(x, y).parcel_id
@@ -249,7 +250,7 @@ def place_in(sim: Simulator, handle: int, x: float, y: float) -> UUID | None:
 
 
 @handles("ParcelPropertiesUpdate", state=ROOT, rate=COSTLY)
-def parcel_properties_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def parcel_properties_update(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["ParcelData"]
     parcel = parcel_by_local_id(sim.world, data["LocalID"])
     if parcel is None:

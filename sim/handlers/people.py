@@ -15,7 +15,7 @@ from sim.handlers.replies import alert, ask, ids, packets, send, start
 
 if TYPE_CHECKING:
     from sim.names import Name
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 NAMES_LIMIT = 100  # ids one request may ask for
@@ -32,7 +32,7 @@ ABOUT_LIMIT, FIRST_LIFE_LIMIT = 1024, 255  # bytes with the NUL; the packet has 
 
 
 @handles("UUIDNameRequest", state=OPEN, rate=QUERY)
-def uuid_name_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def uuid_name_request(sim: Parts, agent: Agent, message: Message) -> None:
     """What is known is answered at once, the rest when Backbone has told it."""
     asked = ids(message["UUIDNameBlock"], "ID", NAMES_LIMIT)
     known = {agent_id: name for agent_id in asked if (name := sim.names.known(agent_id)) is not None}
@@ -42,7 +42,7 @@ def uuid_name_request(sim: Simulator, agent: Agent, message: Message) -> None:
         start(sim, agent, "names", _look_up(sim, agent, missing))
 
 
-async def _look_up(sim: Simulator, agent: Agent, missing: list[UUID]) -> None:
+async def _look_up(sim: Parts, agent: Agent, missing: list[UUID]) -> None:
     found = await sim.names.look_up(missing)
     _send_names(agent, {agent_id: name or UNKNOWN for agent_id, name in found.items()})
 
@@ -61,7 +61,7 @@ def _name_size(block: dict[str, Any]) -> int:
 
 
 @handles("UUIDGroupNameRequest", state=OPEN, rate=QUERY)
-def uuid_group_name_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def uuid_group_name_request(sim: Parts, agent: Agent, message: Message) -> None:
     """There are no groups; a viewer that holds the id of one shows this instead of "loading"."""
     asked = ids(message["UUIDNameBlock"], "ID", 40)
     if asked:
@@ -70,12 +70,12 @@ def uuid_group_name_request(sim: Simulator, agent: Agent, message: Message) -> N
 
 
 @handles("AvatarPickerRequest", state=OPEN, rate=COSTLY)
-def avatar_picker_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def avatar_picker_request(sim: Parts, agent: Agent, message: Message) -> None:
     wanted = text(message["Data"]["Name"][:SEARCH_LIMIT]).strip()
     start(sim, agent, "avatar picker", _pick(sim, agent, message["AgentData"]["QueryID"], wanted))
 
 
-async def _pick(sim: Simulator, agent: Agent, query: UUID, wanted: str) -> None:
+async def _pick(sim: Parts, agent: Agent, query: UUID, wanted: str) -> None:
     users = await search_people(sim, wanted)
     if users is None:
         alert(agent, "People cannot be searched now: the grid's services are not answering.")
@@ -88,7 +88,7 @@ async def _pick(sim: Simulator, agent: Agent, query: UUID, wanted: str) -> None:
         send(agent, Message("AvatarPickerReply", AgentData=data, Data=batch))
 
 
-async def search_people(sim: Simulator, wanted: str) -> list[dict[str, Any]] | None:
+async def search_people(sim: Parts, wanted: str) -> list[dict[str, Any]] | None:
     """Users whose name contains the text; none for a text too short, None when Backbone does not answer."""
     if len(wanted) < SEARCH_LEAST:
         return []
@@ -104,11 +104,11 @@ async def search_people(sim: Simulator, wanted: str) -> list[dict[str, Any]] | N
 
 
 @handles("AvatarPropertiesRequest", state=OPEN, rate=QUERY)
-def avatar_properties_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def avatar_properties_request(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "profile", _answer_profile(sim, agent, message["AgentData"]["AvatarID"]))
 
 
-async def _answer_profile(sim: Simulator, agent: Agent, whose: UUID) -> None:
+async def _answer_profile(sim: Parts, agent: Agent, whose: UUID) -> None:
     """AvatarPropertiesReply, and the two replies that a viewer expects beside it.
 
     When Backbone does not answer, the user's own profile is not answered with an empty one: a viewer would show it,
@@ -148,7 +148,7 @@ async def _answer_profile(sim: Simulator, agent: Agent, whose: UUID) -> None:
     send(agent, groups)
 
 
-async def read_profile(sim: Simulator, asker: Agent, whose: UUID) -> tuple[dict[str, Any] | None, bool]:
+async def read_profile(sim: Parts, asker: Agent, whose: UUID) -> tuple[dict[str, Any] | None, bool]:
     """Profile and whether its owner is online, as far as the asker may know; {} for nobody's, None when Backbone does
     not answer."""
     profile, presence = await asyncio.gather(
@@ -174,7 +174,7 @@ def american_date(iso: str) -> str:
 
 
 @handles("AvatarPropertiesUpdate", state=OPEN, rate=COSTLY)
-def avatar_properties_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def avatar_properties_update(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["PropertiesData"]
     changes = {
         "image_id": str(data["ImageID"]),
@@ -189,7 +189,7 @@ def avatar_properties_update(sim: Simulator, agent: Agent, message: Message) -> 
 
 
 @handles("AvatarInterestsUpdate", state=OPEN, rate=COSTLY)
-def avatar_interests_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def avatar_interests_update(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["PropertiesData"]
     interests = {
         "want_mask": data["WantToMask"],
@@ -201,7 +201,7 @@ def avatar_interests_update(sim: Simulator, agent: Agent, message: Message) -> N
     start(sim, agent, "profile", _save_profile(sim, agent, {"interests": interests}), order="profile")
 
 
-async def _save_profile(sim: Simulator, agent: Agent, changes: dict[str, Any]) -> None:
+async def _save_profile(sim: Parts, agent: Agent, changes: dict[str, Any]) -> None:
     saved = await ask(sim, sim.backbone.put_profile(agent.agent_id, changes))
     if isinstance(saved, BackboneError):
         alert(agent, "Your profile was not saved: the grid's services are not answering. Please try again.")
@@ -213,11 +213,11 @@ VISIBLE, HIDDEN = "default", "hidden"
 
 
 @handles("UserInfoRequest", state=OPEN, rate=QUERY)
-def user_info_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def user_info_request(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "preferences", _answer_user_info(sim, agent))
 
 
-async def _answer_user_info(sim: Simulator, agent: Agent) -> None:
+async def _answer_user_info(sim: Parts, agent: Agent) -> None:
     visibility = await ask(sim, sim.backbone.get_visibility(agent.agent_id))
     if isinstance(visibility, BackboneError):
         return  # a viewer would save what it is told over what is true
@@ -227,7 +227,7 @@ async def _answer_user_info(sim: Simulator, agent: Agent) -> None:
 
 
 @handles("UpdateUserInfo", state=OPEN, rate=QUERY)
-def update_user_info(sim: Simulator, agent: Agent, message: Message) -> None:
+def update_user_info(sim: Parts, agent: Agent, message: Message) -> None:
     word = text(message["UserData"]["DirectoryVisibility"])
     if word not in (VISIBLE, HIDDEN):
         sim.metrics.count("messages_dropped", label="malformed")
@@ -235,7 +235,7 @@ def update_user_info(sim: Simulator, agent: Agent, message: Message) -> None:
     start(sim, agent, "preferences", _set_visibility(sim, agent, word), order="preferences")
 
 
-async def _set_visibility(sim: Simulator, agent: Agent, word: str) -> None:
+async def _set_visibility(sim: Parts, agent: Agent, word: str) -> None:
     """A viewer knows two states. Whoever is told of as online without a place stays so as long as it is not hidden."""
     now = await ask(sim, sim.backbone.get_visibility(agent.agent_id))
     if not isinstance(now, BackboneError) and (now == "friends") == (word == HIDDEN):

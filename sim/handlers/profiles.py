@@ -14,7 +14,7 @@ from sim.handlers.parcels import place_in
 from sim.handlers.replies import alert, ask, packets, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 NAME_LIMIT, TEXT_LIMIT, REGION_NAME_LIMIT = 128, 1024, 64  # bytes with the NUL
@@ -26,11 +26,11 @@ NOT_ANSWERING = "the grid's services are not answering. Please try again"
 
 
 @generic("avatarpicksrequest")
-def avatar_picks_request(sim: Simulator, agent: Agent, parameters: list[str]) -> None:
+def avatar_picks_request(sim: Parts, agent: Agent, parameters: list[str]) -> None:
     start(sim, agent, "picks", _tell_picks(sim, agent, UUID(parameters[0])), order="picks")
 
 
-async def _tell_picks(sim: Simulator, agent: Agent, whose: UUID) -> None:
+async def _tell_picks(sim: Parts, agent: Agent, whose: UUID) -> None:
     picks = await ask(sim, sim.backbone.get_picks(whose))
     if isinstance(picks, BackboneError):
         alert(agent, f"The picks cannot be shown: {NOT_ANSWERING}.")
@@ -42,11 +42,11 @@ async def _tell_picks(sim: Simulator, agent: Agent, whose: UUID) -> None:
 
 
 @generic("pickinforequest")
-def pick_info_request(sim: Simulator, agent: Agent, parameters: list[str]) -> None:
+def pick_info_request(sim: Parts, agent: Agent, parameters: list[str]) -> None:
     start(sim, agent, "picks", _tell_pick(sim, agent, UUID(parameters[0]), UUID(parameters[1])), order="picks")
 
 
-async def _tell_pick(sim: Simulator, agent: Agent, whose: UUID, pick_id: UUID) -> None:
+async def _tell_pick(sim: Parts, agent: Agent, whose: UUID, pick_id: UUID) -> None:
     """PickInfoReply; for a pick that is not there nothing, as nobody draws an empty one."""
     pick = await ask(sim, sim.backbone.get_pick(whose, pick_id))
     if isinstance(pick, BackboneError):
@@ -78,7 +78,7 @@ def _pick_info(agent: Agent, pick: dict[str, Any], owner: str) -> Message:
 
 
 @handles("PickInfoUpdate", state=OPEN, rate=COSTLY)
-def pick_info_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def pick_info_update(sim: Parts, agent: Agent, message: Message) -> None:
     """A new pick, or an own one changed. Without a place it is where its maker stands."""
     data = message["Data"]
     x, y, z = (float(part) for part in data["PosGlobal"])
@@ -108,7 +108,7 @@ def pick_info_update(sim: Simulator, agent: Agent, message: Message) -> None:
     start(sim, agent, "picks", _keep_pick(sim, agent, data["PickID"], pick), order="picks")
 
 
-async def _keep_pick(sim: Simulator, agent: Agent, pick_id: UUID, pick: dict[str, Any]) -> None:
+async def _keep_pick(sim: Parts, agent: Agent, pick_id: UUID, pick: dict[str, Any]) -> None:
     kept = await ask(sim, sim.backbone.put_pick(agent.agent_id, pick_id, pick))
     if isinstance(kept, BackboneError):
         why = {409: "it is another person's", 429: "your profile shows as many as it can"}.get(kept.status, NOT_ANSWERING)
@@ -118,11 +118,11 @@ async def _keep_pick(sim: Simulator, agent: Agent, pick_id: UUID, pick: dict[str
 
 
 @handles("PickDelete", state=OPEN, rate=COSTLY)
-def pick_delete(sim: Simulator, agent: Agent, message: Message) -> None:
+def pick_delete(sim: Parts, agent: Agent, message: Message) -> None:
     start(sim, agent, "picks", _delete_pick(sim, agent, message["Data"]["PickID"]), order="picks")
 
 
-async def _delete_pick(sim: Simulator, agent: Agent, pick_id: UUID) -> None:
+async def _delete_pick(sim: Parts, agent: Agent, pick_id: UUID) -> None:
     gone = await ask(sim, sim.backbone.delete_pick(agent.agent_id, pick_id))
     if isinstance(gone, BackboneError):
         alert(agent, f"The pick was not deleted: {NOT_ANSWERING}.")
@@ -132,11 +132,11 @@ async def _delete_pick(sim: Simulator, agent: Agent, pick_id: UUID) -> None:
 
 
 @generic("avatarnotesrequest")
-def avatar_notes_request(sim: Simulator, agent: Agent, parameters: list[str]) -> None:
+def avatar_notes_request(sim: Parts, agent: Agent, parameters: list[str]) -> None:
     start(sim, agent, "notes", _tell_notes(sim, agent, UUID(parameters[0])), order="notes")
 
 
-async def _tell_notes(sim: Simulator, agent: Agent, about: UUID) -> None:
+async def _tell_notes(sim: Parts, agent: Agent, about: UUID) -> None:
     """Nothing when Backbone does not answer: a viewer would save empty notes over what is kept."""
     notes = await ask(sim, sim.backbone.get_notes(agent.agent_id, about))
     if isinstance(notes, BackboneError):
@@ -147,12 +147,12 @@ async def _tell_notes(sim: Simulator, agent: Agent, about: UUID) -> None:
 
 
 @handles("AvatarNotesUpdate", state=OPEN, rate=COSTLY)
-def avatar_notes_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def avatar_notes_update(sim: Parts, agent: Agent, message: Message) -> None:
     data = message["Data"]
     start(sim, agent, "notes", keep_notes(sim, agent, data["TargetID"], _clipped(data["Notes"], TEXT_LIMIT)), order="notes")
 
 
-async def keep_notes(sim: Simulator, agent: Agent, about: UUID, notes: str) -> bool:
+async def keep_notes(sim: Parts, agent: Agent, about: UUID, notes: str) -> bool:
     """Keep what the agent notes about somebody; false, and the person is told, when that did not work."""
     kept = await ask(sim, sim.backbone.put_notes(agent.agent_id, about, notes))
     if isinstance(kept, BackboneError):
@@ -171,11 +171,11 @@ def _clipped(raw: bytes, limit: int) -> str:
 
 
 @generic("avatarclassifiedsrequest")
-def avatar_classifieds_request(sim: Simulator, agent: Agent, parameters: list[str]) -> None:
+def avatar_classifieds_request(sim: Parts, agent: Agent, parameters: list[str]) -> None:
     data = {"AgentID": agent.agent_id, "TargetID": UUID(parameters[0])}
     send(agent, Message("AvatarClassifiedReply", AgentData=data, Data=[]))
 
 
 @handles("ClassifiedInfoUpdate", state=OPEN, rate=QUERY)
-def classified_info_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def classified_info_update(sim: Parts, agent: Agent, message: Message) -> None:
     alert(agent, "There are no classifieds in this grid: yours was not saved, and costs nothing.")

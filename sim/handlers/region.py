@@ -13,7 +13,7 @@ from sim.handlers import COSTLY, OPEN, QUERY, ROOT, handles
 from sim.handlers.replies import alert, ask, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 ESTATE_ID, PARENT_ESTATE_ID = 100, 1
@@ -23,7 +23,7 @@ HOME = 1  # SetStartLocationRequest.LocationID
 
 
 @handles("RequestRegionInfo", state=OPEN, rate=QUERY)
-def request_region_info(sim: Simulator, agent: Agent, message: Message) -> None:
+def request_region_info(sim: Parts, agent: Agent, message: Message) -> None:
     """node-metaverse does not finish its handshake without the answer, and reads RegionInfo2."""
     facts = sim.world.facts
     limits = {"MaxAgents32": facts.max_agents, "HardMaxAgents": facts.max_agents, "HardMaxObjects": facts.max_prims}
@@ -53,7 +53,7 @@ def request_region_info(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("EconomyDataRequest", state=OPEN, rate=QUERY)
-def economy_data_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def economy_data_request(sim: Parts, agent: Agent, message: Message) -> None:
     """Everything is free."""
     info = {
         "ObjectCapacity": sim.world.facts.max_prims,
@@ -66,7 +66,7 @@ def economy_data_request(sim: Simulator, agent: Agent, message: Message) -> None
 
 
 @handles("MoneyBalanceRequest", state=OPEN, rate=QUERY)
-def money_balance_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def money_balance_request(sim: Parts, agent: Agent, message: Message) -> None:
     data = {
         "AgentID": agent.agent_id,
         "TransactionID": message["MoneyData"]["TransactionID"],
@@ -77,13 +77,13 @@ def money_balance_request(sim: Simulator, agent: Agent, message: Message) -> Non
 
 
 @handles("EstateCovenantRequest", state=OPEN, rate=QUERY)
-def estate_covenant_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def estate_covenant_request(sim: Parts, agent: Agent, message: Message) -> None:
     data = {"CovenantID": NULL, "EstateName": ESTATE_NAME, "EstateOwnerID": sim.world.facts.owner_id}
     send(agent, Message("EstateCovenantReply", Data=data))
 
 
 @handles("EstateOwnerMessage", state=ROOT, rate=COSTLY)
-def estate_owner_message(sim: Simulator, agent: Agent, message: Message) -> None:
+def estate_owner_message(sim: Parts, agent: Agent, message: Message) -> None:
     """Estate tools. What anybody may know is answered; to change anything one must own the region."""
     method = text(message["MethodData"]["Method"])
     if method == "getinfo":
@@ -93,7 +93,7 @@ def estate_owner_message(sim: Simulator, agent: Agent, message: Message) -> None
     alert(agent, "This region's owner sets it up outside of the world: estate tools change nothing here.")
 
 
-def _estate_info(sim: Simulator, agent: Agent, invoice: UUID) -> Message:
+def _estate_info(sim: Parts, agent: Agent, invoice: UUID) -> Message:
     facts = sim.world.facts
     answers = (
         ESTATE_NAME,
@@ -116,7 +116,7 @@ def _estate_info(sim: Simulator, agent: Agent, invoice: UUID) -> Message:
 
 
 @handles("SetStartLocationRequest", state=ROOT, rate=COSTLY)
-def set_start_location_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def set_start_location_request(sim: Parts, agent: Agent, message: Message) -> None:
     if message["StartLocationData"]["LocationID"] == HOME:
         start(sim, agent, "home", _set_home(agent, set_home(sim, agent)))
 
@@ -128,7 +128,7 @@ async def _set_home(agent: Agent, setting: Awaitable[bool]) -> None:
         alert(agent, "Your home could not be set: the grid's services are not answering. Please try again.")
 
 
-def set_home(sim: Simulator, agent: Agent) -> Awaitable[bool]:
+def set_home(sim: Parts, agent: Agent) -> Awaitable[bool]:
     """Home is where the avatar stands as this is called, whatever place the viewer names. False if it was not kept."""
     position = sim.world.position(agent)
     at_x, at_y, _ = agent.camera.at

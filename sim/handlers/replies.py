@@ -9,10 +9,11 @@ from uuid import UUID
 
 from backbone.client import BackboneError
 from protocol.message import Message, clip
+from sim import clients
 from sim.handlers import Later
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ def packets(blocks: Iterable[T], size_of: Callable[[T], int], limit: int = BLOCK
         yield batch
 
 
-def start(sim: Simulator, agent: Agent, name: str, work: Coroutine[Any, Any, Any], order: str = "") -> None:
+def start(sim: Parts, agent: Agent, name: str, work: Coroutine[Any, Any, Any], order: str = "") -> None:
     """Run a coroutine for the agent between frames. `Later` when too much is under way for it already: the message that
     asked for this waits (`circuits/inbox.py`).
 
@@ -88,14 +89,9 @@ def _queue(agent: Agent, order: str) -> asyncio.Lock:
     return agent.errands.turns.setdefault(order, asyncio.Lock())
 
 
-async def ask(sim: Simulator, call: Awaitable[T]) -> T | BackboneError:
-    """Await a call to Backbone; its refusal or silence comes back as a value, counted if it is not the asker's fault."""
-    try:
-        return await call
-    except BackboneError as error:
-        if error.status == 0 or error.status >= 500:
-            sim.metrics.count("service_errors", label="backbone")
-        return error
+async def ask(sim: Parts, call: Awaitable[T]) -> T | BackboneError:
+    """Await a call to Backbone; its refusal or silence comes back as a value (`sim/clients.py`)."""
+    return await clients.ask(sim.metrics, call)
 
 
 def ids(blocks: Sequence[dict[str, Any]], field: str, limit: int) -> list[UUID]:

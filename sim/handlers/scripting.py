@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from protocol.message import Message, text
+from sim.actions.speak import LONGEST_ANSWER, answer
 from sim.handlers import CHAT, NEAR, ROOT, Rate, handles
 from sim.scripts.language.values import Key, Value, Vector
-from sim.scripts.library.world import SAY
 from sim.world.agent import Agent
+from sim.world.encodable import cut
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 TOUCH = Rate("touch", 30.0, 60.0)
 ANSWER_TIME = 3600.0  # world seconds in which an answer to a dialog is heard
-ANSWER_LIMIT = 254  # bytes of what a dialog's answer says on its channel
 
 
 @handles("ObjectGrab", state=NEAR, rate=TOUCH)
-def object_grab(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_grab(sim: Parts, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
     if prim is not None:
         agent.touching = prim.local_id
@@ -28,14 +28,14 @@ def object_grab(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectGrabUpdate", state=NEAR, rate=TOUCH)
-def object_grab_update(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_grab_update(sim: Parts, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_id.get(message["ObjectData"]["ObjectID"])
     if prim is not None and agent.touching == prim.local_id:
         sim.scripts.touched(agent, prim, "touch", _surface(message))
 
 
 @handles("ObjectDeGrab", state=NEAR, rate=TOUCH)
-def object_degrab(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_degrab(sim: Parts, agent: Agent, message: Message) -> None:
     prim = sim.world.objects.by_local_id.get(message["ObjectData"]["LocalID"])
     touching, agent.touching = agent.touching, 0
     if prim is not None and touching == prim.local_id:
@@ -59,16 +59,15 @@ def _surface(message: Message) -> dict[str, Value]:
 
 
 @handles("ScriptDialogReply", state=NEAR, rate=CHAT)
-def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
-    """The answer is heard on the dialog's channel as the avatar's words, said where the object is that asked.
+def script_dialog_reply(sim: Parts, agent: Agent, message: Message) -> None:
+    """The answer is heard on the dialog's channel as the avatar's words (`actions/speak.py`).
 
-    So it was in Second Life, and people answer from far away. Of an object that is gone, it is said where the avatar is. An
-    answer would be a voice on any channel at any distance: only who was asked is heard, once a dialog, within ANSWER_TIME, with
+    An answer would be a voice on any channel at any distance: only who was asked is heard, once a dialog, within ANSWER_TIME, with
     one of the dialog's words (a text box takes any).
     """
     data = message["Data"]
     key = data["ObjectID"], data["ChatChannel"]
-    label = text(data["ButtonLabel"]).encode()[:ANSWER_LIMIT].decode("utf-8", "ignore")
+    label = cut(text(data["ButtonLabel"]), LONGEST_ANSWER)
     asked = agent.dialogs.get(key)
     if asked is None or sim.world.time - asked.shown_at > ANSWER_TIME or (asked.labels and label not in asked.labels):
         sim.metrics.count("messages_dropped", label="not asked")
@@ -76,16 +75,11 @@ def script_dialog_reply(sim: Simulator, agent: Agent, message: Message) -> None:
     asked.left -= 1
     if asked.left <= 0:
         del agent.dialogs[key]
-    if data["ChatChannel"] != 0:
-        prim = sim.world.objects.by_id.get(data["ObjectID"])
-        position = sim.world.position(agent)
-        if prim is not None:
-            position = sim.world.objects.world_place(prim.linkset_root)[0]
-        sim.scripts.heard(data["ChatChannel"], SAY, agent.name, agent.agent_id, position, label)
+    answer(sim.region, agent, sim.world.objects.by_id.get(data["ObjectID"]), label, data["ChatChannel"])
 
 
 @handles("ScriptAnswerYes", state=NEAR, rate=CHAT)
-def script_answer_yes(sim: Simulator, agent: Agent, message: Message) -> None:
+def script_answer_yes(sim: Parts, agent: Agent, message: Message) -> None:
     """Only what was asked can be granted, and only once."""
     data = message["Data"]
     asked = agent.asked.pop(str(data["ItemID"]), None)
@@ -96,7 +90,7 @@ def script_answer_yes(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("RevokePermissions", state=NEAR, rate=CHAT)
-def revoke_permissions(sim: Simulator, agent: Agent, message: Message) -> None:
+def revoke_permissions(sim: Parts, agent: Agent, message: Message) -> None:
     """The person takes back what they granted to an object's scripts (Stop Animating Me)."""
     data = message["Data"]
     prim = sim.world.objects.by_id.get(data["ObjectID"])
@@ -106,6 +100,6 @@ def revoke_permissions(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ForceScriptControlRelease", state=ROOT, rate=CHAT)
-def force_script_control_release(sim: Simulator, agent: Agent, message: Message) -> None:
+def force_script_control_release(sim: Parts, agent: Agent, message: Message) -> None:
     """The person wants all keys back that scripts have taken."""
     sim.scripts.controls.release_all(agent)

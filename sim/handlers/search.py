@@ -30,7 +30,7 @@ from sim.handlers.replies import alert, ask, packets, send, start
 from sim.world.world import Parcel
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 PEOPLE, ONLINE_ONLY, EVENTS, GROUPS, DATED_EVENTS = 0x1, 0x2, 0x8, 0x10, 0x20  # DirFindQuery.QueryFlags
@@ -49,7 +49,7 @@ Block = dict[str, Any]
 
 
 @handles("DirFindQuery", state=OPEN, rate=COSTLY)
-def dir_find_query(sim: Simulator, agent: Agent, message: Message) -> None:
+def dir_find_query(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["QueryData"]
     flags, query = asked["QueryFlags"], asked["QueryID"]
     if flags & PEOPLE:
@@ -64,7 +64,7 @@ def dir_find_query(sim: Simulator, agent: Agent, message: Message) -> None:
         sim.metrics.count("messages_dropped", label="search for nothing")
 
 
-async def _find_people(sim: Simulator, agent: Agent, query: UUID, wanted: str, online_only: bool, first: int) -> None:
+async def _find_people(sim: Parts, agent: Agent, query: UUID, wanted: str, online_only: bool, first: int) -> None:
     users = await search_people(sim, wanted)
     if users is None:
         alert(agent, AWAY)
@@ -83,7 +83,7 @@ async def _find_people(sim: Simulator, agent: Agent, query: UUID, wanted: str, o
         _reply(agent, "DirPeopleReply", query, batch)
 
 
-async def _online(sim: Simulator, agent: Agent, users: list[dict[str, Any]]) -> set[str]:
+async def _online(sim: Parts, agent: Agent, users: list[dict[str, Any]]) -> set[str]:
     """Who of these is online, as far as the asker may know."""
     if not users:
         return set()
@@ -95,13 +95,13 @@ async def _online(sim: Simulator, agent: Agent, users: list[dict[str, Any]]) -> 
 
 
 @handles("DirPlacesQuery", state=OPEN, rate=COSTLY)
-def dir_places_query(sim: Simulator, agent: Agent, message: Message) -> None:
+def dir_places_query(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["QueryData"]
     wanted = text(asked["QueryText"][:SEARCH_LIMIT]).strip() or text(asked["SimName"][:SEARCH_LIMIT]).strip()
     start(sim, agent, "search", _find_places(sim, agent, asked["QueryID"], wanted, asked["QueryStart"]))
 
 
-async def _find_places(sim: Simulator, agent: Agent, query: UUID, wanted: str, first: int) -> None:
+async def _find_places(sim: Parts, agent: Agent, query: UUID, wanted: str, first: int) -> None:
     short = len(wanted) < LEAST
     regions = [] if short else await ask(sim, sim.backbone.search_regions(wanted))
     if isinstance(regions, BackboneError):
@@ -120,13 +120,13 @@ async def _find_places(sim: Simulator, agent: Agent, query: UUID, wanted: str, f
         send(agent, Message("DirPlacesReply", AgentData=data, QueryData=ids, QueryReplies=batch, StatusData=status))
 
 
-def _parcels_called(sim: Simulator, wanted: str) -> list[Parcel]:
+def _parcels_called(sim: Parts, wanted: str) -> list[Parcel]:
     sought = wanted.casefold()
     return [parcel for parcel in sim.world.parcels if sought in parcel.name.casefold()]
 
 
 @handles("PlacesQuery", state=OPEN, rate=COSTLY)
-def places_query(sim: Simulator, agent: Agent, message: Message) -> None:
+def places_query(sim: Parts, agent: Agent, message: Message) -> None:
     """The asker's own land in this region: what it has elsewhere this region does not know."""
     if agent.events is None:
         return
@@ -139,7 +139,7 @@ def places_query(sim: Simulator, agent: Agent, message: Message) -> None:
     agent.events.post(event(Message("PlacesReply", AgentData=data, TransactionData=transaction, QueryData=blocks or nothing)))
 
 
-def _own_place(sim: Simulator, parcel: Parcel) -> Block:
+def _own_place(sim: Parts, parcel: Parcel) -> Block:
     rows, columns = np.nonzero(parcel.cells)
     x, y = float(columns.mean() * CELL), float(rows.mean() * CELL)
     facts = sim.world.facts
@@ -161,7 +161,7 @@ def _own_place(sim: Simulator, parcel: Parcel) -> Block:
 
 
 @handles("DirLandQuery", state=OPEN, rate=COSTLY)
-def dir_land_query(sim: Simulator, agent: Agent, message: Message) -> None:
+def dir_land_query(sim: Parts, agent: Agent, message: Message) -> None:
     """By the event queue: clients refuse it by UDP. No land is for sale."""
     if agent.events is None:
         return
@@ -172,13 +172,13 @@ def dir_land_query(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("DirClassifiedQuery", state=OPEN, rate=COSTLY)
-def dir_classified_query(sim: Simulator, agent: Agent, message: Message) -> None:
+def dir_classified_query(sim: Parts, agent: Agent, message: Message) -> None:
     query = message["QueryData"]["QueryID"]
     _reply(agent, "DirClassifiedReply", query, [{"ClassifiedID": NULL}], StatusData=[{"Status": 0}])
 
 
 @handles("DirPopularQuery", state=OPEN, rate=COSTLY)
-def dir_popular_query(sim: Simulator, agent: Agent, message: Message) -> None:
+def dir_popular_query(sim: Parts, agent: Agent, message: Message) -> None:
     _reply(agent, "DirPopularReply", message["QueryData"]["QueryID"], [{"ParcelID": NULL}])
 
 

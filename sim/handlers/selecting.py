@@ -14,7 +14,7 @@ from sim.world.agent import Agent
 from sim.world.objects import DESCRIPTION_BYTES, NAME_BYTES, Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 SELECT = Rate("select", 500.0, 8000.0)  # objects: each is answered with some 300 bytes
 MISSES = Rate("misses", 100.0, 2000.0)  # a cache that holds nothing asks for 30,000 prims in a few hundred messages
@@ -23,7 +23,7 @@ SELECTED_LIMIT = 4096  # objects one agent may have selected
 
 
 @handles("ObjectSelect", state=NEAR, rate=SELECT)
-def object_select(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_select(sim: Parts, agent: Agent, message: Message) -> None:
     """Every select is answered for every object, changed or not: clients force a refresh that way."""
     prims = named(sim, agent, dict.fromkeys(block["ObjectLocalID"] for block in message["ObjectData"]))
     ask_for_rights(sim, agent, prims)  # an edit is next, most likely
@@ -39,7 +39,7 @@ def object_select(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ObjectDeselect", state=NEAR, rate=SELECT)
-def object_deselect(sim: Simulator, agent: Agent, message: Message) -> None:
+def object_deselect(sim: Parts, agent: Agent, message: Message) -> None:
     selected = sim.interest.objects.selected_by(agent)
     for block in message["ObjectData"]:
         selected.discard(block["ObjectLocalID"])
@@ -97,7 +97,7 @@ def physics_message(prims: Iterable[Prim]) -> Message:
 
 
 @handles("RequestObjectPropertiesFamily", state=OPEN, rate=QUERY)
-def request_object_properties_family(sim: Simulator, agent: Agent, message: Message) -> None:
+def request_object_properties_family(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["ObjectData"]
     prim = sim.world.objects.by_id.get(asked["ObjectID"])
     if prim is None:
@@ -112,7 +112,7 @@ def request_object_properties_family(sim: Simulator, agent: Agent, message: Mess
 
 
 @handles("RequestMultipleObjects", state=OPEN, rate=MISSES)
-def request_multiple_objects(sim: Simulator, agent: Agent, message: Message) -> None:
+def request_multiple_objects(sim: Parts, agent: Agent, message: Message) -> None:
     """Full updates of what the viewer's cache does not hold, or what it heard of and does not know."""
     wanted = {block["ID"] for block in message["ObjectData"]}
     known = sim.world.objects.by_local_id

@@ -18,7 +18,7 @@ from sim.physics.autopilot import End
 from sim.world.objects import rotate
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent, Vector
     from sim.world.objects import Prim
     from sim.world.seats import Seat
@@ -28,7 +28,7 @@ PATIENCE = 10.0  # seconds between the halves, in whichever order they come
 
 
 @handles("AgentRequestSit", state=NEAR, rate=CONTROL)
-def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_request_sit(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["TargetObject"]
     prim = sim.world.objects.by_id.get(block["TargetID"])
     if prim is None:
@@ -53,7 +53,7 @@ def agent_request_sit(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("AgentSit", state=NEAR, rate=CONTROL)
-def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
+def agent_sit(sim: Parts, agent: Agent, message: Message) -> None:
     """Down on what was asked for. The place is looked for again: somebody may have been quicker."""
     request, agent.sit_asked = agent.sit_asked, None
     if request is None:
@@ -69,7 +69,7 @@ def agent_sit(sim: Simulator, agent: Agent, message: Message) -> None:
         sim.seating.sit(agent, seat)
 
 
-def _walk_there(sim: Simulator, agent: Agent, prim: Prim, point: Vector) -> None:
+def _walk_there(sim: Parts, agent: Agent, prim: Prim, point: Vector) -> None:
     """From afar: walk to the seat, then sit down. Whoever touches a key meanwhile stays standing."""
 
     def arrived(end: End) -> None:

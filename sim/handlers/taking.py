@@ -36,7 +36,7 @@ from sim.world.linkset import Linkset, gather
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Move:
 
 
 @handles("DeRezObject", state=NEAR, rate=BUILD)
-def derez_object(sim: Simulator, agent: Agent, message: Message) -> None:
+def derez_object(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["AgentBlock"]
     prims = named(sim, agent, [data["ObjectLocalID"] for data in message["ObjectData"]])
     if waits_for_rights(sim, agent, message, prims):
@@ -71,13 +71,13 @@ def derez_object(sim: Simulator, agent: Agent, message: Message) -> None:
     start(sim, agent, "derez", _derez(sim, agent, block, roots), order=ORDER)
 
 
-async def _derez(sim: Simulator, agent: Agent, block: dict[str, Any], roots: Sequence[Prim]) -> None:
+async def _derez(sim: Parts, agent: Agent, block: dict[str, Any], roots: Sequence[Prim]) -> None:
     moves = _moves(sim, agent, block, [root for root in roots if root.row >= 0])
     done = sum([len(move.roots) for move in moves if await carry_out(sim, agent, move)])
     send(agent, Message("DeRezAck", TransactionData={"TransactionID": block["TransactionID"], "Success": 0 < done == len(roots)}))
 
 
-def _moves(sim: Simulator, agent: Agent, block: dict[str, Any], roots: Sequence[Prim]) -> list[Move]:
+def _moves(sim: Parts, agent: Agent, block: dict[str, Any], roots: Sequence[Prim]) -> list[Move]:
     """What is to be moved where, of what may be: everything in one item, or an item for each owner."""
     actor, destination = actor_of(agent), block["Destination"]
     allowed = []
@@ -111,7 +111,7 @@ def _moves(sim: Simulator, agent: Agent, block: dict[str, Any], roots: Sequence[
     return list(moves.values())
 
 
-async def carry_out(sim: Simulator, agent: Agent, move: Move) -> bool:
+async def carry_out(sim: Parts, agent: Agent, move: Move) -> bool:
     """One move, all of it or nothing. Whether it happened."""
     item = take.item_of(sim.region, move.roots, move.receiver)
     # Of the things as well as of the transaction: a viewer sends a long selection in several packets of one.
@@ -134,7 +134,7 @@ async def carry_out(sim: Simulator, agent: Agent, move: Move) -> bool:
     return True
 
 
-async def _into_inventory(sim: Simulator, agent: Agent, move: Move, item: Item, data: bytes) -> Mapping[str, Any] | Refused:
+async def _into_inventory(sim: Parts, agent: Agent, move: Move, item: Item, data: bytes) -> Mapping[str, Any] | Refused:
     """The item as Backbone has it."""
     folder = move.folder if move.folder != NULL else await default_folder(sim, move.receiver, int(move.kind))
     if folder is None:
@@ -160,13 +160,13 @@ async def _into_inventory(sim: Simulator, agent: Agent, move: Move, item: Item, 
 
 
 @handles("RezObject", state=ROOT, rate=BUILD)
-def rez_object(sim: Simulator, agent: Agent, message: Message) -> None:
+def rez_object(sim: Parts, agent: Agent, message: Message) -> None:
     """Out of the agent's inventory, or out of another object's contents, onto what the ray from the camera meets."""
     rez, group_id = message["RezData"], message["AgentData"]["GroupID"]
     start(sim, agent, "rez", _rez(sim, agent, rez, message["InventoryData"]["ItemID"], group_id), order=ORDER)
 
 
-async def _rez(sim: Simulator, agent: Agent, block: dict[str, Any], item_id: UUID, group_id: UUID) -> None:
+async def _rez(sim: Parts, agent: Agent, block: dict[str, Any], item_id: UUID, group_id: UUID) -> None:
     source = sim.world.objects.by_id.get(block["FromTaskID"]) if block["FromTaskID"] != NULL else None
     if block["FromTaskID"] != NULL:
         item = contents.out(actor_of(agent), source, item_id) if source is not None else Refused(contents.NO_SUCH, "no such object")
@@ -206,7 +206,7 @@ async def _rez(sim: Simulator, agent: Agent, block: dict[str, Any], item_id: UUI
         send(agent, Message("RemoveInventoryItem", AgentData=ids, InventoryData=[{"ItemID": item_id}]))
 
 
-def _out_of(sim: Simulator, agent: Agent, source: Prim, inside: Item, stand: Callable[[], Came | Refused]) -> Came | Refused:
+def _out_of(sim: Parts, agent: Agent, source: Prim, inside: Item, stand: Callable[[], Came | Refused]) -> Came | Refused:
     """What cannot be copied leaves the contents of an object for the world of the same region: one commit."""
     refused = sim.moves.refusal() or contents.refusal(actor_of(agent), source)
     came = refused or stand()
@@ -216,7 +216,7 @@ def _out_of(sim: Simulator, agent: Agent, source: Prim, inside: Item, stand: Cal
     return came
 
 
-async def _read(sim: Simulator, item: Item) -> tuple[list[Linkset], dict[str, Program]] | Refused:
+async def _read(sim: Parts, item: Item) -> tuple[list[Linkset], dict[str, Program]] | Refused:
     """The linksets of an item, and the programs of all scripts in them."""
     if item.asset_type != AssetType.OBJECT:
         return Refused("That is not an object.", "no object")
@@ -243,7 +243,7 @@ async def _read(sim: Simulator, item: Item) -> tuple[list[Linkset], dict[str, Pr
     return linksets, programs
 
 
-def _rez_place(sim: Simulator, block: dict[str, Any], linksets: Sequence[Linkset]) -> Vector:
+def _rez_place(sim: Parts, block: dict[str, Any], linksets: Sequence[Linkset]) -> Vector:
     """Where the middle of the box around them goes: on what the ray meets, along its normal; else at the ray's end."""
     _, half = take.box_of(linksets)
     start_, end = block["RayStart"], block["RayEnd"]
@@ -255,7 +255,7 @@ def _rez_place(sim: Simulator, block: dict[str, Any], linksets: Sequence[Linkset
     return point[0] + normal[0] * lift, point[1] + normal[1] * lift, point[2] + normal[2] * lift
 
 
-def _wake(sim: Simulator, linksets: Sequence[Linkset], programs: dict[str, Program]) -> None:
+def _wake(sim: Parts, linksets: Sequence[Linkset], programs: dict[str, Program]) -> None:
     """Scripts go on where they were when the object was taken, and hear that it was rezzed."""
     for linkset in linksets:
         for part in linkset.parts:

@@ -27,7 +27,7 @@ from sim.handlers import COSTLY, OPEN, handles
 from sim.handlers.replies import ask, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 ASSETS = 2  # ChannelType
@@ -43,7 +43,7 @@ READ_SCRIPT = Permission.MODIFY | Permission.COPY
 
 
 @handles("TransferRequest", state=OPEN, rate=COSTLY)
-def transfer_request(sim: Simulator, agent: Agent, message: Message) -> None:
+def transfer_request(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["TransferInfo"]
     if asked["ChannelType"] == ASSETS:
         start(sim, agent, "transfer", _transfer(sim, agent, asked))
@@ -51,7 +51,7 @@ def transfer_request(sim: Simulator, agent: Agent, message: Message) -> None:
         sim.metrics.count("messages_dropped", label="malformed")
 
 
-async def _transfer(sim: Simulator, agent: Agent, asked: dict[str, Any]) -> None:
+async def _transfer(sim: Parts, agent: Agent, asked: dict[str, Any]) -> None:
     params: bytes = asked["Params"]
     if asked["SourceType"] == FROM_ASSET and len(params) >= 20:
         asset_id, kind = UUID(bytes=params[:16]), struct.unpack_from("<i", params, 16)[0]
@@ -76,7 +76,7 @@ async def _transfer(sim: Simulator, agent: Agent, asked: dict[str, Any]) -> None
     _send(agent, asked["TransferID"], status, data, params)
 
 
-async def _asset_of_item(sim: Simulator, agent: Agent, params: bytes) -> tuple[int, UUID, int]:
+async def _asset_of_item(sim: Parts, agent: Agent, params: bytes) -> tuple[int, UUID, int]:
     """Status, asset and owner's permissions of an inventory item. A link stands for the agent's own item that it names."""
     who, _, owner, thing, item_id = (UUID(bytes=params[at : at + 16]) for at in range(0, 80, 16))
     if who != agent.agent_id:
@@ -96,7 +96,7 @@ async def _asset_of_item(sim: Simulator, agent: Agent, params: bytes) -> tuple[i
     return NOT_FOUND, NULL, 0  # a link to a link
 
 
-def _asset_in_object(sim: Simulator, agent: Agent, object_id: UUID, item_id: UUID) -> tuple[int, UUID, int]:
+def _asset_in_object(sim: Parts, agent: Agent, object_id: UUID, item_id: UUID) -> tuple[int, UUID, int]:
     """The same of an item in an object's contents."""
     prim = sim.world.objects.by_id.get(object_id)
     item = contents.find(prim, item_id) if prim is not None else None
@@ -107,7 +107,7 @@ def _asset_in_object(sim: Simulator, agent: Agent, object_id: UUID, item_id: UUI
     return OK, item.asset_id, item.permissions.owner
 
 
-def _source_in_object(sim: Simulator, params: bytes) -> bytes | None:
+def _source_in_object(sim: Parts, params: bytes) -> bytes | None:
     """The text of a script that a scene brought, which is no asset."""
     prim = sim.world.objects.by_id.get(UUID(bytes=params[48:64]))
     script = sim.scripts.find(prim, UUID(bytes=params[64:80])) if prim is not None else None
@@ -124,7 +124,7 @@ def shown_asset(item: dict[str, Any]) -> UUID:
     return UUID(item["asset_id"]) if may_read(item) else NULL
 
 
-async def _read(sim: Simulator, asset_id: UUID, rights: int, by_item: bool) -> tuple[int, bytes]:
+async def _read(sim: Parts, asset_id: UUID, rights: int, by_item: bool) -> tuple[int, bytes]:
     try:
         asset = await sim.assets.fetch(asset_id)
     except AssetError:

@@ -14,7 +14,7 @@ from protocol.wellknown import DEFAULT_WEARABLES, AssetType, Folder, mainland_id
 from sim.handlers.replies import ask
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 WORN_LIMIT = 60  # several layers a kind and 16 kinds; more do not fit a packet
@@ -30,7 +30,7 @@ DEFAULTS: list[Worn] = [
 ]
 
 
-async def load_wearables(sim: Simulator, agent: Agent) -> None:
+async def load_wearables(sim: Parts, agent: Agent) -> None:
     """Read the Current Outfit into `agent.wearables`; left as it is when Backbone does not answer or it is empty."""
     if agent.wearables:
         return
@@ -39,7 +39,7 @@ async def load_wearables(sim: Simulator, agent: Agent) -> None:
         agent.wearables = outfit
 
 
-async def _outfit(sim: Simulator, agent_id: UUID) -> list[Worn]:
+async def _outfit(sim: Parts, agent_id: UUID) -> list[Worn]:
     skeleton = await sim.backbone.get_inventory_skeleton(agent_id)
     folder = next((f["folder_id"] for f in skeleton["folders"] if f["type"] == Folder.CURRENT_OUTFIT), None)
     if folder is None:
@@ -63,7 +63,7 @@ def worn_items(items: list[dict[str, Any]]) -> list[Worn]:
     return sorted(worn.values(), key=lambda entry: entry[2])[:WORN_LIMIT]
 
 
-async def remember_worn(sim: Simulator, agent: Agent, kinds: dict[UUID, int]) -> None:
+async def remember_worn(sim: Parts, agent: Agent, kinds: dict[UUID, int]) -> None:
     """The viewer says it wears these items now; only such as are the agent's own count."""
     items = await ask(sim, sim.backbone.fetch_items(agent.agent_id, list(kinds)[:WORN_LIMIT]))
     if isinstance(items, BackboneError):

@@ -16,20 +16,20 @@ from sim.handlers.wearables import load_wearables
 
 if TYPE_CHECKING:
     from sim.neighbours.state import HandOff
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 FULL_HEALTH = 100.0
 
 
-def welcome(sim: Simulator, agent: Agent, arrival: HandOff) -> None:
+def welcome(sim: Parts, agent: Agent, arrival: HandOff) -> None:
     """Called as the avatar appears; the words follow in the next frame, after AgentMovementComplete."""
     sim.names.learn(agent.agent_id, agent.first, agent.last)
     agent.parcel_told = 0
     sim.after(0.0, lambda: _greet(sim, agent, arrival.reason))
 
 
-def _greet(sim: Simulator, agent: Agent, reason: str) -> None:
+def _greet(sim: Parts, agent: Agent, reason: str) -> None:
     if agent.child or sim.world.agents.get(agent.agent_id) is not agent:
         return
     send(agent, agent_data_update(agent))
@@ -37,7 +37,7 @@ def _greet(sim: Simulator, agent: Agent, reason: str) -> None:
     if agent.events is not None:
         groups = Message("AgentGroupDataUpdate", AgentData={"AgentID": agent.agent_id}, GroupData=[], NewGroupData=[])
         agent.events.post(event(groups))
-    tell_parcel(sim, agent)
+    tell_parcel(sim.region, agent)
     sim.region.aside.arrived(agent.agent_id)
     with suppress(Later):  # nobody has so much under way who has just come
         start(sim, agent, "wearables", load_wearables(sim, agent), order="wearables")

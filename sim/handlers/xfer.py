@@ -20,8 +20,8 @@ from sim.handlers import OPEN, QUERY, handles
 from sim.handlers.replies import send
 
 if TYPE_CHECKING:
+    from sim.parts import Parts
     from sim.region import Region
-    from sim.simulator import Simulator
     from sim.world.agent import Agent
 
 PACKET_SIZE = 1000  # bytes
@@ -82,7 +82,7 @@ class Xfers:
 
 
 @handles("RequestXfer", state=OPEN, rate=QUERY)
-def request_xfer(sim: Simulator, agent: Agent, message: Message) -> None:
+def request_xfer(sim: Parts, agent: Agent, message: Message) -> None:
     asked = message["XferID"]
     file = sim.xfers.find(agent, text(asked["Filename"]))
     if file is None or len(file.sent) >= MOST_FILES:
@@ -93,7 +93,7 @@ def request_xfer(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("ConfirmXferPacket", state=OPEN, rate=QUERY)
-def confirm_xfer_packet(sim: Simulator, agent: Agent, message: Message) -> None:
+def confirm_xfer_packet(sim: Parts, agent: Agent, message: Message) -> None:
     told = message["XferID"]
     file = sim.xfers.under_way(agent, told["ID"])
     if file is None:
@@ -106,7 +106,7 @@ def confirm_xfer_packet(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @handles("AbortXfer", state=OPEN, rate=QUERY)
-def abort_xfer(sim: Simulator, agent: Agent, message: Message) -> None:
+def abort_xfer(sim: Parts, agent: Agent, message: Message) -> None:
     file = sim.xfers.under_way(agent, message["XferID"]["ID"])
     if file is not None:
         del file.sent[message["XferID"]["ID"]]

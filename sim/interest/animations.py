@@ -18,12 +18,14 @@ import numpy as np
 from protocol.kernels import kernel
 from protocol.message import Message, encode
 from sim.circuits.datagrams import MTU, Outgoing, put_header
-from sim.handlers.avatar import playing_animations
 from sim.interest.packing import NEEDS, Rings
 from sim.world.agent import Agent
+from sim.world.animations import playing as playing_of
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.circuits.circuits import Circuits
+    from sim.pace import Pace
+    from sim.region import Region
 
 RELIABLE_A_FRAME = 64  # as many changes a frame are told reliably; beyond it is a crowd
 PACKETS_A_FRAME = 400
@@ -77,8 +79,9 @@ def _pack(
 
 
 class Animations:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, pace: Pace, circuits: Circuits) -> None:
+        self._world = region.world
+        self._pace, self._circuits = pace, circuits
         self.pending = np.zeros((64, 128), np.uint8)
         self._bodies = np.zeros((128, 160), np.uint8)
         self._lengths = np.zeros(128, np.int64)
@@ -113,7 +116,7 @@ class Animations:
         self._lengths[agent.row] = len(body)
 
     def message(self, agent: Agent) -> Message:
-        playing = playing_animations(self.sim, agent)
+        playing = playing_of(agent, int(self._world.row(agent)["motion"]))
         return Message(
             "AvatarAnimation",
             Sender={"ID": agent.agent_id},
@@ -131,7 +134,7 @@ class Animations:
         changes = np.count_nonzero(self.pending >= CHANGED)
         if 0 < changes <= RELIABLE_A_FRAME:
             self._reliably(viewers)
-        elif changes or self.sim.frame.number % AGAIN_FRAMES == 0:
+        elif changes or self._pace.number % AGAIN_FRAMES == 0:
             self._by_kernel(slots, rings)
 
     def _reliably(self, viewers: dict[Agent, int]) -> None:
@@ -143,15 +146,15 @@ class Animations:
                 viewer.circuit.send_body(self._bodies[row, : self._lengths[row]].tobytes())
 
     def _by_kernel(self, slots: np.ndarray, rings: Rings) -> None:
-        if not len(slots) or not self.sim.world.avatars.count:
+        if not len(slots) or not self._world.avatars.count:
             return
         share = min(len(slots), VIEWERS_A_FRAME)
         mine = (self._next + np.arange(share)) % len(slots)
         self._next = int(mine[-1] + 1) % len(slots)
-        circuits, number = self.sim.circuits, self.sim.frame.number
+        circuits, number = self._circuits, self._pace.number
         # Each viewer has its turn at what was told once already, every AGAIN_FRAMES or a little later.
         least = TOLD_ONCE if number % AGAIN_FRAMES < -(-len(slots) // share) else CHANGED
-        total = self.sim.world.avatars.count
+        total = self._world.avatars.count
         quota = max(PACKETS_A_FRAME // share, 1)
         outgoing: Outgoing = circuits.socket.outgoing
         outgoing.reserve(share * min(quota, total) * (1 + self._bodies.shape[1] // MTU))

@@ -1,64 +1,53 @@
-"""Who hears what is said: whisper 10 m, say and typing 20 m, shout 100 m, across region borders too.
+"""What is said, as viewers read it: ChatFromSimulator to every avatar in range, the speaker included.
 
-    world.marks.chat -> deliver_chat, once a frame -> ChatFromSimulator to every avatar in range, the speaker included
-                                                   -> the neighbours whose land the voice reaches (`relay_chat`)
-
-A neighbour delivers what it is handed to its own avatars and passes it no further, so nobody hears a thing twice:
-child agents hear nothing here, they are avatars somewhere else.
+Child agents hear nothing here: they are avatars somewhere else.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from protocol.message import Message, clip, encode
-from protocol.wellknown import REGION_SIZE
 from sim.world.world import Chat
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.region import Region
+    from sim.world.agent import Agent
 
-# Metres between speaker and listener, by ChatType.
-RANGES: dict[int, float] = {0: 10.0, 1: 20.0, 2: 100.0, 4: 20.0, 5: 20.0}
 FULLY_AUDIBLE = 1
 
 
-def deliver_chat(sim: Simulator, chats: Iterable[Chat]) -> None:
-    """Send each to the avatars in range, and hand on what was said here to neighbours within earshot."""
+def deliver_chat(region: Region, chats: Iterable[Chat]) -> None:
+    """Send what was said for people to read to those who hear it."""
     for chat in chats:
-        reach = RANGES[chat.kind]
-        _tell(sim, chat, reach)
-        if not chat.from_neighbour and _reaches_out(chat, reach):
-            sim.neighbours.relay_chat(chat)
+        listeners = (
+            [agent for agent in _listeners(region, chat) if agent.circuit is not None] if not chat.channel else []
+        )
+        if not listeners:
+            continue
+        message = chat_message(chat)
+        body = encode(message)
+        for agent in listeners:
+            if agent.circuit is not None:
+                agent.circuit.send_body(body, zerocode=message.spec.zerocoded)
+        region.metrics.count("chat_heard", len(listeners))
 
 
-def _tell(sim: Simulator, chat: Chat, reach: float) -> None:
-    world = sim.world
+def _listeners(region: Region, chat: Chat) -> list[Agent]:
+    world = region.world
+    if chat.to is not None:
+        agent = world.agents.get(chat.to)
+        return [agent] if agent is not None and agent.root else []
     rows = world.avatars.rows[: world.avatars.count]
-    if not len(rows):
-        return
-    away = rows["position"] - np.asarray(chat.position, np.float32)
-    near = np.einsum("ij,ij->i", away, away) <= reach * reach
-    heard = np.flatnonzero(near & (rows["active"] != 0)).tolist()
-    if not heard:
-        return
-    message = chat_message(chat)
-    body = encode(message)
-    count = 0
-    for index in heard:
-        agent = world.agent_of_row.get(index)
-        if agent is not None and agent.circuit is not None:
-            agent.circuit.send_body(body, zerocode=message.spec.zerocoded)
-            count += 1
-    sim.metrics.count("chat_heard", count)
-
-
-def _reaches_out(chat: Chat, reach: float) -> bool:
-    x, y, _ = chat.position
-    return min(x, y) < reach or max(x, y) > REGION_SIZE - reach
+    heard = rows["active"] != 0
+    if math.isfinite(chat.reach):
+        away = rows["position"] - np.asarray(chat.position, np.float32)
+        heard &= np.einsum("ij,ij->i", away, away) <= chat.reach * chat.reach
+    return [world.agent_of_row[row] for row in np.flatnonzero(heard).tolist() if row in world.agent_of_row]
 
 
 def chat_message(chat: Chat) -> Message:

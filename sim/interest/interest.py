@@ -22,7 +22,7 @@ from sim.interest.chat import deliver_chat
 from sim.interest.dead_reckoning import warm as warm_dead_reckoning
 from sim.interest.introductions import FULL, LOOKS, Introductions
 from sim.interest.introductions import warm as warm_introductions
-from sim.interest.land import LandInterest, send_land, send_overlay
+from sim.interest.land import LandInterest
 from sim.interest.objects import ObjectInterest
 from sim.interest.packing import TURNS, Rings, pack_terse
 from sim.interest.statistics import Statistics
@@ -31,7 +31,10 @@ from sim.world.avatars import AVATAR_DTYPE
 
 if TYPE_CHECKING:
     from sim.circuits.circuit import Circuit
-    from sim.simulator import Simulator
+    from sim.circuits.circuits import Circuits
+    from sim.gauges import Gauges
+    from sim.pace import Pace
+    from sim.region import Region
 
 # Objects and land wait for the first AgentUpdate, since it says where the camera is; but some clients never send one.
 FIRST_UPDATE_WAIT = 0.7
@@ -41,12 +44,13 @@ LEAST_SHARE = 0.2
 
 
 class Interest:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, pace: Pace, circuits: Circuits, gauges: Gauges) -> None:
+        self._region, self._world = region, region.world
+        self._pace, self._circuits = pace, circuits
         self.known = np.zeros((64, 128), np.uint8)
         self.rings = Rings()
-        self.introductions = Introductions(sim)
-        self.animations = Animations(sim)
+        self.introductions = Introductions(region, circuits)
+        self.animations = Animations(region, pace, circuits)
         self._owed = False  # somebody has not been told of a movement yet
         self._turns_left = 0  # frames until everybody has had a turn since the last movement
         self._busy = 0.0  # seconds a frame lately
@@ -55,15 +59,15 @@ class Interest:
         self._lengths = np.zeros(64, np.int64)
         self._viewers: dict[Agent, int] = {}  # being fed -> circuit slot
         self._waiting: dict[Agent, float] = {}  # handshake answered, not fed yet -> real time to start at the latest
-        self.objects = ObjectInterest(sim)
-        self.land = LandInterest(sim)
-        self.land_kept: dict[tuple[int, int], tuple[int, list[bytes]]] = {}  # of `land.send_land`
-        self._statistics = Statistics(sim)
+        self.objects = ObjectInterest(region, pace, circuits)
+        self.land = LandInterest(region)
+        self._speech = region.world.changes.speech.reader()
+        self._statistics = Statistics(region, gauges)
 
     # --- viewers come and go
 
     def begin_viewer(self, agent: Agent) -> None:
-        self._waiting[agent] = self.sim.clock.now() + FIRST_UPDATE_WAIT
+        self._waiting[agent] = self._region.clock.now() + FIRST_UPDATE_WAIT
 
     def forget_viewer(self, agent: Agent) -> None:
         self._waiting.pop(agent, None)
@@ -86,13 +90,13 @@ class Interest:
     def send_again(self, viewer: Agent, local_ids: set[int]) -> None:
         """Full updates of these avatars, as far as the viewer has been told of them."""
         if viewer in self._viewers:
-            asked = [o for o in self.sim.world.roots() if o.local_id in local_ids and self.sees(viewer, o)]
+            asked = [o for o in self._world.roots() if o.local_id in local_ids and self.sees(viewer, o)]
             self.introductions.owe([viewer], asked, FULL)
 
     # --- the stage
 
     def update(self) -> None:
-        world = self.sim.world
+        world = self._world
         marks = world.marks
         self._shed()
         self._follow_rows()
@@ -115,14 +119,13 @@ class Interest:
         self.introductions.update(slots, own, self.rings, self.known, self.animations.pending, self._busy)
         self._send_animations(slots)
         self.objects.update(STEP)
-        if marks.chat:
-            said, marks.chat = marks.chat, []
-            deliver_chat(self.sim, said)
+        if len(self._speech):
+            deliver_chat(self._region, self._speech.take())
         self.land.update(self._viewers)
         self._statistics.update(self._viewers)
 
     def _start_viewers(self) -> None:
-        began = self.sim.clock.now()
+        began = self._region.clock.now()
         for agent, latest in list(self._waiting.items()):
             circuit = agent.circuit
             if circuit is None:
@@ -130,7 +133,7 @@ class Interest:
             elif agent.updates_seen or began >= latest:
                 del self._waiting[agent]
                 self._start(agent, circuit)
-                if self.sim.clock.now() - began > ARRIVING:
+                if self._region.clock.now() - began > ARRIVING:
                     break
 
     def _start(self, agent: Agent, circuit: Circuit) -> None:
@@ -140,14 +143,13 @@ class Interest:
         self.known[slot] = 0
         self._viewers[agent] = slot
         self.introductions.begin(agent, slot)
-        send_overlay(self.sim, agent)
-        send_land(self.sim, agent)
+        self.land.begin_viewer(agent)
         self.objects.begin_viewer(agent, slot)
         self._statistics.greet(agent)
 
     def _grow(self, slot: int) -> None:
         slots, rows = self.known.shape
-        need_rows = len(self.sim.world.avatars.rows)
+        need_rows = len(self._world.avatars.rows)
         if slot < slots and need_rows <= rows:
             return
         shape = (max(2 * slots, slot + 1) if slot >= slots else slots, max(need_rows, rows))
@@ -161,9 +163,9 @@ class Interest:
 
     def _follow_rows(self) -> None:
         """Rows are used again: what was noted of one that has another avatar now, or none, is forgotten."""
-        if len(self.sim.world.avatars.rows) > len(self._row_ids):
+        if len(self._world.avatars.rows) > len(self._row_ids):
             self._grow(0)
-        ids = self.sim.world.avatars.rows["local_id"]
+        ids = self._world.avatars.rows["local_id"]
         others = np.flatnonzero(self._row_ids[: len(ids)] != ids)
         if len(others):
             self._row_ids[others] = ids[others]
@@ -176,7 +178,7 @@ class Interest:
 
     def _seat_first(self) -> None:
         """A viewer is shown what somebody sits on before it is shown the person, who waits for the next frame if need be."""
-        for agent, seat in self.sim.world.seats.of.items():
+        for agent, seat in self._world.seats.of.items():
             unseen = self.objects.unseen(self.introductions.owed_to(agent), seat.prim)
             if len(unseen):
                 viewers = {slot: viewer for viewer, slot in self._viewers.items()}
@@ -186,16 +188,16 @@ class Interest:
 
     def _forget_places(self) -> None:
         """Who sat down or stood up has another parent: nobody may hear of its movements before it was told so."""
-        marks = self.sim.world.marks
+        marks = self._world.marks
         for agent_id in marks.seats:
-            agent = self.sim.world.agents.get(agent_id)
+            agent = self._world.agents.get(agent_id)
             if agent is not None and agent.root:
                 self.known[:, agent.row] = self.rings.pending[:, agent.row] = 0
                 marks.full.add(agent_id)
         marks.seats.clear()
 
     def _send_full(self) -> None:
-        world = self.sim.world
+        world = self._world
         marked = [agent for agent_id in world.marks.full if (agent := world.agents.get(agent_id)) and agent.root]
         world.marks.full.clear()
         for agent in marked:
@@ -204,7 +206,7 @@ class Interest:
 
     def _send_removed(self) -> None:
         """KillObject to every viewer."""
-        world = self.sim.world
+        world = self._world
         removed, world.marks.removed = world.marks.removed, []
         for start in range(0, len(removed), 200):
             part = removed[start : start + 200]
@@ -222,7 +224,7 @@ class Interest:
                     viewer.circuit.send(Message("KillObject", ObjectData=others))
 
     def _send_terse(self) -> None:
-        world = self.sim.world
+        world = self._world
         rows = world.avatars.rows[: world.avatars.count]
         movers = np.flatnonzero(rows["dirty"])
         if not len(movers) and not self._owed:
@@ -233,15 +235,15 @@ class Interest:
             self._lengths = np.zeros(2 * len(rows), np.int64)
         encode_rows(rows, everyone, self._records, self._lengths)
         if self._viewers:
-            circuits = self.sim.circuits
+            circuits = self._circuits
             viewers, own = self._eyes()
             eyes = self._places(rows, own)
             written = self.rings.update(
                 circuits.socket.outgoing, rows, self._records, self._lengths, viewers, own, eyes, self.known,
-                circuits.rates, STEP, self.sim.frame.number, circuits.sequences, circuits.keys, world.facts.handle,
+                circuits.rates, STEP, self._pace.number, circuits.sequences, circuits.keys, world.facts.handle,
                 world.dilation,
             )  # fmt: skip
-            self.sim.metrics.count("object_updates", written, "terse")
+            self._region.metrics.count("object_updates", written, "terse")
             if len(movers):
                 self._turns_left = TURNS
             self._turns_left = max(self._turns_left - 1, 0)
@@ -252,10 +254,10 @@ class Interest:
 
     def _shed(self) -> None:
         """A region whose frames grow long tells everybody less often rather than be late for all."""
-        frame, rings = self.sim.frame, self.rings
-        if frame.timings:
-            self._busy += (frame.timings[-1][2] - self._busy) / 16
-        if frame.number % 16:
+        rings, took = self.rings, self._pace.last_took
+        if took is not None:
+            self._busy += (took - self._busy) / 16
+        if self._pace.number % 16:
             return
         if self._busy > BUSY:
             if rings.turns < TURNS:
@@ -285,14 +287,14 @@ class Interest:
         return eyes
 
     def _send_animations(self, viewers: np.ndarray) -> None:
-        world = self.sim.world
+        world = self._world
         marked, world.marks.animations = world.marks.animations, set()
         agents = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
         self.animations.changed(agents, viewers, self.known)
         self.animations.update(self._viewers, viewers, self.rings)
 
     def _send_appearances(self) -> None:
-        world = self.sim.world
+        world = self._world
         marked, world.marks.appearance = world.marks.appearance, set()
         looks = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
         for agent in looks:

@@ -37,7 +37,8 @@ from sim.world.avatars import AVATAR_DTYPE
 from sim.world.seats import ON_OBJECT
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.circuits.circuits import Circuits
+    from sim.region import Region
 
 FULL, LOOKS = 1, 2  # what is owed: where it is and who it is; how it looks
 LEAST_PACKETS, MOST_PACKETS = 150, 1500  # in one frame, all viewers together
@@ -257,8 +258,9 @@ def _introduce(
 class Introductions:
     """What viewers have still to be shown, by circuit slot and avatar row."""
 
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, circuits: Circuits) -> None:
+        self._region, self._world = region, region.world
+        self._circuits = circuits
         self.owed = np.zeros((64, 128), np.uint8)
         self._tokens = np.zeros(64, np.float64)  # bytes a viewer may be sent now
         # By avatar row: blocks of ObjectUpdate, and whole AvatarAppearances. Length 0: to be encoded when it is owed.
@@ -289,8 +291,8 @@ class Introductions:
 
     def begin(self, viewer: Agent, slot: int) -> None:
         """A new viewer: everybody who is here."""
-        world = self.sim.world
-        self._tokens[slot] = self.sim.circuits.rates[slot] * BURST_SECONDS
+        world = self._world
+        self._tokens[slot] = self._circuits.rates[slot] * BURST_SECONDS
         here = np.flatnonzero(world.avatars.rows["active"])
         for row in here[self._lengths[here] == 0].tolist():
             self._prepare(world.agent_of_row[row])
@@ -347,7 +349,7 @@ class Introductions:
     def _prepare(self, agent: Agent) -> int:
         """Encode its block and its looks, where they are not kept; returns its row."""
         row, look = agent.row, agent.appearance
-        seat = self.sim.world.seats.of.get(agent)
+        seat = self._world.seats.of.get(agent)
         if not self._lengths[row]:
             motion = objects.Motion(position=seat.offset, rotation=seat.turn) if seat is not None else objects.Motion()
             parent = seat.prim.local_id if seat is not None else 0
@@ -371,7 +373,7 @@ class Introductions:
 
     def _put_aside(self, agent: Agent, error: Exception) -> None:
         words = "Others cannot be told how you look: your viewer sent something that is no appearance."
-        self.sim.region.aside.put("interest", agent, error, agent.agent_id, words)
+        self._region.aside.put("interest", agent, error, agent.agent_id, words)
 
     def update(
         self, viewers: np.ndarray, own: np.ndarray, rings: Rings, known: np.ndarray, acting: np.ndarray, busy: float
@@ -381,10 +383,10 @@ class Introductions:
         known (slots, rows): who was shown to whom; acting: what is owed of animations. busy: seconds the last frames
         took.
         """
-        sim, circuits, now = self.sim, self.sim.circuits, self.sim.clock.now()
+        world, circuits, now = self._world, self._circuits, self._region.clock.now()
         lost = circuits.flights.lost(self.owed, now)
         if lost:
-            sim.metrics.count("resends", lost)
+            self._region.metrics.count("resends", lost)
             self._owing = True
         dt, self._paid_at = now - self._paid_at, now
         if not self._owing or not len(viewers):
@@ -392,11 +394,11 @@ class Introductions:
         left = round(MOST_PACKETS + (LEAST_PACKETS - MOST_PACKETS) * min(busy / BUSY, 1.0))
         outgoing: Outgoing = circuits.socket.outgoing
         outgoing.reserve(min(left, PACKETS_A_VIEWER * len(viewers)) * PACKET_ROOM)
-        head = _OBJECT_UPDATE.pack(12, sim.world.facts.handle, objects.dilation(sim.world.dilation), 0)
+        head = _OBJECT_UPDATE.pack(12, world.facts.handle, objects.dilation(world.dilation), 0)
         self._plain[:_HEAD] = np.frombuffer(head, np.uint8)
         self._tally[:] = 0
         outgoing.count, outgoing.used, self._first = _introduce(
-            viewers, own, self._first % len(viewers), left, sim.world.avatars.rows,
+            viewers, own, self._first % len(viewers), left, world.avatars.rows,
             _Debts(self.owed, self.owed.view(np.uint64), rings.needs, known, acting, self._tokens, circuits.rates),
             _Kept(self._blocks, self._lengths, self._looks, self._look_lengths, self._look_coded),
             _Aloft(circuits.flights.table, circuits.flights.flying, circuits.patience),
@@ -404,7 +406,7 @@ class Introductions:
             outgoing.wire(circuits.sequences, circuits.keys), dt, now, outgoing.count, outgoing.used,
         )  # fmt: skip
         shown, _, waiting = self._tally.tolist()
-        sim.metrics.count("object_updates", shown, "full")
+        self._region.metrics.count("object_updates", shown, "full")
         self._owing = waiting > 0 or bool(self._held)
         for slots, row, what in self._held:
             self.owed[slots, row] |= what

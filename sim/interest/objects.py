@@ -38,7 +38,9 @@ from sim.world.objects import SHOWN, Prim
 
 if TYPE_CHECKING:
     from sim.circuits.circuit import Circuit
-    from sim.simulator import Simulator
+    from sim.circuits.circuits import Circuits
+    from sim.pace import Pace
+    from sim.region import Region
 
 TOLD, CHANGED = 1, 2
 PHASES = 3  # a viewer's waiting objects are looked at about every third frame
@@ -57,15 +59,16 @@ CACHE_IN_USE, CACHE_EMPTY = 1, 2  # RegionHandshakeReply.Flags
 
 
 class ObjectInterest:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, pace: Pace, circuits: Circuits) -> None:
+        self._region, self.world = region, region.world
+        self._pace, self._circuits = pace, circuits
         self.known = np.zeros((64, 256), np.uint8)
-        self._changes = sim.world.changes.prims.reader(SHOWN)
+        self._changes = region.world.changes.prims.reader(SHOWN)
         self._viewers: dict[Agent, int] = {}
         self._busy: dict[Agent, None] = {}  # viewers with waiting rows, in the order of their turns
         self._selected: dict[Agent, set[int]] = {}
         self._at_creation: set[tuple[Agent, int]] = set()
-        self._blocks = Blocks(sim.world.objects, sim.region.aside)
+        self._blocks = Blocks(region.world.objects, region.aside)
         self._orders: dict[Agent, tuple[int, deque[int]]] = {}  # rows that wait, as put in order at a frame
         self._offers: dict[Agent, np.ndarray] = {}  # rows whose checksums a viewer with a cache is still to be told
         self._records = np.zeros((256, wire.RECORD_SIZE), np.uint8)
@@ -81,10 +84,10 @@ class ObjectInterest:
         self._orders.pop(agent, None)
         self._offers.pop(agent, None)
         if agent.handshake_flags & CACHE_IN_USE and not agent.handshake_flags & CACHE_EMPTY:
-            rows = self.sim.world.objects.rows[: self.sim.world.objects.count]
+            rows = self.world.objects.rows[: self.world.objects.count]
             there = np.flatnonzero(rows["active"])
             self._offers[agent] = there[np.argsort(rows["root"][there] == 0, kind="stable")]  # roots first
-        if len(self.sim.world.objects):
+        if len(self.world.objects):
             self._busy.setdefault(agent)
 
     def forget_viewer(self, agent: Agent) -> None:
@@ -140,7 +143,7 @@ class ObjectInterest:
     def owe(self, agent: Agent, local_ids: list[int], offered: bool, created: Iterable[tuple[Agent, int]] = ()) -> None:
         """What a viewer was told of these did not reach it. `offered`: their checksums; `created`: that it made them."""
         slot = self._viewers.get(agent)
-        by_id = self.sim.world.objects.by_local_id
+        by_id = self.world.objects.by_local_id
         rows = [by_id[local_id].row for local_id in local_ids if local_id in by_id]
         if slot is None or not rows:
             return
@@ -170,11 +173,13 @@ class ObjectInterest:
             ids = [{"ID": local_id} for row, local_id in gone if self.known[slot, row]]
             self.known[slot, rows] = 0
             if ids:
-                self.sim.after(latest if agent in aboard else late, partial(_kill_if_here, agent, agent.circuit, ids))
+                self._region.tasks.after(
+                    latest if agent in aboard else late, partial(_kill_if_here, agent, agent.circuit, ids)
+                )
 
     def _grow(self, slot: int = 0) -> None:
         slots, rows = self.known.shape
-        need = len(self.sim.world.objects.rows)
+        need = len(self.world.objects.rows)
         if slot >= slots or need > rows:
             grown = np.zeros((max(slots, 2 * slot), max(rows, need)), np.uint8)
             grown[:slots, :rows] = self.known
@@ -183,7 +188,7 @@ class ObjectInterest:
     # --- the stage
 
     def update(self, dt: float) -> None:
-        objects = self.sim.world.objects
+        objects = self.world.objects
         if objects.removed:
             self._send_removed()
         if len(self._changes):
@@ -203,7 +208,7 @@ class ObjectInterest:
             return
         for agent in turn:
             self._busy[agent] = self._busy.pop(agent)
-        first = self.sim.frame.number // PHASES % many
+        first = self._pace.number // PHASES % many
         encodes, offers, share = ENCODES, OFFERS, FRAME_BYTES / many
         describing = sum(agent not in self._offers for agent in turn)
         offering = many - describing
@@ -229,7 +234,7 @@ class ObjectInterest:
             self._first(agent, news)
 
     def _send_removed(self) -> None:
-        objects = self.sim.world.objects
+        objects = self.world.objects
         removed, objects.removed = objects.removed, []
         self._grow()
         for agent, slot in self._viewers.items():
@@ -245,7 +250,7 @@ class ObjectInterest:
             self._blocks.forget(local_id)
 
     def _send_terse(self, dt: float) -> None:
-        objects = self.sim.world.objects
+        objects = self.world.objects
         rows = objects.rows[: objects.count]
         if not scan(rows, dt):
             return
@@ -262,25 +267,25 @@ class ObjectInterest:
         mark_sent(rows, movers)
         if not self._viewers:
             return
-        circuits = self.sim.circuits
+        circuits = self._circuits
         written = pack_terse(
             circuits.socket.outgoing, self._records[: len(movers)], self._lengths[: len(movers)], movers,
             np.fromiter(self._viewers.values(), np.int64, len(self._viewers)), self.known, circuits.sequences,
-            circuits.keys, self.sim.world.facts.handle, self.sim.world.dilation,
+            circuits.keys, self.world.facts.handle, self.world.dilation,
         )  # fmt: skip
-        self.sim.metrics.count("object_updates", written, "terse")
+        self._region.metrics.count("object_updates", written, "terse")
 
     # --- full updates
 
     def _feed(self, agent: Agent, circuit: Circuit, slot: int, share: float, most: int) -> int:
         """Give a viewer the most important of what waits for it, while its line has room: at most a share of bytes, and as
         many blocks encoded anew, or offered where it has a cache. How many of those it took."""
-        objects = self.sim.world.objects
-        batch = min(max(float(self.sim.circuits.rates[slot]) * BATCH_SECONDS, LEAST_BATCH), MOST_BATCH, share)
+        objects = self.world.objects
+        batch = min(max(float(self._circuits.rates[slot]) * BATCH_SECONDS, LEAST_BATCH), MOST_BATCH, share)
         queue = circuit.queues.get("task")
         if queue is not None and queue.waiting > batch:
             return 0
-        if circuit.unacked and self.sim.clock.now() - circuit.unheard_since > SILENCE:
+        if circuit.unacked and self._region.clock.now() - circuit.unheard_since > SILENCE:
             return 0
         if agent in self._offers:
             return self._offer_cached(agent, circuit, slot, most)
@@ -319,11 +324,11 @@ class ObjectInterest:
 
     def _order(self, agent: Agent, slot: int) -> deque[int]:
         """The rows that wait for a viewer, most important first; drawn up anew when used up or some frames old."""
-        number = self.sim.frame.number
+        number = self._pace.number
         drawn, order = self._orders.get(agent, (0, deque()))
         if order and number - drawn < ORDER_FRAMES:
             return order
-        rows = self.sim.world.objects.rows[: self.sim.world.objects.count]
+        rows = self.world.objects.rows[: self.world.objects.count]
         waiting = np.flatnonzero((self.known[slot, : len(rows)] != TOLD) & (rows["active"] == 1))
         order = deque(waiting[self._priority(agent, rows, waiting)].tolist()) if len(waiting) else deque()
         self._orders[agent] = number, order
@@ -333,7 +338,7 @@ class ObjectInterest:
         """Order of the waiting rows, most important first; what lies beyond the draw distance comes last."""
         parents = rows["parent"][waiting]
         places = rows["world_position"][np.where(parents >= 0, parents, waiting)]
-        eye = np.asarray(agent.camera.center if any(agent.camera.center) else self.sim.world.position(agent), np.float32)
+        eye = np.asarray(agent.camera.center if any(agent.camera.center) else self.world.position(agent), np.float32)
         away = places - eye
         distance = np.sqrt(np.einsum("ij,ij->i", away, away)) + 1.0
         ahead = away @ np.asarray(agent.camera.at, np.float32) > 0
@@ -348,14 +353,14 @@ class ObjectInterest:
     def _send_packet(
         self, agent: Agent, circuit: Circuit, blocks: list[bytes], ids: list[int], category: str | None = "task"
     ) -> None:
-        region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": round(self.sim.world.dilation * 65535)}
+        region = {"RegionHandle": self.world.facts.handle, "TimeDilation": round(self.world.dilation * 65535)}
         head = encode(Message("ObjectUpdate", RegionData=region, ObjectData=[]))
         body = head[: HEADER - 1] + bytes([len(blocks)]) + b"".join(blocks)
         created = [(agent, local_id) for local_id in ids if (agent, local_id) in self._at_creation]
         self._at_creation.difference_update(created)
         telling = _Told(self, agent, circuit, ids, created=created)
         circuit.send_body(body, category=category, zerocode=True, telling=telling)
-        self.sim.metrics.count("object_updates", len(blocks), "full")
+        self._region.metrics.count("object_updates", len(blocks), "full")
 
     def _kept(self, agent: Agent, prim: Prim) -> Block | None:
         return None if (agent, prim.local_id) in self._at_creation else self._blocks.kept(prim, agent)
@@ -367,7 +372,7 @@ class ObjectInterest:
     def _offer_cached(self, agent: Agent, circuit: Circuit, slot: int, most: int) -> int:
         """Ids and checksums of what is there: the viewer takes it from its cache, or asks (RequestMultipleObjects). How
         many that took of the most it may take."""
-        objects = self.sim.world.objects
+        objects = self.world.objects
         waiting = self._offers[agent]
         now, later = waiting[:most], waiting[most:]
         taken = len(now)
@@ -381,14 +386,14 @@ class ObjectInterest:
         blocks = np.zeros(len(now), CACHED_DTYPE)
         blocks["id"], blocks["crc"], blocks["flags"] = rows["local_id"][now], rows["crc"][now], self._blocks.flags(now, agent)
         self.known[slot, now] = TOLD
-        region = {"RegionHandle": self.sim.world.facts.handle, "TimeDilation": 65535}
+        region = {"RegionHandle": self.world.facts.handle, "TimeDilation": 65535}
         head = encode(Message("ObjectUpdateCached", RegionData=region, ObjectData=[]))
         for start in range(0, len(now), CACHED_PER_PACKET):
             part = blocks[start : start + CACHED_PER_PACKET]
             body = head[: HEADER - 1] + bytes([len(part)]) + part.tobytes()
             telling = _Told(self, agent, circuit, part["id"].tolist(), offered=True)
             circuit.send_body(body, category="task", telling=telling)
-        self.sim.metrics.count("object_updates", len(now), "cached")
+        self._region.metrics.count("object_updates", len(now), "cached")
         return taken
 
 
@@ -406,7 +411,7 @@ class _Told:
 
     def stands(self) -> bool:
         """A packet that waited for the throttle may be about what has gone since, and KillObject is out already."""
-        there = self.interest.sim.world.objects.by_local_id
+        there = self.interest.world.objects.by_local_id
         return all(local_id in there for local_id in self.ids)
 
     def lost(self) -> None:

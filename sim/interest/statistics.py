@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from protocol.message import Message, encode
-from sim.gauges import measure
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.gauges import Gauges
+    from sim.region import Region
     from sim.world.agent import Agent
 
 MAP_DOTS = 250
@@ -31,9 +31,10 @@ SECONDS_PER_DAY, SECONDS_PER_YEAR = 14400, 14400 * 11  # a day in the world is f
 
 
 class Statistics:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
-        now = sim.clock.now()
+    def __init__(self, region: Region, gauges: Gauges) -> None:
+        self._region, self._world = region, region.world
+        self._gauges = gauges
+        now = region.clock.now()
         self._next_stats = now + 3.0
         self._next_time = now + 10.0
         self._next_coarse = now + 5.0
@@ -44,9 +45,9 @@ class Statistics:
         self._leaving: deque[tuple[Agent, bytes, bool]] = deque()
 
     def update(self, viewers: Iterable[Agent]) -> None:
-        now = self.sim.clock.now()
-        marks = self.sim.world.marks
-        soon = 0.5 + len(self.sim.world.avatars.rows[: self.sim.world.avatars.count]) / 100
+        now = self._region.clock.now()
+        marks = self._world.marks
+        soon = 0.5 + len(self._world.avatars.rows[: self._world.avatars.count]) / 100
         if marks.coarse and self._next_coarse > now + soon:
             self._next_coarse = now + soon
         marks.coarse = False
@@ -78,7 +79,7 @@ class Statistics:
     # --- time of day
 
     def time_message(self) -> Message:
-        unix = self.sim.clock.unix()
+        unix = self._region.clock.unix()
         phase = (unix % SECONDS_PER_DAY) / SECONDS_PER_DAY * 2 * math.pi
         direction = (math.cos(phase), 0.0, math.sin(phase))
         return Message(
@@ -103,7 +104,7 @@ class Statistics:
 
     def _map(self) -> tuple[bytes, bytes, dict[Agent, int]]:
         """The message around You, and who is which dot. Arrivals in a crowd share one that is not quite new."""
-        world, now = self.sim.world, self.sim.clock.now()
+        world, now = self._world, self._region.clock.now()
         if self._coarse is not None and now < self._coarse_until:
             return self._coarse
         roots = list(itertools.islice(world.roots(), MAP_DOTS))
@@ -123,8 +124,7 @@ class Statistics:
     # --- figures
 
     def _stats_message(self, now: float) -> Message:
-        sim = self.sim
-        metrics, now_is = sim.metrics, measure(sim)
+        metrics, now_is = self._region.metrics, self._gauges.measure()
         span = max(now - self._last_at, 1e-6)
         self._last_at = now
 
@@ -172,7 +172,7 @@ class Statistics:
             32: max(1e3 / 45 - busy, 0.0),
             33: max(1e3 / 45 - busy, 0.0),
         }
-        facts = sim.world.facts
+        facts = self._world.facts
         return Message(
             "SimStats",
             Region={

@@ -20,8 +20,10 @@ from sim.neighbours.state import Reason, agent_state
 from sim.world.agent import Agent
 
 if TYPE_CHECKING:
+    from sim.circuits.circuits import Circuits
     from sim.neighbours.neighbours import Neighbours
-    from sim.simulator import Simulator
+    from sim.region import Region
+    from sim.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +31,8 @@ TAKEN_PAUSE = 2.0  # seconds
 
 
 class Children:
-    def __init__(self, sim: Simulator, neighbours: Neighbours) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, neighbours: Neighbours, circuits: Circuits, sessions: Sessions) -> None:
+        self._region, self._circuits, self._sessions = region, circuits, sessions
         self._neighbours = neighbours
 
     async def refresh(self, agent: Agent) -> None:
@@ -53,7 +55,7 @@ class Children:
             return
         wanted = {region.region_id: region for region in self._neighbours.directory.adjacent()}
         known = agent.views.seeds
-        known.pop(self.sim.world.facts.region_id, None)
+        known.pop(self._region.world.facts.region_id, None)
         out_of_sight = [region_id for region_id in known if region_id not in wanted]
         for region_id in out_of_sight:
             del known[region_id]
@@ -64,15 +66,15 @@ class Children:
 
     async def _open(self, agent: Agent, region: RegionRecord) -> None:
         directory = self._neighbours.directory
-        there = directory.seen_from(region, self.sim.world.position(agent))
-        state = agent_state(self.sim.world, agent, Reason.CHILD, there)
+        there = directory.seen_from(region, self._region.world.position(agent))
+        state = agent_state(self._region.world, agent, Reason.CHILD, there)
         state.source, state.destination = self._neighbours.lease.owner, region.owner
         try:
             answer = await self._neighbours.peers.announce(region, state)
         except PeerError as error:
             log.warning("no view into %s for %s: %s", region.name, agent.name, error)
             if error.status == 409:  # an earlier session is just being ended there
-                self.sim.after(TAKEN_PAUSE, lambda: self._refresh_soon(agent))
+                self._region.tasks.after(TAKEN_PAUSE, lambda: self._refresh_soon(agent))
             return
         if agent.child:  # it left while we asked: the region it is in now has its own view of things
             return
@@ -80,7 +82,7 @@ class Children:
         introduce(agent, region, answer["seed_capability"])
 
     def _refresh_soon(self, agent: Agent) -> None:
-        self.sim.spawn(self.refresh(agent), "children")
+        self._region.tasks.spawn(self.refresh(agent), "children")
 
     async def _close(self, agent: Agent, region_id: UUID) -> None:
         region = self._neighbours.directory.of_id(region_id)
@@ -93,12 +95,12 @@ class Children:
 
     def close_here(self, agent: Agent) -> None:
         """The agent need not look in here any more. Its avatar is not here, or nothing happens."""
-        if self.sim.world.agents.get(agent.agent_id) is not agent or agent.root or agent.arrival is not None:
+        if self._region.world.agents.get(agent.agent_id) is not agent or agent.root or agent.arrival is not None:
             return
         if agent.circuit is not None:
             agent.circuit.send(Message("DisableSimulator"))
-            self.sim.circuits.flush()
-        self.sim.sessions.remove(agent, "out of sight")
+            self._circuits.flush()
+        self._sessions.remove(agent, "out of sight")
 
     async def end(self, agent: Agent, region: RegionRecord, reason: str) -> None:
         """End the agent in a region that may be holding its avatar. Asked again: a ghost would stand there."""
@@ -118,7 +120,7 @@ class Children:
 
     def gone(self, region_ids: set[UUID]) -> None:
         """Regions went down, or came back anew: what was known of them is void."""
-        for agent in self.sim.world.roots():
+        for agent in self._region.world.roots():
             for region_id in region_ids:
                 agent.views.seeds.pop(region_id, None)
 

@@ -26,8 +26,10 @@ from sim.world.agent import Agent, Vector
 from sim.world.journey import Gone, Step
 
 if TYPE_CHECKING:
+    from sim.caps.server import CapServer
     from sim.neighbours.neighbours import Neighbours
-    from sim.simulator import Simulator
+    from sim.region import Region
+    from sim.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -41,29 +43,29 @@ REFUSED = "The region ahead does not take you now. You stay in this one."
 
 
 class Crossing:
-    def __init__(self, sim: Simulator, neighbours: Neighbours) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, neighbours: Neighbours, sessions: Sessions, cap_server: CapServer) -> None:
+        self._region, self._sessions, self._cap_server = region, sessions, cap_server
         self._neighbours = neighbours
 
     def begin(self, agent: Agent) -> None:
         """The avatar is over a border: hold it and hand it over, or put it back where it cannot go."""
-        facts, journey = self.sim.world.facts, agent.journey
+        facts, journey = self._region.world.facts, agent.journey
         if journey.crossing:
             return
-        x, y, _ = self.sim.world.position(agent)
+        x, y, _ = self._region.world.position(agent)
         region = self._neighbours.directory.at(facts.grid_x + int(x // 256), facts.grid_y + int(y // 256))
-        resting = self.sim.clock.now() < journey.rest_until
+        resting = self._region.clock.now() < journey.rest_until
         # One journey at a time: who teleports would arrive in two places.
         if region is None or resting or agent.circuit is None or journey.under_way:
             self._step_back(agent)
             return
-        row = self.sim.world.row(agent)
+        row = self._region.world.row(agent)
         row["held"] = 1
         row["dirty"] = 1  # the last word from here is where and how fast it left
         transaction = self._neighbours.handovers.begin(region, [journey.lineage])
         journey.step(Step.WALK, transaction, region=region)
-        self.sim.after(TELL_AFTER, lambda: self._still_waiting(agent, transaction))
-        self.sim.spawn(self._hand_over(agent, transaction, region), "crossing")
+        self._region.tasks.after(TELL_AFTER, lambda: self._still_waiting(agent, transaction))
+        self._region.tasks.spawn(self._hand_over(agent, transaction, region), "crossing")
 
     def _still_waiting(self, agent: Agent, transaction: UUID) -> None:
         if agent.journey.is_by(transaction):
@@ -72,15 +74,15 @@ class Crossing:
     def state_of(self, agent: Agent, region: RegionRecord, transaction: UUID, place: Vector) -> HandOff:
         """What the region beyond must know of a walker or rider; `place` in this region's axes."""
         there = self._neighbours.directory.seen_from(region, place)
-        state = agent_state(self.sim.world, agent, Reason.CROSSING, there)
-        state.views = {**agent.views.seeds, self.sim.world.facts.region_id: self.sim.cap_server.seed_url(agent)}
+        state = agent_state(self._region.world, agent, Reason.CROSSING, there)
+        state.views = {**agent.views.seeds, self._region.world.facts.region_id: self._cap_server.seed_url(agent)}
         state.transaction = transaction
         state.source, state.destination = self._neighbours.lease.owner, region.owner
         return state
 
     async def _hand_over(self, agent: Agent, transaction: UUID, region: RegionRecord) -> None:
-        sim, journey = self.sim, agent.journey
-        state = self.state_of(agent, region, transaction, sim.world.position(agent))
+        journey = agent.journey
+        state = self.state_of(agent, region, transaction, self._region.world.position(agent))
 
         def over() -> bool:  # it was handed back before we heard, or has logged out
             return not journey.is_by(transaction)
@@ -93,7 +95,7 @@ class Crossing:
         finally:
             if answer is None and not over():  # also when this fails
                 self._stays(agent, NO_ANSWER if unsure else REFUSED)
-        here = sim.world.agents.get(agent.agent_id) is agent
+        here = self._region.world.agents.get(agent.agent_id) is agent
         if not here:  # logged out meanwhile
             await self._neighbours.children.end(agent, region, "You have logged out.")
         elif answer is not None and not over():
@@ -102,10 +104,10 @@ class Crossing:
             self._neighbours.handovers.take_back(transaction, region, [agent])
 
     def _stays(self, agent: Agent, why: str) -> None:
-        self.sim.metrics.count("crossings", label="refused")
+        self._region.metrics.count("crossings", label="refused")
         agent.journey.step(Step.STAY)
-        self.sim.world.row(agent)["held"] = 0
-        agent.journey.rest_until = self.sim.clock.now() + REFUSED_PAUSE
+        self._region.world.row(agent)["held"] = 0
+        agent.journey.rest_until = self._region.clock.now() + REFUSED_PAUSE
         self._step_back(agent)
         self._say(agent, why)
 
@@ -119,9 +121,9 @@ class Crossing:
         """The region took the avatar (and answered seed_capability, position, look_at): its viewer follows, it goes."""
         gone = Gone(region, answer["seed_capability"], tuple(answer["position"]), tuple(answer["look_at"]))
         self.tell(agent, gone)
-        self.sim.metrics.count("crossings", label="handed over")
+        self._region.metrics.count("crossings", label="handed over")
         out_of_sight = agent.journey.out_of_sight
-        self.sim.sessions.demote(agent, Step.GO, gone)
+        self._sessions.demote(agent, Step.GO, gone)
         if out_of_sight:
             self._neighbours.children.close_here(agent)
 
@@ -145,7 +147,7 @@ class Crossing:
         agent.events.post(event(Message("CrossedRegion", AgentData=ids, RegionData=where, Info=place)))
 
     def _step_back(self, agent: Agent) -> None:
-        row = self.sim.world.row(agent)
+        row = self._region.world.row(agent)
         x, y, z = row["position"].tolist()
         row["position"] = (min(max(x, 0.5), 255.5), min(max(y, 0.5), 255.5), z)
         row["velocity"] = (0.0, 0.0, 0.0)

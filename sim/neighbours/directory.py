@@ -10,7 +10,7 @@ from uuid import UUID
 
 import aiohttp
 
-from backbone.client import BackboneError
+from backbone.client import BackboneClient, BackboneError
 from protocol.errors import ProtocolError
 from protocol.wellknown import grid_of_handle
 from sim.neighbours.lease import Lease
@@ -18,7 +18,7 @@ from sim.neighbours.records import Owner, RegionRecord
 from sim.world.agent import Vector
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.region import Region
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,14 @@ Square = tuple[int, int]
 class Directory:
     """`regions` maps grid squares to what Backbone says of the region there."""
 
-    def __init__(self, sim: Simulator, lease: Lease, changed: Callable[[set[Square], set[Square]], None]) -> None:
-        self.sim = sim
+    def __init__(
+        self,
+        region: Region,
+        backbone: BackboneClient,
+        lease: Lease,
+        changed: Callable[[set[Square], set[Square]], None],
+    ) -> None:
+        self._region, self._backbone = region, backbone
         self._lease = lease
         self.regions: dict[tuple[int, int], RegionRecord] = {}
         self._version: int | None = None  # of the directory, as far as it was read
@@ -46,7 +52,7 @@ class Directory:
     async def open(self) -> None:
         """Look round, and keep looking."""
         await self._look()
-        self._tasks = [self.sim.spawn(self._look_forever(), "directory", standing=True)]
+        self._tasks = [self._region.tasks.spawn(self._look_forever(), "directory", standing=True)]
 
     def rest(self) -> None:
         """No more looks round: the region is closing, and only what ends by itself is waited for."""
@@ -68,12 +74,12 @@ class Directory:
     def seen_from(self, region: RegionRecord, place: Vector) -> Vector:
         """A place of this region in the other's axes."""
         x, y, z = place
-        facts = self.sim.world.facts
+        facts = self._region.world.facts
         return x + (facts.grid_x - region.grid_x) * 256.0, y + (facts.grid_y - region.grid_y) * 256.0, z
 
     def old_claim(self, source: Owner | None, destination: Owner | None) -> str:
         """Why a hand-over between these is refused: one of them is not who it was. "" when it is well."""
-        facts = self.sim.world.facts
+        facts = self._region.world.facts
         if source is not None and self.knows_newer(source):
             return "another process runs the region that this comes from"
         if destination is None:
@@ -86,14 +92,14 @@ class Directory:
 
     def knows_newer(self, owner: Owner) -> bool:
         """Whether that claim of a region is old, as far as this region knows."""
-        if owner.region_id == self.sim.world.facts.region_id:
+        if owner.region_id == self._region.world.facts.region_id:
             return owner.epoch < self._lease.epoch
         region = self.of_id(owner.region_id)
         return region is not None and owner.epoch < region.epoch
 
     def adjacent(self) -> list[RegionRecord]:
         """The live regions around this one, at most eight."""
-        return self.around(self.sim.world.facts.grid_x, self.sim.world.facts.grid_y)
+        return self.around(self._region.world.facts.grid_x, self._region.world.facts.grid_y)
 
     def around(self, grid_x: int, grid_y: int) -> list[RegionRecord]:
         """The live regions around a grid square, at most eight."""
@@ -101,26 +107,26 @@ class Directory:
         return [self.regions[square] for square in squares if square in self.regions]
 
     def is_adjacent(self, region: RegionRecord) -> bool:
-        facts = self.sim.world.facts
+        facts = self._region.world.facts
         return max(abs(region.grid_x - facts.grid_x), abs(region.grid_y - facts.grid_y)) == 1
 
     # --- keeping
 
     async def _look_forever(self) -> None:
-        started = self.sim.clock.now()
+        started = self._region.clock.now()
         while True:
-            eager = self.sim.clock.now() - started < EAGER_SECONDS
+            eager = self._region.clock.now() - started < EAGER_SECONDS
             await asyncio.sleep(EAGER_INTERVAL if eager else INTERVAL)
             await self._look()
 
     async def _look(self) -> None:
         """What has changed since the last look: while nothing happens in the grid that is nothing, however large it is."""
-        facts = self.sim.world.facts
+        facts = self._region.world.facts
         try:
-            answer = await self.sim.backbone.regions_near(facts.grid_x, facts.grid_y, AROUND, self._version)
+            answer = await self._backbone.regions_near(facts.grid_x, facts.grid_y, AROUND, self._version)
             version, whole, listed, gone = (answer[name] for name in ("version", "whole", "regions", "gone"))
         except (BackboneError, aiohttp.ClientError, KeyError, TypeError):
-            self.sim.metrics.count("service_errors", label="backbone")
+            self._region.metrics.count("service_errors", label="backbone")
             return  # the old picture is better than none
         old = self.regions
         known = {} if whole else {record.region_id: record for record in old.values()}
@@ -142,7 +148,7 @@ class Directory:
         try:
             return RegionRecord.decode(value)
         except ProtocolError as error:
-            self.sim.metrics.count("service_errors", label="region record")
+            self._region.metrics.count("service_errors", label="region record")
             name = str(value.get("region_id") if isinstance(value, dict) else value)[:80]
             if name not in self._unread and len(self._unread) < UNREAD:
                 self._unread.add(name)

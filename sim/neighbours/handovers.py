@@ -38,7 +38,10 @@ from sim.world.journey import Gone, Step
 from sim.world.objects import Prim
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.caps.server import CapServer
+    from sim.neighbours.neighbours import Neighbours
+    from sim.region import Region
+    from sim.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +63,9 @@ def lineage_of(thing: Agent | Prim) -> Lineage:
 
 
 class HandOvers:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, neighbours: Neighbours, sessions: Sessions, cap_server: CapServer) -> None:
+        self._region, self._neighbours = region, neighbours
+        self._sessions, self._cap_server = sessions, cap_server
         self._void: OrderedDict[UUID, None] = OrderedDict()
         self._answers: OrderedDict[UUID, dict[str, Any]] = OrderedDict()
         self._went: OrderedDict[UUID, tuple[RegionRecord, frozenset[UUID]]] = OrderedDict()
@@ -84,7 +88,7 @@ class HandOvers:
         seconds it is not tried again: somebody stands still until then.
         """
         unsure = False
-        end = self.sim.clock.now() + seconds
+        end = self._region.clock.now() + seconds
         for attempt in range(TRIES):
             try:
                 return await send(), False
@@ -93,8 +97,8 @@ class HandOvers:
                 if error.status or error.nobody:
                     return None, unsure and error.nobody
                 unsure = True
-            known = self.sim.neighbours.directory.at(region.grid_x, region.grid_y)
-            if over() or known is None or known.owner != region.owner or self.sim.clock.now() >= end:
+            known = self._neighbours.directory.at(region.grid_x, region.grid_y)
+            if over() or known is None or known.owner != region.owner or self._region.clock.now() >= end:
                 break
             await asyncio.sleep(0.3 * 2**attempt)
         return None, unsure
@@ -107,39 +111,39 @@ class HandOvers:
         agents = [agent for agent in agents if agent.root]
         for agent in agents:  # over there it may have been reported already
             self._report(agent)
-        self.sim.metrics.count("hand_overs", label="taken back")
-        self.sim.spawn(self._follow(transaction, region, agents, root), "taking back")
+        self._region.metrics.count("hand_overs", label="taken back")
+        self._region.tasks.spawn(self._follow(transaction, region, agents, root), "taking back")
 
     async def _follow(self, transaction: UUID, region: RegionRecord, agents: list[Agent], root: Prim | None) -> None:
-        facts = self.sim.world.facts
+        facts = self._region.world.facts
         body = {
             "version": VERSION,
             "region_id": str(facts.region_id),
             "agents": {
                 str(agent.agent_id): {
-                    "seed_capability": self.sim.cap_server.seed_url(agent),
-                    "position": list(self.sim.world.position(agent)),
+                    "seed_capability": self._cap_server.seed_url(agent),
+                    "position": list(self._region.world.position(agent)),
                 }
                 for agent in agents
             },
         }
         await self._void_at(transaction, region, body, {facts.region_id})
         for agent in agents:
-            if self.sim.world.agents.get(agent.agent_id) is agent and agent.root:
+            if self._region.world.agents.get(agent.agent_id) is agent and agent.root:
                 self._report(agent)
                 # Whoever had it may have changed where it looks in.
                 agent.views.seeds.clear()
-                self.sim.spawn(self.sim.neighbours.children.refresh(agent), "children")
+                self._region.tasks.spawn(self._neighbours.children.refresh(agent), "children")
         self._show(agents, root)
-        self.sim.after(SHOWN_AGAIN, lambda: self._show(agents, root))
+        self._region.tasks.after(SHOWN_AGAIN, lambda: self._show(agents, root))
 
     def _show(self, agents: list[Agent], root: Prim | None) -> None:
         """Viewers to whom the other region showed what it took believe it there, and gone when that says so."""
         if root is not None and root.row >= 0:
-            self.sim.world.objects.note_linkset(root, What.BODY)
+            self._region.world.objects.note_linkset(root, What.BODY)
         for agent in agents:
-            if self.sim.world.agents.get(agent.agent_id) is agent and agent.root:
-                self.sim.world.marks.full.add(agent.agent_id)
+            if self._region.world.agents.get(agent.agent_id) is agent and agent.root:
+                self._region.world.marks.full.add(agent.agent_id)
 
     async def _void_at(self, transaction: UUID, region: RegionRecord, body: dict[str, Any], told: set[UUID]) -> None:
         if region.region_id in told:
@@ -150,13 +154,13 @@ class HandOvers:
 
     async def _tell_void(self, transaction: UUID, region: RegionRecord, body: dict[str, Any]) -> list[RegionRecord]:
         """Where it went on to from that region, which has heard now; or where it may have."""
-        directory = self.sim.neighbours.directory
-        end = self.sim.clock.now() + FOLLOWED
+        directory = self._neighbours.directory
+        end = self._region.clock.now() + FOLLOWED
         pause = 0.5
-        while self.sim.clock.now() < end:
+        while self._region.clock.now() < end:
             region = directory.of_id(region.region_id) or region
             try:
-                return await self.sim.neighbours.peers.void(region, transaction, body)
+                return await self._neighbours.peers.void(region, transaction, body)
             except PeerError as error:
                 if error.nobody:
                     return directory.around(region.grid_x, region.grid_y)
@@ -169,7 +173,7 @@ class HandOvers:
         return []
 
     def _report(self, agent: Agent) -> None:
-        self.sim.spawn(self.sim.neighbours.report_arrival(agent), "presence")
+        self._region.tasks.spawn(self._neighbours.report_arrival(agent), "presence")
 
     # --- the destination
 
@@ -202,7 +206,7 @@ class HandOvers:
         back = _read_void(body)
         agents = [
             agent
-            for agent in list(self.sim.world.agents.values())
+            for agent in list(self._region.world.agents.values())
             if transaction in (lineage_of(agent) if agent.root else _expected(agent))
         ]
         if back.unless_arrived and any(agent.root for agent in agents):
@@ -214,8 +218,8 @@ class HandOvers:
                 self._reports.append(agent.presence.report)
                 agent.presence.report = None
             self._let_go(agent, back)
-        self._remove([prim for prim in self.sim.world.objects.by_id.values() if transaction in prim.lineage])
-        self.sim.metrics.count("hand_overs", label="void")
+        self._remove([prim for prim in self._region.world.objects.by_id.values() if transaction in prim.lineage])
+        self._region.metrics.count("hand_overs", label="void")
         return [region for one, (region, lineage) in self._went.items() if transaction in lineage]
 
     async def reported(self) -> None:
@@ -227,31 +231,31 @@ class HandOvers:
     def _let_go(self, agent: Agent, back: _TakenBack) -> None:
         """Its avatar is where it came from. A viewer that was quick enough to follow it here is sent back."""
         log.info("%s was taken back", agent.name)
-        source = self.sim.neighbours.directory.of_id(back.region_id) if back.region_id is not None else None
+        source = self._neighbours.directory.of_id(back.region_id) if back.region_id is not None else None
         place = back.agents.get(agent.agent_id)
         if source is not None and agent.root and agent.journey.viewer_came and place is not None:
             seed, position = place
-            self.sim.neighbours.crossing.tell(agent, Gone(source, seed, position, agent.arrival_look_at))
+            self._neighbours.crossing.tell(agent, Gone(source, seed, position, agent.arrival_look_at))
         if agent.root:
-            self.sim.sessions.demote(agent, Step.YIELD)
+            self._sessions.demote(agent, Step.YIELD)
         else:
             agent.journey.step(Step.GIVE_UP)
-        if source is None or not self.sim.neighbours.directory.is_adjacent(source):
-            self.sim.after(VIEW_KEPT, lambda: self.sim.neighbours.children.close_here(agent))
+        if source is None or not self._neighbours.directory.is_adjacent(source):
+            self._region.tasks.after(VIEW_KEPT, lambda: self._neighbours.children.close_here(agent))
 
     def _remove(self, ghosts: list[Prim]) -> None:
         """Linksets whole; what has been linked to something else since leaves that."""
-        under_way = self.sim.neighbours.objects.under_way
+        under_way = self._neighbours.objects.under_way
         for root in {prim.linkset_root: None for prim in ghosts}:
             under_way.pop(root, None)
             root.leaving = False
             among = [prim for prim in root.linkset() if prim in ghosts]
             if len(among) == 1 + len(root.children):
-                remove(self.sim.region, root)
+                remove(self._region, root)
                 continue
-            for one in self.sim.world.objects.unlink(among):
+            for one in self._region.world.objects.unlink(among):
                 if one in among:
-                    remove(self.sim.region, one)
+                    remove(self._region, one)
 
 
 def _expected(agent: Agent) -> Lineage:

@@ -39,9 +39,9 @@ class LeaseLost(Exception):
 class Lease:
     """`arm(seconds)` has the kernel end this process that long from now, unless it is called again; nothing in tests."""
 
-    def __init__(self, region: Region, ask: Callable[[], BackboneClient], end: Callable[[str], None]) -> None:
+    def __init__(self, region: Region, backbone: BackboneClient, end: Callable[[str], None]) -> None:
         self._region = region
-        self._ask = ask
+        self._backbone = backbone
         self._end = end  # stop serving, with the reason
         self.arm: Callable[[float], object] = lambda seconds: None
         self.epoch = 0
@@ -57,7 +57,7 @@ class Lease:
 
     async def claim(self, ip: str, port: int, http_url: str, inner_url: str) -> dict[str, Any]:
         """Backbone's answer, as long as it takes while that is away. LeaseLost when another process has the region."""
-        facts, backbone = self._region.facts, self._ask()
+        facts, backbone = self._region.facts, self._backbone
         while True:
             sent = self._region.clock.now()
             try:
@@ -109,7 +109,7 @@ class Lease:
         if self.lost or not self.epoch:
             return
         try:
-            await asyncio.wait_for(self._ask().delete_region(self._region.facts.region_id, self.epoch), 2.0)
+            await asyncio.wait_for(self._backbone.delete_region(self._region.facts.region_id, self.epoch), 2.0)
         except (BackboneError, TimeoutError) as error:
             log.warning("could not give the region's lease back: %s", error)
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from protocol.errors import ProtocolError
 from sim.actions.make import make_temporary
+from sim.neighbours.directory import Directory
 from sim.neighbours.handovers import HandOvers
 from sim.neighbours.object_crossing import ObjectCrossing
 from sim.neighbours.object_handover import ObjectHandOver, Rider
@@ -29,7 +30,10 @@ from sim.world.objects import MAX_HEIGHT, Prim
 from sim.world.seats import Seat
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.caps.server import CapServer
+    from sim.region import Region
+    from sim.scripts.inworld import Scripts
+    from sim.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +44,12 @@ Answer = tuple[int, dict[str, Any]]  # HTTP status and body
 
 
 class ObjectArrival:
-    def __init__(self, sim: Simulator, crossing: ObjectCrossing, handovers: HandOvers) -> None:
-        self.sim = sim
+    def __init__(
+        self, region: Region, directory: Directory, crossing: ObjectCrossing, handovers: HandOvers, scripts: Scripts,
+        sessions: Sessions, cap_server: CapServer,
+    ) -> None:  # fmt: skip
+        self._region, self._directory = region, directory
+        self._scripts, self._sessions, self._cap_server = scripts, sessions, cap_server
         self._crossing = crossing
         self._handovers = handovers
         self._answers: OrderedDict[UUID, asyncio.Task[Answer]] = OrderedDict()
@@ -50,7 +58,7 @@ class ObjectArrival:
         """What to answer to a hand-over. ProtocolError when it cannot be read."""
         handed = ObjectHandOver.decode(body)
         transaction = handed.transaction
-        old = self.sim.neighbours.directory.old_claim(handed.source, handed.destination)
+        old = self._directory.old_claim(handed.source, handed.destination)
         if old:
             return _no(409, old)
         if self._handovers.is_void((transaction,)):
@@ -60,7 +68,7 @@ class ObjectArrival:
             linkset = form.decode(handed.linkset)
             if any(rider.part >= len(linkset.parts) for rider in handed.riders):
                 raise ProtocolError("a rider sits on a part of the object")
-            task = self.sim.spawn(self._arrive(transaction, linkset, handed.riders), "object arrival")
+            task = self._region.tasks.spawn(self._arrive(transaction, linkset, handed.riders), "object arrival")
             self._answers[transaction] = task
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
@@ -72,7 +80,7 @@ class ObjectArrival:
     # --- one arrival
 
     async def _arrive(self, transaction: UUID, linkset: Linkset, riders: list[Rider]) -> Answer:
-        scripts = self.sim.scripts
+        scripts = self._scripts
         try:
             sources = {each.source for part in linkset.parts for each in part.scripts}
             owner = linkset.parts[0].prim.owner_id
@@ -81,7 +89,7 @@ class ObjectArrival:
             return _no(422, f"a script does not compile here: {error}")
         # From here on nothing is awaited: it is all there or not at all.
         root = linkset.parts[0].prim
-        here = self.sim.world.objects.by_id.get(root.full_id)
+        here = self._region.world.objects.by_id.get(root.full_id)
         journey = self._crossing.under_way.get(here) if here is not None else None
         void = self._handovers.is_void((transaction, *linkset.parts[0].prim.lineage))
         if journey is not None and journey.transaction in linkset.parts[0].prim.lineage and not void:
@@ -107,12 +115,12 @@ class ObjectArrival:
             rider.agent.transaction = transaction
         answers = [self._seat(rider, linkset.parts[rider.part].prim) for rider in riders]
         scripts.changed(root, CHANGED_REGION)
-        self.sim.metrics.count("object_crossings", label="arrived")
+        self._region.metrics.count("object_crossings", label="arrived")
         log.info("object %s came over the border with %d riders", root.full_id, len(riders))
         return 200, {"riders": answers}
 
     def _refusal(self, transaction: UUID, linkset: Linkset, riders: list[Rider]) -> Answer | None:
-        world = self.sim.world
+        world = self._region.world
         lineages = [part.prim.lineage for part in linkset.parts] + [rider.agent.lineage for rider in riders]
         if self._handovers.is_void((transaction, *(one for lineage in lineages for one in lineage))):
             return _no(410, VOID)
@@ -132,33 +140,31 @@ class ObjectArrival:
         return None
 
     def _place(self, linkset: Linkset) -> None:
-        sim = self.sim
-        objects = sim.world.objects
+        objects = self._region.world.objects
         root = linkset.parts[0]
         x, y, z = root.position
         x, y = min(max(x, 0.001), 255.999), min(max(y, 0.001), 255.999)
-        root.position = x, y, min(max(z, sim.world.terrain.height(x, y) - 64.0), MAX_HEIGHT)
+        root.position = x, y, min(max(z, self._region.world.terrain.height(x, y) - 64.0), MAX_HEIGHT)
         for part in linkset.parts:
-            objects.add(part.prim, sim.world.new_local_id(), part.position, part.rotation, part.scale)
+            objects.add(part.prim, self._region.world.new_local_id(), part.position, part.rotation, part.scale)
         if len(linkset.parts) > 1:
             objects.join(root.prim, [part.prim for part in linkset.parts[1:]])
         row = objects.row(root.prim)
         row["velocity"], row["angular_velocity"] = linkset.velocity, linkset.angular_velocity
         if root.prim.temporary:
-            make_temporary(sim.region, root.prim, True, linkset.expires_in)
+            make_temporary(self._region, root.prim, True, linkset.expires_in)
         for part in linkset.parts:
-            sim.scripts.flags(part.prim)
+            self._scripts.flags(part.prim)
 
     def _seat(self, rider: Rider, prim: Prim) -> dict[str, Any]:
         """Take the rider over, on its seat at once if its viewer looks in already, else when it comes."""
-        sim = self.sim
         rider.agent.seat = Seat(prim, rider.offset, rider.turn, rider.target)
-        agent = sim.sessions.announce(rider.agent)
-        sim.sessions.take_over(agent)
-        position = sim.world.position(agent) if agent.root else agent.arrival_position
+        agent = self._sessions.announce(rider.agent)
+        self._sessions.take_over(agent)
+        position = self._region.world.position(agent) if agent.root else agent.arrival_position
         return {
             "agent_id": str(agent.agent_id),
-            "seed_capability": sim.cap_server.seed_url(agent),
+            "seed_capability": self._cap_server.seed_url(agent),
             "position": list(position),
             "look_at": list(agent.arrival_look_at),
         }

@@ -39,9 +39,12 @@ from sim.world.linkset import gather
 from sim.world.objects import MAX_HEIGHT, Prim
 
 if TYPE_CHECKING:
+    from sim.interest.interest import Interest
     from sim.neighbours.neighbours import Neighbours
+    from sim.physics.bodies import Bodies
+    from sim.region import Region
+    from sim.scripts.inworld import Scripts
     from sim.scripts.machine.script import Script
-    from sim.simulator import Simulator
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +72,17 @@ class Journey:
 class ObjectCrossing:
     """The source's half. `under_way` holds what is frozen; nothing else may give those a body or move them."""
 
-    def __init__(self, sim: Simulator, neighbours: Neighbours, crossing: Crossing) -> None:
-        self.sim = sim
+    def __init__(
+        self,
+        region: Region,
+        neighbours: Neighbours,
+        crossing: Crossing,
+        bodies: Bodies,
+        scripts: Scripts,
+        interest: Interest,
+    ) -> None:
+        self._region = region
+        self._bodies, self._scripts, self._interest = bodies, scripts, interest
         self._neighbours = neighbours
         self._crossing = crossing
         self.under_way: dict[Prim, Journey] = {}
@@ -81,23 +93,23 @@ class ObjectCrossing:
 
     def arrived(self, root: Prim) -> None:
         """It has just come: a moment of grace at the border it came over."""
-        now = self.sim.clock.now()
+        now = self._region.clock.now()
         self._arrived = {prim: until for prim, until in self._arrived.items() if until > now}
         self._arrived[root] = now + ARRIVED_PAUSE
 
     def begin(self, root: Prim, place: Vector | None = None) -> bool:
         """The root is over a border, or is to be put there (`place`). False when it cannot go: it belongs inside then."""
-        now = self.sim.clock.now()
+        now = self._region.clock.now()
         if root in self.under_way or (place is None and now < self._arrived.get(root, 0.0)):
             return True
         if now < self._refused.get(root, 0.0):
             return False
-        objects, facts = self.sim.world.objects, self.sim.world.facts
+        objects, facts = self._region.world.objects, self._region.world.facts
         x, y, z = place or objects.world_place(root)[0]
         z = self._sane_height(x, y, z)
         square = (facts.grid_x + int(x // 256), facts.grid_y + int(y // 256))
         region = self._neighbours.directory.at(*square)
-        riders = self.sim.world.seats.on_linkset(root)
+        riders = self._region.world.seats.on_linkset(root)
         if region is None or square == (facts.grid_x, facts.grid_y) or self._awaits_riders(root):
             return False
         if any(rider.circuit is None or rider.journey.under_way for rider in riders):
@@ -114,31 +126,32 @@ class ObjectCrossing:
             bundle = self._bundle(journey, there)
         except ProtocolError as error:
             log.error("object %s cannot be handed over: %s", root.full_id, error)
-            self.sim.metrics.count("object_crossings", label="too large")
+            self._region.metrics.count("object_crossings", label="too large")
             del self.under_way[root]
             self._refused[root] = now + REFUSED_PAUSE
             return False
         self._freeze(journey)
-        self.sim.spawn(self._hand_over(journey, bundle), "object crossing")
+        self._region.tasks.spawn(self._hand_over(journey, bundle), "object crossing")
         return True
 
     def _awaits_riders(self, root: Prim) -> bool:
         """Whether somebody is on the way here to sit on it: it waits for them."""
-        for agent in self.sim.world.agents.values():
+        for agent in self._region.world.agents.values():
             seat = agent.arrival.seat if agent.arrival is not None else None
             if seat is not None and seat.prim.row >= 0 and seat.prim.linkset_root is root:
                 return True
         return False
 
     def _bundle(self, journey: Journey, there: Vector) -> dict[str, Any]:
-        sim = self.sim
-        (linkset,) = gather(sim.world.objects, [journey.root], sim.clock.now(), sim.scripts.states)
+        (linkset,) = gather(self._region.world.objects, [journey.root], self._region.clock.now(), self._scripts.states)
         linkset.parts[0].position = there
         links = list(journey.root.linkset())
         riders = []
         for rider in journey.riders:
-            state = self._crossing.state_of(rider, journey.region, journey.transaction, sim.world.position(rider))
-            seat = sim.world.seats.of[rider]
+            state = self._crossing.state_of(
+                rider, journey.region, journey.transaction, self._region.world.position(rider)
+            )
+            seat = self._region.world.seats.of[rider]
             riders.append(Rider(state, links.index(seat.prim), seat.offset, seat.turn, seat.target))
         owner = self._neighbours.lease.owner
         return ObjectHandOver(journey.transaction, form.encode(linkset), riders, owner, journey.region.owner).encode()
@@ -147,15 +160,15 @@ class ObjectCrossing:
         """It stays where it is, and is told to be at rest: viewers would extrapolate it into the ground or the sky."""
         root = journey.root
         root.leaving = True
-        self.sim.bodies.drop(root)
-        row = self.sim.world.objects.row(root)
+        self._bodies.drop(root)
+        row = self._region.world.objects.row(root)
         row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
         row["moving"] = 0
-        self.sim.world.changes.prims.note(root, What.PLACE)
+        self._region.world.changes.prims.note(root, What.PLACE)
         for rider in journey.riders:
             rider.journey.step(Step.RIDE, journey.transaction, region=journey.region)
         for prim in root.linkset():
-            for script in self.sim.scripts.of(prim):
+            for script in self._scripts.of(prim):
                 if script.is_running:
                     script.set_running(False)
                     journey.stopped.append(script)
@@ -183,12 +196,14 @@ class ObjectCrossing:
         places = {entry["agent_id"]: entry for entry in answer["riders"]}
         for rider in journey.riders:
             place = places.get(str(rider.agent_id))
-            if self.sim.world.agents.get(rider.agent_id) is not rider:
-                self.sim.spawn(self._neighbours.children.end(rider, region, "You have logged out."), "children")
+            if self._region.world.agents.get(rider.agent_id) is not rider:
+                self._region.tasks.spawn(
+                    self._neighbours.children.end(rider, region, "You have logged out."), "children"
+                )
             elif rider.journey.is_by(journey.transaction) and place is not None:
                 self._crossing.handed_over(rider, region, place)
         self.conclude(journey)
-        self.sim.metrics.count("object_crossings", label="handed over")
+        self._region.metrics.count("object_crossings", label="handed over")
 
     def conclude(self, journey: Journey) -> None:
         """It is over there: here it goes, quietly."""
@@ -199,12 +214,12 @@ class ObjectCrossing:
         self.under_way.pop(root, None)
         if root.row < 0:
             return
-        now = self.sim.clock.now()
-        objects = self.sim.world.objects
+        now = self._region.clock.now()
+        objects = self._region.world.objects
         objects.left = {local_id: until for local_id, until in objects.left.items() if until > now}
         objects.left.update((prim.local_id, now + LEFT) for prim in root.linkset())
-        self.sim.interest.objects.crossed(list(root.linkset()), journey.riders, LATE_KILL, RIDERS_KILL)
-        self.sim.world.objects.remove(root)
+        self._interest.objects.crossed(list(root.linkset()), journey.riders, LATE_KILL, RIDERS_KILL)
+        self._region.world.objects.remove(root)
 
     def _put_back(self, journey: Journey) -> None:
         """It stays: at rest, a little inside the border."""
@@ -212,33 +227,33 @@ class ObjectCrossing:
         root = journey.root
         self.under_way.pop(root, None)
         root.leaving = False
-        self.sim.metrics.count("object_crossings", label="refused")
+        self._region.metrics.count("object_crossings", label="refused")
         for rider in journey.riders:
             if rider.journey.is_by(journey.transaction):
                 rider.journey.step(Step.STAY)
         if root.row < 0:
             return
-        now = self.sim.clock.now()
+        now = self._region.clock.now()
         self._refused = {prim: until for prim, until in self._refused.items() if until > now}
         self._refused[root] = now + REFUSED_PAUSE
         self.hold_inside(root)
-        self.sim.world.changes.prims.note(root, What.PLACE)
-        self.sim.world.changes.prims.note(root, What.BODY)
+        self._region.world.changes.prims.note(root, What.PLACE)
+        self._region.world.changes.prims.note(root, What.BODY)
         for script in journey.stopped:
             script.set_running(True)
 
     def hold_inside(self, root: Prim) -> None:
         """Stop it at the edge."""
-        objects = self.sim.world.objects
+        objects = self._region.world.objects
         row = objects.row(root)
         x, y, z = row["position"].tolist()
         x, y = min(max(x, INSIDE), 256 - INSIDE), min(max(y, INSIDE), 256 - INSIDE)
         row["position"] = x, y, self._sane_height(x, y, z)
         row["velocity"] = row["angular_velocity"] = (0.0, 0.0, 0.0)
         objects.placed(root)
-        self.sim.bodies.moved(root)
+        self._bodies.moved(root)
 
     def _sane_height(self, x: float, y: float, z: float) -> float:
         """The height, where people can reach it again: what is dragged out of sight would stay there for ever."""
-        low = self.sim.world.terrain.height(x, y) - DEEPEST
+        low = self._region.world.terrain.height(x, y) - DEEPEST
         return min(max(z, low), MAX_HEIGHT) if math.isfinite(z) else low + DEEPEST

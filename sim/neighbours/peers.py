@@ -12,7 +12,7 @@ from sim.neighbours.records import RegionRecord
 from sim.neighbours.state import HandOff, Reason
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.region import Region
 
 class PeerError(Exception):
     """A neighbour refused (status) or gave no answer (status 0). `nobody`: it never heard us, nobody is there."""
@@ -24,8 +24,8 @@ class PeerError(Exception):
 
 
 class Peers:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, region: Region, http: aiohttp.ClientSession) -> None:
+        self._region, self._http = region, http
 
     async def announce(self, region: RegionRecord, state: HandOff) -> dict[str, Any]:
         """Ask a region to expect an agent: {seed_capability, position, look_at}."""
@@ -58,14 +58,14 @@ class Peers:
         await self._call("POST", region.services_url, "/services/chat", json=said)
 
     async def _call(self, method: str, http_url: str, path: str, *, timeout: float = 5.0, **kwargs: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.sim.settings.secret}"}
+        headers = {"Authorization": f"Bearer {self._region.settings.secret}"}
         limit = aiohttp.ClientTimeout(total=timeout)
         try:
-            async with self.sim.http.request(method, http_url + path, headers=headers, timeout=limit, **kwargs) as reply:
+            async with self._http.request(method, http_url + path, headers=headers, timeout=limit, **kwargs) as reply:
                 if reply.status >= 400:
                     raise PeerError(reply.status, (await reply.text())[:300])
                 return await reply.json() if reply.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            self.sim.metrics.count("service_errors", label="neighbour")
+            self._region.metrics.count("service_errors", label="neighbour")
             text = f"{http_url} does not answer: {error or type(error).__name__}"
             raise PeerError(0, text, isinstance(error, aiohttp.ClientConnectorError)) from error

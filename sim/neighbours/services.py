@@ -23,15 +23,15 @@ from uuid import UUID
 from aiohttp import web
 
 from protocol.errors import ProtocolError
+from sim.actions import speak
 from sim.handlers.friends import deliver_notification
 from sim.handlers.messages import deliver_message
-from sim.interest.chat import RANGES
 from sim.neighbours.reading import uuid_of, vector3
 from sim.neighbours.state import HandOff, Reason
-from sim.world.world import Chat
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.pace import Pace
+    from sim.parts import Parts
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Services:
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
+    def __init__(self, parts: Parts, pace: Pace) -> None:
+        self._parts, self._pace = parts, pace
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/services/agents", self._guarded(self.announce))
@@ -55,7 +55,7 @@ class Services:
 
     def _guarded(self, function: Handler) -> Handler:
         """Only with the grid's secret; a malformed body is 400 and says what is wrong."""
-        expected = f"Bearer {self.sim.settings.secret}".encode()
+        expected = f"Bearer {self._parts.settings.secret}".encode()
 
         async def serve(request: web.Request) -> web.StreamResponse:
             if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
@@ -69,7 +69,7 @@ class Services:
 
     async def announce(self, request: web.Request) -> web.Response:
         state = HandOff.decode(await request.json())
-        sim = self.sim
+        sim = self._parts
         handovers, transaction = sim.neighbours.handovers, state.transaction
         old = sim.neighbours.directory.old_claim(state.source, state.destination)
         if old:
@@ -106,37 +106,39 @@ class Services:
         return web.json_response(answer)
 
     async def end(self, request: web.Request) -> web.Response:
-        agent = self.sim.world.agents.get(_id(request))
+        agent = self._parts.world.agents.get(_id(request))
         if agent is not None and str(agent.session_id) == request.query.get("session_id"):
             reason = request.query.get("reason", "")
             if reason:
-                self.sim.sessions.kick(agent, reason)
+                self._parts.sessions.kick(agent, reason)
                 return web.Response(status=204)
             # Its view from here ends. Where it teleported to may say so before it says that it has arrived.
-            self.sim.neighbours.teleports.departed(agent, None)
+            self._parts.neighbours.teleports.departed(agent, None)
             if agent.root:  # said by where it went, before we have heard that it did; or late, and it is here again
                 agent.journey.out_of_sight = agent.journey.crossing
-            self.sim.neighbours.children.close_here(agent)
+            self._parts.neighbours.children.close_here(agent)
         return web.Response(status=204)
 
     async def departed(self, request: web.Request) -> web.Response:
         body = await _object(request)
-        agent = self.sim.world.agents.get(_id(request))
+        agent = self._parts.world.agents.get(_id(request))
         if agent is not None and str(agent.session_id) == body.get("session_id"):
             transaction = body.get("transaction")
-            self.sim.neighbours.teleports.departed(agent, uuid_of(transaction, "transaction") if transaction is not None else None)
+            self._parts.neighbours.teleports.departed(
+                agent, uuid_of(transaction, "transaction") if transaction is not None else None
+            )
         return web.Response(status=204)
 
     async def take_object(self, request: web.Request) -> web.Response:
-        status, answer = await self.sim.neighbours.object_arrival.take(await request.json())
+        status, answer = await self._parts.neighbours.object_arrival.take(await request.json())
         return web.json_response(answer, status=status)
 
     async def void(self, request: web.Request) -> web.Response:
-        onward = self.sim.neighbours.handovers.void(_id(request), await request.json())
+        onward = self._parts.neighbours.handovers.void(_id(request), await request.json())
         if onward is None:
             return _error(409, "arrived", "it stands here")
         # What we may be telling Backbone this moment must not be its last word.
-        await self.sim.neighbours.handovers.reported()
+        await self._parts.neighbours.handovers.reported()
         return web.json_response({"onward": [region.encode() for region in onward]})
 
     async def message(self, request: web.Request) -> web.Response:
@@ -145,45 +147,39 @@ class Services:
             target = UUID(str(body.get("to_agent_id")))
         except ValueError:
             raise ProtocolError("to_agent_id must be a uuid") from None
-        agent = self.sim.world.agents.get(target)
+        agent = self._parts.world.agents.get(target)
         if agent is None or agent.child or agent.circuit is None:
             return _error(404, "not here", "no such agent in this region")
-        self.sim.neighbours.teleports.note_lure(agent, body)
-        deliver_message(self.sim, agent, body)
+        self._parts.neighbours.teleports.note_lure(agent, body)
+        deliver_message(self._parts, agent, body)
         return web.json_response({"delivered": True})
 
     async def notification(self, request: web.Request) -> web.Response:
-        deliver_notification(self.sim, await _object(request))
+        deliver_notification(self._parts, await _object(request))
         return web.Response(status=204)
 
     async def chat(self, request: web.Request) -> web.Response:
         body = await _object(request)
         try:
-            said = Chat(
-                text=str(body["text"])[:1023],
-                kind=int(body["kind"]),
-                source_type=int(body["source_type"]),
-                source_id=UUID(body["source_id"]),
-                owner_id=UUID(body["owner_id"]),
-                name=str(body["name"])[:255],
-                position=vector3(body["position"], 8192.0),
-                from_neighbour=True,
-            )
+            kind = int(body["kind"])
+            speaker = speak.Speaker(
+                int(body["source_type"]), UUID(body["source_id"]), UUID(body["owner_id"]), str(body["name"])[:255],
+                vector3(body["position"], 8192.0),
+            )  # fmt: skip
+            text = str(body["text"])
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"not a chat message: {error}") from error
-        if said.kind not in RANGES:
-            raise ProtocolError(f"chat of kind {said.kind} does not carry over a border")
-        self.sim.world.marks.chat.append(said)
+        if speak.overhear(self._parts.region, speaker, kind, text) is not None:
+            raise ProtocolError(f"chat of kind {kind} does not carry over a border")
         return web.Response(status=204)
 
     async def status(self, request: web.Request) -> web.Response:
-        sim = self.sim
-        rates = sim.frame.rates()
+        sim, rates = self._parts, self._pace.rates()
         try:  # of the last so many seconds, a minute at most
             last = min(float(request.query.get("last", "60")), 60.0)
         except ValueError:
             raise ProtocolError("last must be a number of seconds") from None
-        lateness, durations = sim.frame.recent(last)
+        lateness, durations = self._pace.recent(last)
 
         def percentile(values: list[float], share: float) -> float:
             return round(values[min(int(len(values) * share), len(values) - 1)] * 1e3, 3) if values else 0.0

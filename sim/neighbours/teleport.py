@@ -26,6 +26,8 @@ from protocol.errors import ProtocolError
 from protocol.events import event
 from protocol.message import Message
 from protocol.wellknown import NULL
+from sim.actions.speak import LURE, message_from
+from sim.clients import ask
 from sim.neighbours.children import introduce
 from sim.neighbours.peers import PeerError
 from sim.neighbours.reading import uuid_of, vector3
@@ -35,29 +37,37 @@ from sim.world.agent import Agent, Lure, Vector
 from sim.world.journey import At, Step
 
 if TYPE_CHECKING:
+    from sim.actions.sit import Seating
+    from sim.caps.server import CapServer
+    from sim.clients import Clients
     from sim.neighbours.neighbours import Neighbours
-    from sim.simulator import Simulator
+    from sim.region import Region
+    from sim.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
 VIA_LURE, VIA_LANDMARK, VIA_LOCATION, VIA_HOME = 0x4, 0x8, 0x10, 0x20
 # Viewers give a teleport up after about a minute; so do we, a little later.
 ARRIVAL_LIMIT = 65.0
-LURE_DIALOG = 22
 CANCELLED = "The teleport was cancelled."
 LURES_KEPT = 32
 
 
 class Teleports:
-    def __init__(self, sim: Simulator, neighbours: Neighbours) -> None:
-        self.sim = sim
+    def __init__(
+        self, region: Region, neighbours: Neighbours, clients: Clients, inner_url: str, seating: Seating, sessions: Sessions,
+        cap_server: CapServer,
+    ) -> None:  # fmt: skip
+        self._region, self._backbone, self._assets = region, clients.backbone, clients.assets
+        self._inner_url = inner_url
+        self._seating, self._sessions, self._cap_server = seating, sessions, cap_server
         self._neighbours = neighbours
 
     # --- asked for
 
     def to_handle(self, agent: Agent, handle: int, position: Vector, look_at: Vector, flags: int = VIA_LOCATION) -> None:
         """Teleport to a place in the region of a handle, this one or another."""
-        facts = self.sim.world.facts
+        facts = self._region.world.facts
         region = self._neighbours.directory.of_handle(handle)
         if handle == facts.handle:
             self._local(agent, position, look_at, flags)
@@ -66,22 +76,26 @@ class Teleports:
         elif region.region_id == facts.region_id:
             self._local(agent, position, look_at, flags)
         else:
-            self.sim.spawn(self._remote(agent, region, position, look_at, flags), "teleport")
+            self._region.tasks.spawn(self._remote(agent, region, position, look_at, flags), "teleport")
 
     def to_region_id(self, agent: Agent, region_id: UUID, position: Vector, look_at: Vector, flags: int) -> None:
-        if region_id == self.sim.world.facts.region_id:
+        if region_id == self._region.world.facts.region_id:
             self._local(agent, position, look_at, flags)
             return
         region = self._neighbours.directory.of_id(region_id)
         if region is None:
             self.fail(agent, "That region is not there, or it is down.")
             return
-        self.sim.spawn(self._remote(agent, region, position, look_at, flags), "teleport")
+        self._region.tasks.spawn(self._remote(agent, region, position, look_at, flags), "teleport")
 
     async def home(self, agent: Agent) -> None:
         try:
-            home = await self.sim.backbone.get_home(agent.agent_id)
-            place = uuid_of(home["region_id"], "region_id"), vector3(home["position"], 8192.0), vector3(home["look_at"], 2.0)
+            home = await self._backbone.get_home(agent.agent_id)
+            place = (
+                uuid_of(home["region_id"], "region_id"),
+                vector3(home["position"], 8192.0),
+                vector3(home["look_at"], 2.0),
+            )
         except BackboneError as error:
             self.fail(agent, "You have not set a home yet." if error.status == 404 else "Your home cannot be looked up now.")
             return
@@ -89,7 +103,7 @@ class Teleports:
 
     async def landmark(self, agent: Agent, asset_id: UUID) -> None:
         try:
-            data = await self.sim.assets.get(asset_id)
+            data = await self._assets.get(asset_id)
         except AssetError:
             data = None
         try:
@@ -105,28 +119,17 @@ class Teleports:
 
     async def offer_lure(self, agent: Agent, targets: list[UUID], text: str) -> None:
         """Invite people to where the agent is: an instant message that names the place and carries the lure's id."""
-        facts = self.sim.world.facts
-        x, y, z = self.sim.world.position(agent)
+        facts = self._region.world.facts
+        x, y, z = self._region.world.position(agent)
         corner_x, corner_y = facts.corner
         bucket = f"{corner_x}|{corner_y}|{x:.0f}|{y:.0f}|{z:.0f}|1|0|0|PG".encode()
         for target in targets:
-            await self._neighbours.send_message(
-                agent,
-                {
-                    "message_id": str(uuid4()),
-                    "to_agent_id": str(target),
-                    "dialog": LURE_DIALOG,
-                    "id": str(uuid4()),
-                    "message": text,
-                    "region_id": str(facts.region_id),
-                    "position": [x, y, z],
-                },
-                bucket,
-            )
+            invitation = message_from(self._region, agent, target, LURE, uuid4(), text, bucket)
+            await ask(self._region.metrics, self._backbone.send_message(invitation))
 
     def note_lure(self, agent: Agent, message: dict[str, Any]) -> None:
         """An instant message for the agent arrives: when it is a lure, remember where it leads."""
-        if message.get("dialog") != LURE_DIALOG:
+        if message.get("dialog") != LURE:
             return
         try:
             lure_id = uuid_of(message.get("id"), "id")
@@ -149,10 +152,10 @@ class Teleports:
     def _local(self, agent: Agent, position: Vector, look_at: Vector, flags: int) -> None:
         if agent.circuit is None or not agent.root or self._under_way(agent):
             return
-        world = self.sim.world
-        self.sim.seating.stand(agent)
+        world = self._region.world
+        self._seating.stand(agent)
         row = world.row(agent)
-        place = self._neighbours.safe_position(position, float(row["height"]))
+        place = self._seating.safe_place(position, float(row["height"]))
         flying = bool(row["flying"])
         agent.circuit.send(Message("TeleportStart", Info={"TeleportFlags": flags}))
         row["position"] = place
@@ -174,7 +177,7 @@ class Teleports:
                 },
             )
         )
-        self.sim.metrics.count("teleports", label="local")
+        self._region.metrics.count("teleports", label="local")
 
     def _under_way(self, agent: Agent) -> bool:
         """Whether the agent is on a journey already: two at once would make two avatars of it."""
@@ -187,7 +190,6 @@ class Teleports:
         return True
 
     async def _remote(self, agent: Agent, region: RegionRecord, position: Vector, look_at: Vector, flags: int) -> None:
-        sim = self.sim
         if not agent.root or agent.circuit is None or self._under_way(agent):
             return
         handovers, journey = self._neighbours.handovers, agent.journey
@@ -196,12 +198,12 @@ class Teleports:
         agent.circuit.send(Message("TeleportStart", Info={"TeleportFlags": flags}))
         progress = {"TeleportFlags": flags, "Message": "sending_dest"}
         agent.circuit.send(Message("TeleportProgress", AgentData={"AgentID": agent.agent_id}, Info=progress))
-        facts = sim.world.facts
-        state = agent_state(sim.world, agent, Reason.TELEPORT, position)
+        facts = self._region.world.facts
+        state = agent_state(self._region.world, agent, Reason.TELEPORT, position)
         state.look_at, state.rotation = look_at, None
         state.velocity, state.controls = (0.0, 0.0, 0.0), 0
-        state.views = {**agent.views.seeds, facts.region_id: sim.cap_server.seed_url(agent)}
-        state.origin = Origin(facts.region_id, sim.inner_url)
+        state.views = {**agent.views.seeds, facts.region_id: self._cap_server.seed_url(agent)}
+        state.origin = Origin(facts.region_id, self._inner_url)
         state.transaction = transaction
         state.source, state.destination = self._neighbours.lease.owner, region.owner
         try:
@@ -222,7 +224,7 @@ class Teleports:
         journey.step(Step.SEND, transaction, region=region)
         if region.region_id not in agent.views.seeds:
             introduce(agent, region, answer["seed_capability"])
-        flying = bool(sim.world.row(agent)["flying"])
+        flying = bool(self._region.world.row(agent)["flying"])
         agent.events.post(
             event(
                 Message(
@@ -240,12 +242,12 @@ class Teleports:
                 )
             )
         )
-        sim.after(ARRIVAL_LIMIT, lambda: self._doubt(agent, region, transaction))
+        self._region.tasks.after(ARRIVAL_LIMIT, lambda: self._doubt(agent, region, transaction))
 
     def cancel(self, agent: Agent) -> None:
         """The user thought better of it. Who has been told to go is going, and nothing happens."""
         if agent.journey.at is not At.ASKING:
-            self.sim.metrics.count("messages_dropped", label="nothing to cancel")
+            self._region.metrics.count("messages_dropped", label="nothing to cancel")
             return
         agent.journey.step(Step.STAY)  # whoever waits for the destination's answer takes it back there
         self.fail(agent, CANCELLED)
@@ -257,17 +259,17 @@ class Teleports:
         """
         if not agent.journey.teleporting or transaction not in (None, agent.journey.transaction):
             return
-        self.sim.metrics.count("teleports", label="departed")
-        self.sim.sessions.demote(agent, Step.GO)
+        self._region.metrics.count("teleports", label="departed")
+        self._sessions.demote(agent, Step.GO)
 
     def _doubt(self, agent: Agent, region: RegionRecord, transaction: UUID) -> None:
-        self.sim.spawn(self._give_up(agent, region, transaction), "teleport")
+        self._region.tasks.spawn(self._give_up(agent, region, transaction), "teleport")
 
     async def _give_up(self, agent: Agent, region: RegionRecord, transaction: UUID) -> None:
         """Nothing was heard of the arrival. It may have been the news that got lost, not the viewer."""
         if not agent.journey.is_by(transaction):
             return
-        facts = self.sim.world.facts
+        facts = self._region.world.facts
         body = {"region_id": str(facts.region_id), "agents": {}, "unless_arrived": True}
         heard = True
         try:
@@ -286,7 +288,7 @@ class Teleports:
 
     def fail(self, agent: Agent, reason: str) -> None:
         """By the event queue: neither library acts on the UDP form. Some read the reason in one block, some in the other."""
-        self.sim.metrics.count("teleports", label="failed")
+        self._region.metrics.count("teleports", label="failed")
         if agent.events is not None:
             info = {"AgentID": agent.agent_id, "Reason": reason}
             said = [{"Message": reason, "ExtraParams": "<llsd><map/></llsd>"}]

@@ -19,43 +19,44 @@ from sim.scenes.reading import Part, Scene, Thing
 from sim.world.objects import MAX_HEIGHT, Material, Prim, Quaternion, Vector, multiply, rotate
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.region import Region
+    from sim.scripts.inworld import Scripts
 
 LOWEST = -64.0  # metres
 
 
-def place(sim: Simulator, scene: Scene) -> int:
+def place(region: Region, scripts: Scripts, scene: Scene) -> int:
     """Put the scene into the region, owned by the library; returns how many prims that were.
 
     For a region that is new: what became of it is kept by its store, and the scene is not read again.
     """
-    lift = sim.world.terrain.height(scene.origin[0], scene.origin[1]) if scene.from_ground else 0.0
-    now = int(sim.clock.unix() * 1e6)
+    lift = region.world.terrain.height(scene.origin[0], scene.origin[1]) if scene.from_ground else 0.0
+    now = int(region.clock.unix() * 1e6)
     singles: list[tuple[Prim, Vector, Quaternion, Vector]] = []
     roots: list[Prim] = []
     parts: list[tuple[Prim, Part]] = []
     for thing in scene.things:
         for (x, y, z), rotation in thing.places:
-            z += sim.world.terrain.height(x, y) if thing.on_ground else lift
+            z += region.world.terrain.height(x, y) if thing.on_ground else lift
             position = x, y, min(max(z, LOWEST), MAX_HEIGHT)
             if len(thing.parts) == 1:
                 prims = [_prim(thing, thing.parts[0], now)]
                 singles.append((prims[0], position, rotation, thing.parts[0].size))
             else:
-                prims = _place_linkset(sim, thing, position, rotation, now)
+                prims = _place_linkset(region, thing, position, rotation, now)
             roots.append(prims[0])
             parts.extend(zip(prims, thing.parts, strict=True))
     if singles:
         columns = (np.array([single[n] for single in singles], np.float32) for n in (1, 2, 3))
-        local_ids = [sim.world.new_local_id() for _ in singles]
-        sim.world.objects.add_all([prim for prim, *_ in singles], local_ids, *columns)
+        local_ids = [region.world.new_local_id() for _ in singles]
+        region.world.objects.add_all([prim for prim, *_ in singles], local_ids, *columns)
     for root in roots:
         if root.temporary:
-            make_temporary(sim.region, root, True)
+            make_temporary(region, root, True)
     for prim, part in parts:
         if part.script is not None:
             item = _script_item(prim, part.script.name, now)
-            sim.scripts.start(prim, part.script.program, part.script.source, item.name, item.item_id)
+            scripts.start(prim, part.script.program, part.script.source, item.name, item.item_id)
     return scene.prims
 
 
@@ -84,13 +85,15 @@ def _script_item(prim: Prim, name: str, now: int) -> Item:
     return item
 
 
-def _place_linkset(sim: Simulator, thing: Thing, position: Vector, rotation: Quaternion, now: int) -> list[Prim]:
-    objects = sim.world.objects
+def _place_linkset(region: Region, thing: Thing, position: Vector, rotation: Quaternion, now: int) -> list[Prim]:
+    objects = region.world.objects
     prims = []
     for part in thing.parts:
         x, y, z = rotate(rotation, part.position)
         where = position[0] + x, position[1] + y, position[2] + z
         prim = _prim(thing, part, now)
-        prims.append(objects.add(prim, sim.world.new_local_id(), where, multiply(rotation, part.rotation), part.size))
+        prims.append(
+            objects.add(prim, region.world.new_local_id(), where, multiply(rotation, part.rotation), part.size)
+        )
     objects.link(prims[0], prims[1:])
     return prims

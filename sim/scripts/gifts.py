@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RegionGifts:
-    def __init__(self, region: Region, scripts: Scripts, giving: Callable[[], Giving], room: Room) -> None:
+    def __init__(self, region: Region, scripts: Scripts, giving: Giving, room: Room) -> None:
         self._region = region
         self._scripts = scripts
         self._giving = giving
@@ -31,7 +30,7 @@ class RegionGifts:
         self._region.tasks.spawn(self._give(script, self._scripts.prim_of(script), items, receiver, folder), "script gift")
 
     async def _give(self, script: Script, prim: Prim, items: list[UUID], receiver: UUID, folder: str | None) -> None:
-        given = await self._giving().give(script_of(prim), prim, items, receiver, folder)
+        given = await self._giving.give(script_of(prim), prim, items, receiver, folder)
         if isinstance(given, Refused):
             self._told(script, given.words)
 

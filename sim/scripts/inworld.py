@@ -1,7 +1,7 @@
 """Scripts in the region: the sim's side of `library/world.py`.
 
-A script hangs on a prim. What it says goes where people's chat goes, what is said near it comes to its listens, a touch
-comes as events. The frame gives all scripts together one budget (`run`); compiling happens in a process of its own
+A script hangs on a prim. What it says goes where people's chat goes and what is said near it comes to its listens
+(`actions/speak.py`), a touch comes as events. The frame gives all scripts together one budget (`run`); compiling happens in a process of its own
 (`machine/compiling.py`) and comes back as a running script.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -17,9 +17,12 @@ from uuid import UUID, uuid4
 from protocol.inventory import Item
 from protocol.message import Message, clip
 from protocol.wellknown import NULL
-from sim.actions import edit
+from sim.actions import edit, speak
 from sim.actions.may import script_of
 from sim.actions.remove import remove
+from sim.actions.speak import OWNER, SPOKEN, message_from_object, say, thing
+from sim.actions.speak import REGION as EVERYWHERE
+from sim.clients import ask
 from sim.scripts.answers import Answers, Room, Services
 from sim.scripts.controls import Controls
 from sim.scripts.gifts import RegionGifts
@@ -43,17 +46,17 @@ from sim.world.objects import Prim
 from sim.world.world import Chat
 
 if TYPE_CHECKING:
+    from backbone.client import BackboneClient
+    from sim.actions.sit import Seating
     from sim.giving import Giving
+    from sim.names import Names
     from sim.region import Region
-    from sim.simulator import Simulator
+    from sim.world.agent import Agent
 
 log = logging.getLogger(__name__)
 
 BUDGET = 0.006  # seconds of a frame that scripts may take
-RANGES = {WHISPER: 10.0, SAY: 20.0, SHOUT: 100.0, REGION: math.inf}
-KINDS = {WHISPER: 0, SAY: 1, SHOUT: 2, REGION: 1}
-OWNER_SAY, OBJECT = 8, 2  # ChatType, SourceType
-FROM_OBJECT_IM = 19
+VOICES = {WHISPER: speak.WHISPER, SAY: speak.SAY, SHOUT: speak.SHOUT, REGION: EVERYWHERE}
 DIALOGS_KEPT = 200  # of one agent, whose answers are heard
 TEXT_BOX = "!!llTextBox!!"
 UNKNOWN = ("(unknown)", "Resident")  # an owner who has not been here since the region began
@@ -81,28 +84,37 @@ def numbers(what: What) -> tuple[int, int]:
 class Scripts:
     """All scripts of a region; what `WorldInterface` asks for."""
 
-    def __init__(self, sim: Simulator, services: Services, giving: Callable[[], Giving]) -> None:
-        self.sim = sim
+    def __init__(
+        self, region: Region, backbone: BackboneClient, names: Names, seating: Seating, services: Services
+    ) -> None:
+        self.region, self.world = region, region.world
+        self._backbone, self._names, self._seating = backbone, names, seating
         self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
         self._prim_of: dict[Script, Prim] = {}
         self._compilers = Compilers()
-        self._changes = sim.world.changes.prims.reader(HEARD)
-        sim.world.changes.prims.at_once(What.GONE, lambda prim, _: self.remove(prim))
+        self._changes = region.world.changes.prims.reader(HEARD)
+        region.world.changes.speech.at_once(What.MADE, self._heard)
+        region.world.changes.prims.at_once(What.GONE, lambda prim, _: self.remove(prim))
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
-        self.viewers = Viewers(sim.world)
-        self.controls = Controls(sim.world, self.viewers.show)
-        self.permits = Permits(sim.region, self.controls, self.viewers.show)
-        room = Room(services, Notecards())
-        self.gifts = RegionGifts(sim.region, self, giving, room)
-        self.answers = Answers(room, sim.region.tasks.spawn, lambda: sim.world.time)
-        self.journeys = RegionJourneys(lambda: sim.seating, lambda: sim.neighbours)
+        self.viewers = Viewers(region.world)
+        self.controls = Controls(region.world, self.viewers.show)
+        self.permits = Permits(region, self.controls, self.viewers.show)
+        self._room = Room(services, Notecards())
+        self.answers = Answers(self._room, region.tasks.spawn, lambda: region.world.time)
+        self.journeys: RegionJourneys
+        self.gifts: RegionGifts
+
+    def serve(self, journeys: RegionJourneys, giving: Giving) -> None:
+        """Where scripts send people, and how they give: by parts that are made after this one."""
+        self.journeys = journeys
+        self.gifts = RegionGifts(self.region, self, giving, self._room)
 
     @property
     def engine(self) -> Engine:
         """Made when the first script comes: a region without any does not pay for it."""
         if self._engine is None:
-            self._engine = Engine(stopwatch=self.sim.clock.now, tiers=True)
+            self._engine = Engine(stopwatch=self.region.clock.now, tiers=True)
         return self._engine
 
     def close(self) -> None:
@@ -123,13 +135,13 @@ class Scripts:
         """Run a compiled source in the prim, as the script of an item of its contents where one is named."""
         script = Script(
             self.engine, program, self, name=name, item_id=Key(str(item_id or uuid4())), owner=Key(str(prim.owner_id)),
-            object_id=Key(str(prim.full_id)), source=source, now=self.sim.world.time,
+            object_id=Key(str(prim.full_id)), source=source, now=self.world.time,
         )  # fmt: skip
         self._of_prim.setdefault(prim, []).append(script)
         self._prim_of[script] = prim
         self.engine.scheduler.wake(script)
         self.flags(prim)
-        self.sim.world.changes.prims.note(prim, What.CONTENTS)
+        self.world.changes.prims.note(prim, What.CONTENTS)
         return script
 
     async def compiled(self, source: str, owner: UUID = NULL) -> Program:
@@ -141,7 +153,7 @@ class Scripts:
     def restore(self, prim: Prim, program: Program, source: str, item_id: str, state: bytes) -> Script:
         """A script goes on in a prim where it was saved. BadState."""
         script = restore(
-            self.engine, state, program, self, self.sim.world.time, owner=Key(str(prim.owner_id)),
+            self.engine, state, program, self, self.world.time, owner=Key(str(prim.owner_id)),
             object_id=Key(str(prim.full_id)), item_id=item_id, source=source,
         )  # fmt: skip
         self._of_prim.setdefault(prim, []).append(script)
@@ -150,7 +162,7 @@ class Scripts:
 
     def states(self, prim: Prim) -> list[ScriptState]:
         """The prim's scripts in the middle of what they do, to go on somewhere else."""
-        now = self.sim.world.time
+        now = self.world.time
         return [ScriptState(each.name, UUID(each.item_id), each.source, save(each, now)) for each in self.of(prim)]
 
     def copy(self, root: Prim, twin: Prim) -> None:
@@ -159,7 +171,7 @@ class Scripts:
             for script, state in zip(list(self.of(prim)), self.states(prim), strict=True):
                 self.restore(other, script.program, state.source, str(state.item_id), state.state)
             for script in self.of(other):
-                script.now = self.sim.world.time
+                script.now = self.world.time
                 script.post("on_rez", 0)
             self.flags(other)
 
@@ -244,7 +256,7 @@ class Scripts:
         scripted, touchable = bool(scripts), any(touch & set(script.handlers) for script in scripts)
         if (scripted, touchable) != (prim.scripted, prim.touchable):
             prim.scripted, prim.touchable = scripted, touchable
-            self.sim.world.changes.prims.note(prim, What.SCRIPTS)
+            self.world.changes.prims.note(prim, What.SCRIPTS)
 
     @property
     def waiting(self) -> bool:
@@ -265,39 +277,29 @@ class Scripts:
             return
         self._tell(changes)
         self.controls.update()
-        scheduler, counted = self.engine.scheduler, self.sim.metrics.plain
-        scheduler.run(self.sim.world.time, BUDGET)
+        scheduler, counted = self.engine.scheduler, self.region.metrics.plain
+        scheduler.run(self.world.time, BUDGET)
         counted["script_events"], counted["script_slices"] = scheduler.events, scheduler.slices
         for name, problem in self.engine.defects:
-            self.sim.region.aside.failed("handler", "script library", problem)
+            self.region.aside.failed("handler", "script library", problem)
             log.info("script %s met a defect of ours", name)
         self.engine.defects.clear()
 
     # --- what happens to scripts
 
-    def heard(
-        self,
-        channel: int,
-        kind: str,
-        name: str,
-        speaker: UUID,
-        position: tuple[float, ...],
-        text: str,
-        by: Script | None = None,
-    ) -> None:
+    def _heard(self, chat: Chat, _: What) -> None:
         """Something was said: scripts that listen on the channel and are in range hear it."""
-        listens = self._listens.get(channel)
-        if not listens:
+        listens = self._listens.get(chat.channel)
+        if not listens or chat.kind not in SPOKEN or chat.from_neighbour:
             return
-        key = Key(str(speaker))
+        speaker = Key(str(chat.source_id))
         for script in {script: None for script, _ in listens}:
-            if script is by:
-                continue
             prim = self._prim_of[script]
-            where = self.sim.world.objects.world_place(prim)[0]
-            if math.dist(where, position) <= RANGES[kind]:
-                script.now = self.sim.world.time
-                script.hear(channel, name, key, text)
+            if script is chat.by or chat.to not in (None, prim.full_id):
+                continue
+            if math.dist(self.world.objects.world_place(prim)[0], chat.position) <= chat.reach:
+                script.now = self.world.time
+                script.hear(chat.channel, chat.name, speaker, chat.text)
 
     def _tell(self, changes: dict[Prim, What]) -> None:
         """changed() for what has become of linksets since the last frame; of one that is new here nothing has."""
@@ -323,7 +325,7 @@ class Scripts:
 
     def _changed(self, prim: Prim, what: int) -> None:
         for script in self.of(prim):
-            script.now = self.sim.world.time
+            script.now = self.world.time
             script.post("changed", what)
 
     def touched(self, agent: Agent, prim: Prim, event: str, touch: dict[str, Value]) -> None:
@@ -336,7 +338,7 @@ class Scripts:
             return
         velocity, rotation = Vector(0.0, 0.0, 0.0), Rotation(0.0, 0.0, 0.0, 1.0)
         if agent.root:  # who touches over a border is where its camera is, as far as this region knows
-            row = self.sim.world.row(agent)
+            row = self.world.row(agent)
             velocity, rotation = Vector(*row["velocity"].tolist()), Rotation(*row["rotation"].tolist())
         who = Detected(
             key=Key(str(agent.agent_id)),
@@ -344,77 +346,32 @@ class Scripts:
             owner=Key(str(agent.agent_id)),
             kind=AGENT_KIND,
             link=link_number(prim),
-            position=Vector(*self.sim.world.position(agent)),
+            position=Vector(*self.world.position(agent)),
             velocity=velocity,
             rotation=rotation,
             touch=touch,
         )
         for script in scripts:
-            script.now = self.sim.world.time
+            script.now = self.world.time
             script.post(event, 1, detected=[who])
 
     # --- WorldInterface: speech
 
     def chat(self, script: Script, kind: str, channel: int, text: str) -> None:
-        prim = self._prim_of[script]
-        place = self.sim.world.objects.world_place(prim)[0]
-        if channel == 0 and kind != REGION:
-            said = Chat(text, KINDS[kind], OBJECT, prim.full_id, prim.owner_id, prim.name, place)
-            self.sim.world.marks.chat.append(said)
-        self.heard(channel, kind, prim.name, prim.full_id, place, text, script)
+        say(self.region, thing(self.region, self._prim_of[script]), VOICES[kind], text, channel, by=script)
 
     def chat_to(self, script: Script, target: Key, channel: int, text: str) -> None:
-        prim = self._prim_of[script]
-        agent = self._avatar(target)
-        if agent is not None and channel == 0:
-            self._say_to(agent, prim, 1, text)
-            return
-        for other, where in list(self._prim_of.items()):
-            if str(where.full_id) == str(target) and other is not script:
-                other.now = self.sim.world.time
-                other.hear(channel, prim.name, Key(str(prim.full_id)), text)
+        to = _uuid(target)
+        if to is not None:
+            say(self.region, thing(self.region, self._prim_of[script]), EVERYWHERE, text, channel, to=to, by=script)
 
     def owner_say(self, script: Script, text: str) -> None:
         prim = self._prim_of[script]
-        owner = self.sim.world.agents.get(prim.owner_id)
-        if owner is not None:
-            self._say_to(owner, prim, OWNER_SAY, text)
-
-    def _say_to(self, agent: Agent, prim: Prim, kind: int, text: str) -> None:
-        if agent.circuit is None or agent.child:
-            return
-        message = Message(
-            "ChatFromSimulator",
-            ChatData={
-                "FromName": clip(prim.name, 255),
-                "SourceID": prim.full_id,
-                "OwnerID": prim.owner_id,
-                "SourceType": OBJECT,
-                "ChatType": kind,
-                "Audible": 1,
-                "Position": self.sim.world.objects.world_place(prim)[0],
-                "Message": clip(text, 1024),
-            },
-        )
-        agent.circuit.send(message)
+        say(self.region, thing(self.region, prim), OWNER, text, to=prim.owner_id, by=script)
 
     def instant_message(self, script: Script, target: Key, text: str) -> None:
-        prim = self._prim_of[script]
-        facts = self.sim.world.facts
-        x, y, z = self.sim.world.objects.world_place(prim)[0]
-        fields = {
-            "message_id": str(uuid4()),
-            "from_agent_id": str(prim.owner_id),
-            "from_name": prim.name,
-            "to_agent_id": str(target),
-            "dialog": FROM_OBJECT_IM,
-            "id": str(prim.full_id),
-            "message": text,
-            "region_id": str(facts.region_id),
-            "position": [x, y, z],
-        }
-        bucket = f"{facts.name}/{x:.0f}/{y:.0f}/{z:.0f}".encode()
-        self.sim.spawn(self.sim.neighbours.send_from_object(fields, bucket), "script message")
+        message = message_from_object(self.region, self._prim_of[script], str(target), text)
+        self.region.tasks.spawn(ask(self.region.metrics, self._backbone.send_message(message)), "script message")
 
     def dialog(self, script: Script, avatar: Key, message: str, buttons: list[str], channel: int) -> None:
         self._ask(script, avatar, message, buttons or ["OK"], channel)
@@ -426,7 +383,7 @@ class Scripts:
         prim, agent = self._prim_of[script], self._avatar(avatar)
         if agent is None or agent.circuit is None:
             return
-        first, last = self.sim.names.known(prim.owner_id) or UNKNOWN
+        first, last = self._names.known(prim.owner_id) or UNKNOWN
         data = {
             "ObjectID": prim.full_id,
             "FirstName": clip(first, 64),
@@ -437,7 +394,7 @@ class Scripts:
             "ImageID": NULL,
         }
         asked = agent.dialogs.pop((prim.full_id, channel), None) or Asked()
-        asked.show(set() if buttons == [TEXT_BOX] else set(buttons[:12]), self.sim.world.time)
+        asked.show(set() if buttons == [TEXT_BOX] else set(buttons[:12]), self.world.time)
         agent.dialogs[prim.full_id, channel] = asked
         while len(agent.dialogs) > DIALOGS_KEPT:
             del agent.dialogs[next(iter(agent.dialogs))]
@@ -472,7 +429,7 @@ class Scripts:
         sender = link_number(prim)
         for target in linked(prim, link):
             for other in self.of(target):
-                other.now = self.sim.world.time
+                other.now = self.world.time
                 other.post("link_message", sender, number, text, key)
 
     # --- WorldInterface: the script's own affairs
@@ -524,7 +481,7 @@ class Scripts:
             "TaskID": prim.full_id,
             "ItemID": UUID(str(script.item_id)),
             "ObjectName": clip(prim.name, 64),
-            "ObjectOwner": clip(" ".join(self.sim.names.known(prim.owner_id) or UNKNOWN), 64),
+            "ObjectOwner": clip(" ".join(self._names.known(prim.owner_id) or UNKNOWN), 64),
             "Questions": wished,
         }
         self.viewers.show(agent, Message("ScriptQuestion", Data=data))
@@ -541,10 +498,10 @@ class Scripts:
     def set_sit_target(self, script: Script, link: int, offset: Vector, turn: Rotation) -> None:
         target = ((offset[0], offset[1], offset[2]), (turn[0], turn[1], turn[2], turn[3])) if any(offset) else None
         for prim in linked(self._prim_of[script], link):
-            edit.sit_target(self.sim.region, script_of(prim), prim, target)
+            edit.sit_target(self.region, script_of(prim), prim, target)
 
     def avatar_on_sit_target(self, script: Script, link: int) -> Key:
-        seats = self.sim.world.seats
+        seats = self.world.seats
         for prim in linked(self._prim_of[script], link)[:1]:
             for agent in seats.on(prim):
                 if prim.sit_target is not None and seats.of[agent].target:
@@ -553,28 +510,24 @@ class Scripts:
 
     def unsit(self, script: Script, avatar: Key) -> None:
         prim, agent = self._prim_of[script], self._avatar(avatar)
-        world = self.sim.world
+        world = self.world
         if agent is None or agent not in world.seats.of:
             return
         x, y, _ = world.position(agent)
         ours = agent in world.seats.on_linkset(prim.linkset_root)
         if ours or world.parcel_at(x, y).owner_id == prim.owner_id:
-            self.sim.seating.stand(agent)
+            self._seating.stand(agent)
 
     # --- WorldInterface: things
-
-    @property
-    def region(self) -> Region:
-        return self.sim.region
 
     def prim_of(self, script: Script) -> Prim:
         return self._prim_of[script]
 
     def name_of(self, person: UUID) -> str:
-        return " ".join(self.sim.names.known(person) or ())
+        return " ".join(self._names.known(person) or ())
 
     def died(self, script: Script) -> None:
-        remove(self.sim.region, self._prim_of[script])
+        remove(self.region, self._prim_of[script])
 
     # --- WorldInterface: facts
 
@@ -582,13 +535,13 @@ class Scripts:
         return self._prim_of[script].name
 
     def region_name(self, script: Script) -> str:
-        return self.sim.world.facts.name
+        return self.world.facts.name
 
     def time_dilation(self, script: Script) -> float:
-        return self.sim.world.dilation
+        return self.world.dilation
 
     def unix_time(self) -> float:
-        return self.sim.clock.unix()
+        return self.region.clock.unix()
 
     # --- WorldInterface: linkset data
 
@@ -600,16 +553,22 @@ class Scripts:
 
     def linkset_changed(self, script: Script, action: int, name: str, value: str) -> None:
         root = self._prim_of[script].linkset_root
-        self.sim.world.changes.prims.note(root, What.DATA)
+        self.world.changes.prims.note(root, What.DATA)
         for prim in root.linkset():
             for other in self.of(prim):
-                other.now = self.sim.world.time
+                other.now = self.world.time
                 other.post("linkset_data", action, name, value)
 
     def _avatar(self, key: Key) -> Agent | None:
         """The person of that key, if their avatar is here."""
-        try:
-            agent = self.sim.world.agents.get(UUID(str(key)))
-        except ValueError:
-            return None
+        agent_id = _uuid(key)
+        agent = self.world.agents.get(agent_id) if agent_id is not None else None
         return agent if agent is not None and agent.root else None
+
+
+def _uuid(key: Key) -> UUID | None:
+    """A script's key, where it is one."""
+    try:
+        return UUID(str(key))
+    except ValueError:
+        return None

@@ -24,7 +24,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from sim.world.agent import Agent
     from sim.world.objects import Prim
-    from sim.world.world import Parcel, RegionFacts
+    from sim.world.world import Chat, Parcel, RegionFacts
 
 T = TypeVar("T", bound=Hashable)
 
@@ -158,8 +158,16 @@ class Changes:
         self.parcels: Log[Parcel] = Log()
         self.terrain: Log[tuple[int, int]] = Log() if terrain is None else terrain  # patches of 16 x 16 m: (x, y), 0 to 15 each
         self.region: Log[RegionFacts] = Log()
+        self.speech: Log[Chat] = Log()  # what was said, each MADE once
 
     @property
     def number(self) -> int:
         """Goes up with every note of any kind."""
-        return self.prims.number + self.agents.number + self.parcels.number + self.terrain.number + self.region.number
+        return (
+            self.prims.number
+            + self.agents.number
+            + self.parcels.number
+            + self.terrain.number
+            + self.region.number
+            + self.speech.number
+        )

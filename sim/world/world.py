@@ -80,18 +80,22 @@ class Parcel:
         return int(self.cells.sum()) * 16
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, frozen=True, eq=False)
 class Chat:
-    """Something said in the region this frame; interest carries it to those in range."""
+    """Something said in the region, or so near to it that it is heard here (`actions/speak.py`)."""
 
     text: str
-    kind: int  # ChatType: 0 whisper, 1 say, 2 shout, 4 and 5 typing
+    kind: int  # ChatType: 0 whisper, 1 say, 2 shout, 4 and 5 typing, 8 to the owner
     source_type: int  # 0 system, 1 agent, 2 object
     source_id: UUID
     owner_id: UUID
     name: str
     position: Vector  # region-local; outside 0..256 when it comes from a neighbour
     from_neighbour: bool = False
+    channel: int = 0  # 0: what people read
+    reach: float = 20.0  # metres
+    to: UUID | None = None  # this agent or object alone hears it, wherever it is
+    by: object = None  # the script that says it, and does not hear it
 
 
 @dataclass(slots=True)
@@ -103,7 +107,6 @@ class Marks:
     animations: set[UUID] = field(default_factory=set)
     seats: set[UUID] = field(default_factory=set)  # agents who sat down or stood up: their places mean something else now
     removed: list[tuple[int, UUID]] = field(default_factory=list)  # local id, agent id: KillObject to all who knew it
-    chat: list[Chat] = field(default_factory=list)
     coarse: bool = False  # somebody came or left: the map dots are stale
     outside: dict[int, None] = field(default_factory=dict)  # rows of objects that a step moved out of the region
 

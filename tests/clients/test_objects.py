@@ -38,7 +38,7 @@ grid = { count = [10, 25], step = [3, 3, 1] }
 @pytest.fixture(scope="module")
 def warehouse(grid: Grid) -> Iterator[LiveRegion]:
     async def fill(sim: Simulator) -> int:
-        return place(sim, parse(SCENE, "warehouse.toml"))
+        return place(sim.region, sim.scripts, parse(SCENE, "warehouse.toml"))
 
     with LiveRegion(grid.login_uri, grid.secret, "Warehouse", 1030, 1030) as region:
         assert region.do(fill) == PRIMS
@@ -47,7 +47,7 @@ def warehouse(grid: Grid) -> Iterator[LiveRegion]:
 
 @pytest.fixture(scope="module")
 def here(warehouse: LiveRegion) -> Region:
-    return Region(str(warehouse.region_id), "Warehouse", 1030, 1030, (warehouse.sim.address, warehouse.sim.port))
+    return Region(str(warehouse.region_id), "Warehouse", 1030, 1030, (warehouse.sim.address.ip, warehouse.sim.port))
 
 
 def test_both_libraries_come_to_know_every_prim(visit: Visit, warehouse: LiveRegion, here: Region) -> None:

@@ -40,7 +40,7 @@ def workshop(grid: Grid) -> Iterator[LiveRegion]:
 @pytest.fixture(scope="module")
 def place(workshop: LiveRegion) -> Region:
     sim = workshop.sim
-    return Region(str(workshop.region_id), "Workshop", 1020, 1020, (sim.address, sim.port))
+    return Region(str(workshop.region_id), "Workshop", 1020, 1020, (sim.address.ip, sim.port))
 
 
 def put_script(workshop: LiveRegion, owner: str, source: str, at: tuple[float, float] = (130.0, 128.0)) -> Prim:

@@ -60,7 +60,7 @@ def joined(*squares: tuple[int, int]) -> list[TestSimulator]:
     clock = ManualClock()
     regions = [make_sim(f"Region {x},{y}", x, y, clock=clock) for x, y in squares]
     links = {id(sim): Link() for sim in regions}
-    by_url = {sim.http_url: sim for sim in regions}
+    by_url = {sim.address.http_url: sim for sim in regions}
     for sim in regions:
         sim.world.terrain.heights[:] = 25.0
         sim.world.terrain.revision += 1
@@ -69,7 +69,7 @@ def joined(*squares: tuple[int, int]) -> list[TestSimulator]:
             if other is not sim:
                 add_region(
                     sim, other.world.facts.name, other.world.facts.grid_x, other.world.facts.grid_y,
-                    region_id=other.world.facts.region_id, http_url=other.http_url, port=other.port,
+                    region_id=other.world.facts.region_id, http_url=other.address.http_url, port=other.port,
                 )  # fmt: skip
         sim.neighbours._directory_changed(set(), set())
         sim.scripts.compiled = _compiled  # type: ignore[method-assign]
@@ -114,7 +114,7 @@ async def _serve(sim: TestSimulator, link: Link, method: str, path: str, more: d
 
 
 async def _route(sim: TestSimulator, method: str, path: str, more: dict[str, Any]) -> web.Response:
-    services = sim.neighbours._services
+    services = sim.services
     parts = path.split("/")[2:]
     request: Any = FakeRequest(more.get("json"), {"id": parts[1]} if len(parts) > 1 else {}, more.get("params") or {})
     table = {

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from sim.clients import Clients
 from sim.clock import SystemClock
 from sim.host import warm
 from sim.region import Settings
@@ -68,7 +69,7 @@ class LiveRegion:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.sim = Simulator(self.settings, SystemClock())
+        self.sim = Simulator(self.settings, SystemClock(), Clients.of(self.settings))
         await asyncio.wait_for(self.sim.open(), 30)
         self._ready.set()
         await self.sim.run()

@@ -28,6 +28,8 @@ from sim import caps
 from sim.caps import Capability, CapRequest
 from sim.circuits.circuit import FIRST_RESEND, Circuit, Telling
 from sim.circuits.circuits import Circuits
+from sim.circuits.datagrams import DatagramSocket
+from sim.clients import Clients
 from sim.clock import Clock, ManualClock
 from sim.neighbours.peers import PeerError
 from sim.neighbours.records import RegionRecord
@@ -92,12 +94,24 @@ class TestSimulator(Simulator):
     """A Simulator whose services are known to be fakes."""
 
     __test__ = False
-    backbone: FakeBackbone  # type: ignore[assignment]
-    assets: FakeAssets  # type: ignore[assignment]
+
+    def __init__(self, settings: Settings, clock: Clock, backbone: Any = None, assets: Any = None) -> None:
+        self.backbone: FakeBackbone = backbone or FakeBackbone()
+        self.assets: FakeAssets = assets or FakeAssets()
+        super().__init__(settings, clock, fake_clients(self.backbone, self.assets))
+
+    def _make_circuits(self, socket: DatagramSocket) -> Circuits:
+        return TestCircuits(self.region, socket)
 
     @property
     def clock(self) -> ManualClock:
         return self.region.clock  # type: ignore[return-value]
+
+
+def fake_clients(backbone: Any, assets: Any) -> Clients:
+    """Clients that reach nobody but these."""
+    nobody: Any = None
+    return Clients(nobody, backbone, assets)
 
 
 class Viewer:
@@ -155,7 +169,7 @@ class Viewer:
 
 
 async def call(
-    sim: Simulator,
+    sim: TestSimulator,
     agent: Agent,
     capability: Capability,
     body: Any = None,
@@ -171,7 +185,7 @@ async def call(
         (key, one) for key, value in (query or {}).items() for one in (value if isinstance(value, list) else [value])
     ]
     request = CapRequest(method, MultiDict(pairs), raw, "application/llsd+xml", tail)
-    answer = await capability.function(sim, agent, request)
+    answer = await capability.function(sim.parts, agent, request)
     if isinstance(answer, web.Response) and isinstance(answer.body, bytes) and answer.body.startswith(b"<llsd>"):
         return llsd.parse_xml(answer.body)
     if isinstance(answer, web.StreamResponse):
@@ -181,19 +195,17 @@ async def call(
 
 def make_sim(
     name: str = "Here", grid_x: int = 1000, grid_y: int = 1000, physics: str = "numba", clock: Clock | None = None,
-    store: str = "", scene: str = "none", region_id: UUID | None = None,
+    store: str = "", scene: str = "none", region_id: UUID | None = None, backbone: Any = None, assets: Any = None,
 ) -> TestSimulator:  # fmt: skip
     """A region that serves nobody yet, on a manual clock unless another is given; it keeps nothing unless it has a `store`.
+    Its services are `backbone` and `assets`, or new ones in memory.
 
     Call it inside a running event loop; `close_sim` gives its port back.
     """
     settings = Settings(
         region_id or uuid4(), name, grid_x, grid_y, 0, assets_url="http://127.0.0.1:1", secret="secret", physics=physics, store=store, scene=scene
     )
-    sim = TestSimulator(settings, clock or ManualClock())
-    sim.circuits = TestCircuits(sim, sim.circuits.socket)
-    sim.backbone = FakeBackbone()
-    sim.assets = FakeAssets()
+    sim = TestSimulator(settings, clock or ManualClock(), backbone, assets)
     sim.neighbours.peers._call = _unreachable  # type: ignore[method-assign]
     sim.neighbours.lease.epoch = EPOCH
     return sim

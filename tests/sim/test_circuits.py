@@ -20,6 +20,7 @@ from sim.circuits.circuits import SILENCE_LIMIT
 from sim.circuits.inbox import MOST_WAITING
 from sim.neighbours.state import HandOff, Reason
 from sim.world.agent import Agent
+from sim.world.changes import What
 from tests.kit.world import TestSimulator, close_sim, make_sim
 
 
@@ -369,15 +370,13 @@ async def test_no_message_on_an_open_circuit_hurts(
 # --- what comes too fast, and what strangers send
 
 
-async def test_what_is_acknowledged_happens_however_fast_it_came(
-    sim: TestSimulator, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_acknowledged_happens_however_fast_it_came(sim: TestSimulator, client: Client) -> None:
     client.use_circuit_code()
     client.complete_movement()
     frames(sim, 0.1)
     ids = {"AgentID": client.agent.agent_id, "SessionID": client.agent.session_id}
     said: list[str] = []
-    monkeypatch.setattr(sim.neighbours, "relay_chat", lambda chat: said.append(chat.text))
+    sim.world.changes.speech.at_once(What.MADE, lambda chat, _: said.append(chat.text))
     sim.world.row(client.agent)["position"] = (2.0, 128.0, 25.0)
     numbers = []
     for number in range(100):

@@ -36,7 +36,7 @@ class Backbone:
 @pytest.fixture
 def backbone(sim: TestSimulator) -> Backbone:
     backbone = Backbone()
-    sim.backbone = backbone  # type: ignore[assignment]
+    sim.neighbours.directory._backbone = backbone  # type: ignore[assignment]
     return backbone
 
 

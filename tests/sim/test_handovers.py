@@ -49,7 +49,7 @@ def sent(regions: Regions, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def announce(sim: TestSimulator, state: dict[str, object]) -> None:
-    answer = await sim.neighbours._services.announce(FakeRequest(state, {}, {}))  # type: ignore[arg-type]
+    answer = await sim.services.announce(FakeRequest(state, {}, {}))  # type: ignore[arg-type]
     assert answer.status == 200
 
 
@@ -276,7 +276,7 @@ async def test_a_void_hand_over_is_refused(regions: Regions, anna: Viewer) -> No
         "secure_session_id": str(agent.secure_session_id), "first": agent.first, "last": agent.last, "reason": "crossing",
     }  # fmt: skip
     for more in ({"transaction": str(void)}, {"transaction": str(uuid4()), "lineage": [str(void)]}):
-        answer = await east.neighbours._services.announce(FakeRequest({**state, **more}, {}, {}))  # type: ignore[arg-type]
+        answer = await east.services.announce(FakeRequest({**state, **more}, {}, {}))  # type: ignore[arg-type]
         assert answer.status == 410
 
 

@@ -16,9 +16,8 @@ from sim.clock import ManualClock
 from sim.host import read_config
 from sim.physics import engine
 from sim.physics.bullet import BulletEngine
-from sim.simulator import Simulator
 from tests.kit.waiting import until
-from tests.kit.world import close_sim
+from tests.kit.world import TestSimulator, close_sim
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -45,14 +44,14 @@ async def test_each_region_has_its_own_engine_and_scene(tmp_path):
     )
     assert (third.physics, third.scene) == ("numba", "none")
     for settings, bullet in ((first, False), (second, True)):
-        sim = Simulator(settings, ManualClock())
+        sim = TestSimulator(settings, ManualClock())
         assert isinstance(sim.bodies.engine, BulletEngine) == bullet
         (prim,) = sim.world.objects.roots()
         for _ in range(3 * 45):
             sim.frame.step()
         x, y, z = sim.world.objects.row(prim)["position"].tolist()
         assert z == pytest.approx(sim.world.terrain.height(x, y) + 0.25, abs=0.1)
-        close_sim(sim)  # type: ignore[arg-type]
+        close_sim(sim)
 
 
 @pytest.mark.parametrize(

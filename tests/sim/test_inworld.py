@@ -40,7 +40,7 @@ async def test_a_script_speaks_to_people_in_range_and_to_its_owner(sim: TestSimu
     prim = rez(anna)
     await script(sim, prim, 'default { state_entry() { llSay(0, "hello"); llOwnerSay("psst"); llShout(0, "HELLO"); } }')
     frame(sim, 0.2)
-    assert said(anna) == [(8, "psst"), (1, "hello"), (2, "HELLO")]
+    assert said(anna) == [(1, "hello"), (8, "psst"), (2, "HELLO")]
     assert said(ben) == []
     block = anna.heard("ChatFromSimulator")[1]["ChatData"]
     assert block["SourceType"] == 2 and block["SourceID"] == prim.full_id and text(block["FromName"]) == "Primitive"

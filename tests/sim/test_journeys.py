@@ -214,7 +214,7 @@ async def end(sim: TestSimulator, viewer: Viewer, reason: str = "") -> None:
         match_info = {"id": str(viewer.id)}
         query = {"session_id": str(viewer.agent.session_id), "reason": reason}
 
-    services = sim.neighbours._services
+    services = sim.services
     assert (await services.end(Request())).status == 204  # type: ignore[arg-type]
 
 
@@ -416,7 +416,7 @@ async def test_only_a_login_replaces_who_is_here(sim: TestSimulator) -> None:
     anna = add_root(sim)
     old = handed_back(anna.agent, Reason.CHILD, session_id=uuid4()).encode()
     for reason, status in (("child", 409), ("crossing", 409), ("teleport", 409), ("login", 200)):
-        answer = await sim.neighbours._services.announce(Body({**old, "reason": reason}))  # type: ignore[arg-type]
+        answer = await sim.services.announce(Body({**old, "reason": reason}))  # type: ignore[arg-type]
         assert answer.status == status, reason
         assert (sim.world.agents[anna.id] is anna.agent) == (status == 409)
 

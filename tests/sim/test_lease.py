@@ -63,7 +63,7 @@ def lease_of(directory: Directory) -> tuple[Lease, list[str], list[float]]:
     region = Region(settings, SystemClock(), World(facts, Terrain.natural(1000, 1000, 1)))
     ended: list[str] = []
     armed: list[float] = []
-    lease = Lease(region, lambda: directory, ended.append)  # type: ignore[arg-type, return-value]
+    lease = Lease(region, directory, ended.append)  # type: ignore[arg-type]
     lease.arm = armed.append
     return lease, ended, armed
 

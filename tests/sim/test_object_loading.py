@@ -66,7 +66,7 @@ def offered(viewer):
 @pytest.fixture
 async def full():
     with region() as sim:
-        assert place(sim, parse(SCENE.encode(), "test.toml")) == PRIMS
+        assert place(sim.region, sim.scripts, parse(SCENE.encode(), "test.toml")) == PRIMS
         frames(sim, 2)
         yield sim
 
@@ -147,7 +147,7 @@ async def test_flags_kept_for_a_row_do_not_outlive_its_prim(full):
     gone = next(prim for prim in objects.roots() if not prim.children)
     row = gone.row
     objects.remove(gone)
-    place(full, parse(b"[[prim]]\nposition = [9, 9, 90]\nphantom = true", "test.toml"))
+    place(full.region, full.scripts, parse(b"[[prim]]\nposition = [9, 9, 90]\nphantom = true", "test.toml"))
     fresh = objects.of_row[row]
     assert fresh.phantom and objects.row(fresh)["crc"] == 2
     frames(full, 2)

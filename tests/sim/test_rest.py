@@ -13,7 +13,6 @@ from aiohttp.test_utils import make_mocked_request
 
 from sim import frame
 from sim.clock import STEP, ManualClock, Metronome
-from sim.gauges import measure
 from sim.physics.asset_solids import SCULPT
 from sim.rest import BUNDLE
 from sim.scenes import place
@@ -100,27 +99,31 @@ async def test_world_time_frames_and_steps_go_on_exactly(started):
         for name in ("frames", "steps"):
             assert quiet.metrics.value(name) == awake.metrics.value(name) == 450
         assert quiet.metrics.value("frames_rested") == 450 - ran[0] and not quiet.metrics.value("frames_late")
-        assert measure(quiet)["frames_per_second"] == pytest.approx(45) == measure(quiet)["steps_per_second"]
+        assert (
+            quiet.gauges.measure()["frames_per_second"]
+            == pytest.approx(45)
+            == quiet.gauges.measure()["steps_per_second"]
+        )
         assert quiet.world.dilation == pytest.approx(1.0, abs=0.001)
         await stop(quiet), await stop(awake)
 
 
 def note(seen, sim):
-    seen.append(sim.frame.number)
+    seen.append(sim.pace.number)
 
 
 def run_and_note(ticks, sim, run):
     before = sim.metrics.value("script_events")
     run()
     if sim.metrics.value("script_events") > before:
-        ticks.append((sim.frame.number, sim.world.time))
+        ticks.append((sim.pace.number, sim.world.time))
 
 
 async def test_a_timer_and_a_script_come_in_the_frame_they_would_have_come_in(started, monkeypatch):
     came = []
     for rests in (False, True):
         with region() as sim:
-            place(sim, parse(FALLING.replace("physical = true\n", "").encode(), "test.toml"))
+            place(sim.region, sim.scripts, parse(FALLING.replace("physical = true\n", "").encode(), "test.toml"))
             (prim,) = sim.world.objects.roots()
             await sim.scripts.add(prim, TICKING)
             drum = await started(sim, rests)
@@ -202,7 +205,7 @@ async def test_requests_errands_and_agents_keep_it_awake(started):
 
 async def test_what_falls_is_awake_until_it_lies(started):
     with region() as sim:
-        place(sim, parse(FALLING.encode(), "test.toml"))
+        place(sim.region, sim.scripts, parse(FALLING.encode(), "test.toml"))
         (prim,) = sim.world.objects.roots()
         drum = await started(sim)
         drum.pass_time(1.0)
@@ -222,7 +225,7 @@ async def test_what_falls_is_awake_until_it_lies(started):
 
 async def test_a_solid_that_is_wanted_is_fetched_at_once(started):
     with region() as sim:
-        place(sim, parse(FALLING.replace("physical = true\n", "").encode(), "test.toml"))
+        place(sim.region, sim.scripts, parse(FALLING.replace("physical = true\n", "").encode(), "test.toml"))
         (prim,) = sim.world.objects.roots()
         drum = await started(sim)
         drum.pass_time(1.0)
@@ -245,15 +248,15 @@ async def test_a_loop_held_up_while_it_rests_loses_no_beat(started):
     with region() as sim:
         drum = await started(sim)
         drum.pass_time(1.0)
-        number = sim.frame.number
+        number = sim.pace.number
         sim.clock.advance(0.8)  # nobody beat the drum: frames that rested, and more that did not
         sim.rest.wake()
-        assert number < sim.frame.number < number + BUNDLE
+        assert number < sim.pace.number < number + BUNDLE
         drum.beat(drum.number() - drum.told)
         drum.told = drum.number()
         drum.next = drum.told + 1
         await eventually(lambda: sim.frame._behind == 0)
-        assert sim.frame.number == round(1.8 * 45)
+        assert sim.pace.number == round(1.8 * 45)
         await stop(sim)
 
 

@@ -7,7 +7,6 @@ import logging
 import pytest
 
 from sim.frame import SLOW_FRAME
-from sim.gauges import measure
 from sim.scenes import place
 from sim.scenes.reading import parse
 from tests.kit.world import add_root, region, settle
@@ -41,11 +40,11 @@ def stats(viewer):
 
 async def test_the_figures_are_those_of_the_world():
     with region() as sim:
-        place(sim, parse(SCENE.encode(), "test.toml"))
+        place(sim.region, sim.scripts, parse(SCENE.encode(), "test.toml"))
         anna = add_root(sim, "Anna Tester", (100, 100, 30))
         await settle(sim)
         run(sim, 0.5)
-        assert (sim.metrics.gauges | measure(sim))["prims_active"] == 4  # in the air
+        assert (sim.metrics.gauges | sim.gauges.measure())["prims_active"] == 4  # in the air
         prim = next(prim for prim in sim.world.objects.roots() if not prim.physical)
         adding = sim.spawn(sim.scripts.add(prim, TICKING), "script")
         script = await adding
@@ -56,12 +55,12 @@ async def test_the_figures_are_those_of_the_world():
         assert (figures[ROOTS], figures[CHILDREN]) == (1, 0)
         assert figures[ACTIVE_SCRIPTS] == 1 and figures[SCRIPT_EVENTS] == pytest.approx(2, abs=0.4)
         assert figures[PACKETS_OUT] == 0  # the test's viewer has no line; but the figure is there
-        said = measure(sim)
+        said = sim.gauges.measure()
         assert said["prims"] == 34 and said["prims_physical"] == 4 and said["prims_active"] == 1
         assert said["bodies"] == 34 and said["bodies_awake"] == 0
         assert said["scripts"] == said["scripts_running"] == 1 and said["scripts_waiting"] == 0
         script.set_running(False)
-        assert measure(sim)["scripts_running"] == 0 and measure(sim)["scripts"] == 1
+        assert sim.gauges.measure()["scripts_running"] == 0 and sim.gauges.measure()["scripts"] == 1
         text = sim.metrics.exposition().decode()
         assert 'mainland_sim_prims{region="Here"} 34.0' in text
         assert 'mainland_sim_script_events_total{region="Here"}' in text

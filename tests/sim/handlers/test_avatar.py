@@ -7,8 +7,7 @@ from uuid import UUID, uuid4
 from protocol.message import Message
 from protocol.wellknown import Animation
 from sim.actions.animate import ANIMATION_LIMIT
-from sim.handlers.avatar import playing_animations
-from sim.world.animations import MOTION_ANIMATIONS, motion_animation
+from sim.world.animations import MOTION_ANIMATIONS, motion_animation, playing
 from sim.world.avatars import Motion
 from tests.kit.world import TestSimulator, Viewer, add_child, add_root, settle
 
@@ -29,24 +28,24 @@ async def test_starting_and_stopping(sim: TestSimulator) -> None:
     marks.clear()
     animate(anna, Animation.TYPING)
     assert anna.id in marks
-    playing = playing_animations(sim, anna.agent)
-    assert [animation for animation, _ in playing] == [Animation.STAND, Animation.TYPING]
-    numbers = [number for _, number in playing]
+    both = playing(anna.agent, int(sim.world.row(anna.agent)["motion"]))
+    assert [animation for animation, _ in both] == [Animation.STAND, Animation.TYPING]
+    numbers = [number for _, number in both]
     assert len(set(numbers)) == 2
     marks.clear()
     animate(anna, Animation.TYPING)  # plays already: nobody has to hear of it
     assert not marks
     animate(anna, stop=(Animation.TYPING,))
     assert marks
-    assert playing_animations(sim, anna.agent) == playing[:1]
+    assert playing(anna.agent, int(sim.world.row(anna.agent)["motion"])) == both[:1]
 
 
 async def test_the_default_animation_follows_the_motion(sim: TestSimulator) -> None:
     anna = add_root(sim)
-    (standing,) = playing_animations(sim, anna.agent)
-    assert playing_animations(sim, anna.agent) == [standing]
+    (standing,) = playing(anna.agent, int(sim.world.row(anna.agent)["motion"]))
+    assert playing(anna.agent, int(sim.world.row(anna.agent)["motion"])) == [standing]
     sim.world.row(anna.agent)["motion"] = Motion.WALKING
-    ((animation, number),) = playing_animations(sim, anna.agent)
+    ((animation, number),) = playing(anna.agent, int(sim.world.row(anna.agent)["motion"]))
     assert animation == Animation.WALK and number > standing[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -142,7 +143,8 @@ class Purse:
 
 async def test_money_is_asked_first_and_given_back_where_nothing_came_of_it(sim: TestSimulator) -> None:
     anna, bert, _, prim = await shop(sim)
-    sim.money = purse = Purse()
+    purse = Purse()
+    sim.circuits._parts = replace(sim.parts, money=purse)
     await offers(sim, anna, prim, COPY, 7)
     sim.assets.down = True
     assert await buys(sim, bert, prim, COPY, 7)

@@ -82,7 +82,7 @@ async def test_notifications_reach_those_they_are_for(sim: TestSimulator, kind: 
     await settle(sim)
     carl = uuid4()
     targets = [str(anna.id), str(child.id), str(uuid4())]
-    assert deliver_notification(sim, {"kind": kind, "agent_id": str(carl), "targets": targets, "rights": 3}) == 1
+    assert deliver_notification(sim.parts, {"kind": kind, "agent_id": str(carl), "targets": targets, "rights": 3}) == 1
     (told,) = anna.heard(message)
     assert not bert.heard(message) and not child.heard(message)
     if kind == "rights":
@@ -107,7 +107,7 @@ async def test_notifications_reach_those_they_are_for(sim: TestSimulator, kind: 
 )
 async def test_malformed_notifications(sim: TestSimulator, fields: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
-        deliver_notification(sim, fields)
+        deliver_notification(sim.parts, fields)
 
 
 async def test_finding_a_friend(sim: TestSimulator) -> None:

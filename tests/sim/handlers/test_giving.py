@@ -111,7 +111,7 @@ async def test_who_is_away_or_elsewhere_finds_it(sim: TestSimulator) -> None:
     mine = sim.backbone.add_inventory(dora.id)
     gift = sim.backbone.add_item(dora.id, mine[Folder.NOTECARDS])
     bucket = base64.b64encode(b"\x07" + UUID(gift["item_id"]).bytes).decode()
-    deliver_message(sim, dora.agent, {**fields, "to_agent_id": str(dora.id), "binary_bucket": bucket})
+    deliver_message(sim.parts, dora.agent, {**fields, "to_agent_id": str(dora.id), "binary_bucket": bucket})
     await done(sim)
     assert order(dora)[-2:] == ["BulkUpdateInventory", "ImprovedInstantMessage"]
 

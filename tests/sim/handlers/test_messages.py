@@ -189,8 +189,8 @@ def fields_for(viewer: Viewer, **changes: Any) -> dict[str, Any]:
 async def test_the_same_message_twice_is_shown_once(sim: TestSimulator) -> None:
     anna = add_root(sim)
     fields = fields_for(anna)
-    assert deliver_message(sim, anna.agent, fields)
-    assert not deliver_message(sim, anna.agent, fields)
+    assert deliver_message(sim.parts, anna.agent, fields)
+    assert not deliver_message(sim.parts, anna.agent, fields)
     assert len(anna.heard("ImprovedInstantMessage")) == 1
 
 
@@ -210,7 +210,7 @@ async def test_the_same_message_twice_is_shown_once(sim: TestSimulator) -> None:
 async def test_malformed_fields_are_refused(sim: TestSimulator, wrong: dict[str, Any]) -> None:
     anna = add_root(sim)
     with pytest.raises(ProtocolError):
-        deliver_message(sim, anna.agent, fields_for(anna, **wrong))
+        deliver_message(sim.parts, anna.agent, fields_for(anna, **wrong))
     assert anna.heard("ImprovedInstantMessage") == []
 
 
@@ -223,7 +223,7 @@ async def test_any_fields_make_a_message_or_a_protocol_error(sim: TestSimulator)
     @given(st.dictionaries(names, values, max_size=5))
     def check(changes: dict[str, Any]) -> None:
         try:
-            deliver_message(sim, anna.agent, fields_for(anna, **changes))
+            deliver_message(sim.parts, anna.agent, fields_for(anna, **changes))
         except ProtocolError:
             pass
 
@@ -262,7 +262,7 @@ async def test_what_came_live_meanwhile_is_not_shown_again(sim: TestSimulator) -
     anna = add_root(sim)
     await settle(sim)
     message_id = stored(sim, anna, "one")
-    deliver_message(sim, anna.agent, sim.backbone.messages[str(anna.id)][0])
+    deliver_message(sim.parts, anna.agent, sim.backbone.messages[str(anna.id)][0])
     anna.forget()
     anna.sends(Message("RetrieveInstantMessages"))
     await settle(sim)

@@ -195,7 +195,7 @@ async def test_an_errand_given_up_before_its_turn_frees_its_place(sim: TestSimul
         begun.set()
 
     work = errand()
-    start(sim, anna.agent, "errand", work)
+    start(sim.parts, anna.agent, "errand", work)
     for task in list(sim.region.tasks.pending):
         task.cancel()
     await settle(sim)

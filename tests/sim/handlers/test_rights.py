@@ -39,7 +39,7 @@ def name(viewer: Viewer, prim: Prim, words: str) -> None:
 
 
 def rights(sim: TestSimulator, owner: Any, friend: Viewer, bits: int, kind: str = "rights") -> None:
-    deliver_notification(sim, {"kind": kind, "agent_id": str(owner), "targets": [str(friend.id)], "rights": bits})
+    deliver_notification(sim.parts, {"kind": kind, "agent_id": str(owner), "targets": [str(friend.id)], "rights": bits})
 
 
 async def test_a_friend_edits_what_is_of_an_owner_who_let_them_wherever_that_is(sim: TestSimulator, anna: Viewer, ben: Viewer) -> None:

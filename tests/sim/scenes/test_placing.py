@@ -11,22 +11,19 @@ import pytest
 
 from protocol.shapes import BOX, CYLINDER, SPHERE, TORUS
 from protocol.wellknown import LIBRARY_OWNER
-from sim.clock import ManualClock
 from sim.physics.engine import NO_BODY, BadBody, BodySpec, Kind, box, create, hull, mesh
 from sim.physics.numba_engine import NumbaEngine
 from sim.physics.prims import prim_shape
-from sim.region import Settings
 from sim.scenes import SceneError, place
 from sim.scenes.reading import parse
-from sim.simulator import Simulator
 from sim.world.avatars import AVATAR_DTYPE
 from sim.world.changes import What
 from sim.world.objects import Objects, Prim
-from tests.kit.world import add_root, close_sim, region, settle
+from tests.kit.world import add_root, close_sim, make_sim, region, settle
 
 
 def put(sim, text):
-    placed = place(sim, parse(text.encode(), "test.toml"))
+    placed = place(sim.region, sim.scripts, parse(text.encode(), "test.toml"))
     sim.bodies.update()
     return placed
 
@@ -104,17 +101,17 @@ async def test_nobody_arrives_inside_the_paving():
     with region() as sim:
         ground = sim.world.terrain.height(128, 128)
         put(sim, "origin = [128, 128, 'ground']\n[[prim]]\nsize = [20, 20, 1]")
-        assert sim.neighbours.safe_position((128, 128, 0), 1.8) == pytest.approx((128, 128, ground + 0.5 + 0.9), abs=0.01)
-        assert sim.neighbours.safe_position((128, 128, 90), 1.8) == pytest.approx((128, 128, 90))
+        assert sim.seating.safe_place((128, 128, 0), 1.8) == pytest.approx((128, 128, ground + 0.5 + 0.9), abs=0.01)
+        assert sim.seating.safe_place((128, 128, 90), 1.8) == pytest.approx((128, 128, 90))
 
 
 async def test_a_region_opens_with_its_scene():
-    sim = Simulator(Settings(uuid4(), "Here", 1000, 1000, 0, scene="welcome"), ManualClock())
+    sim = make_sim(scene="welcome")
     assert len(sim.world.objects) > 60 and len(list(sim.world.objects.roots())) < len(sim.world.objects)
     assert any(prim.text.startswith("Welcome") for prim in sim.world.objects.by_local_id.values())
-    close_sim(sim)  # type: ignore[arg-type]
+    close_sim(sim)
     with pytest.raises(SceneError):
-        Simulator(Settings(uuid4(), "Here", 1000, 1000, 0, scene="/nowhere.toml"), ManualClock())
+        make_sim(scene="/nowhere.toml")
 
 
 def test_adding_many_objects_is_adding_each():

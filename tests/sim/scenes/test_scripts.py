@@ -52,7 +52,7 @@ async def test_every_copy_and_part_has_its_own(tmp_path: Path) -> None:
         folder=tmp_path,
     )
     with region() as sim:
-        place(sim, scene)
+        place(sim.region, sim.scripts, scene)
         frame(sim, 0.2)
         prims = list(sim.world.objects.by_local_id.values())
         assert sum(len(sim.scripts.of(prim)) for prim in prims) == 4 == sum(prim.scripted for prim in prims)
@@ -63,7 +63,7 @@ async def test_the_greeter_asks_and_the_chair_is_taken() -> None:
     with region() as sim:
         scene = load(str(ROOT / "bench/scenes/greeter.toml"))
         assert scene is not None
-        place(sim, scene)
+        place(sim.region, sim.scripts, scene)
         x, y = 130.0, 128.0
         anna = add_root(sim, "Anna Guest", (x, y, sim.world.terrain.height(x, y) + 1))
         frame(sim, 0.5)

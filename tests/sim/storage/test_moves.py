@@ -55,8 +55,7 @@ class Place:
         self.sim = self._open()
 
     def _open(self) -> TestSimulator:
-        sim = make_sim(store=str(self.folder / "region" / "region.sqlite"), region_id=self.region_id)
-        sim.backbone, sim.assets = self.backbone, self.assets
+        sim = make_sim(store=str(self.folder / "region" / "region.sqlite"), region_id=self.region_id, backbone=self.backbone, assets=self.assets)
         self.sims.append(sim)
         return sim
 

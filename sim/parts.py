@@ -1,0 +1,81 @@
+"""What an adapter may use: the parts of a region that handlers and capabilities are handed, and nothing else of it.
+
+The frame, its rest, the gauges and the sockets are not among them: whoever only decodes, calls an action and answers has no
+business there. It is made last, by `simulator.py`, and never changes (docs/decisions/0027).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assets.client import AssetClient
+    from backbone.client import BackboneClient
+    from sim.actions.sit import Seating
+    from sim.caps.server import CapServer
+    from sim.circuits.circuits import Circuits
+    from sim.clock import Clock
+    from sim.giving import Giving
+    from sim.handlers.xfer import Xfers
+    from sim.interest.interest import Interest
+    from sim.metrics import Metrics
+    from sim.money import Money
+    from sim.moves import Moves
+    from sim.names import Names
+    from sim.neighbours.neighbours import Neighbours
+    from sim.physics.autopilot import Autopilot
+    from sim.physics.bodies import Bodies
+    from sim.region import Region, Settings
+    from sim.scripts.inworld import Scripts
+    from sim.sessions import Sessions
+    from sim.storage.keeping import Storage
+    from sim.world.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    region: Region
+    backbone: BackboneClient
+    assets: AssetClient
+    names: Names
+    storage: Storage
+    circuits: Circuits
+    bodies: Bodies
+    scripts: Scripts
+    seating: Seating
+    interest: Interest
+    cap_server: CapServer
+    sessions: Sessions
+    neighbours: Neighbours
+    xfers: Xfers
+    autopilot: Autopilot
+    giving: Giving
+    moves: Moves
+    money: Money
+
+    # --- the region's own, in one word
+
+    @property
+    def settings(self) -> Settings:
+        return self.region.settings
+
+    @property
+    def clock(self) -> Clock:
+        return self.region.clock
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.region.metrics
+
+    @property
+    def world(self) -> World:
+        return self.region.world
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        self.region.tasks.after(seconds, action)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str, standing: bool = False) -> asyncio.Task[Any]:
+        return self.region.tasks.spawn(work, name, standing)
