@@ -328,6 +328,25 @@ class BackboneClient:
         """The viewer has these: never give them again."""
         await self._call("DELETE", f"/agents/{agent_id}/messages", {"message_ids": [str(m) for m in message_ids]})
 
+    # conversations of several people --------------------------------------------------------------
+
+    async def invite_to_conference(self, session_id: Id, agent_id: Id, invited: Iterable[Id]) -> dict[str, Any]:
+        """Begin one, or ask more people to it: {members, asked}. 403: not in it; 429: too many."""
+        body = {"agent_id": agent_id, "invited": [str(one) for one in invited]}
+        return await self._call("PUT", f"/conferences/{session_id}", body)
+
+    async def join_conference(self, session_id: Id, agent_id: Id) -> dict[str, Any]:
+        """{members, asked} of one that the agent was asked to. 404: it was not, or it has ended."""
+        return await self._call("PUT", f"/conferences/{session_id}/members/{agent_id}")
+
+    async def speak_in_conference(self, session_id: Id, agent_id: Id) -> dict[str, Any]:
+        """{hear, invite}: to whom a member's words go, and who learns of it by them. 404: not in it."""
+        return await self._call("POST", f"/conferences/{session_id}/members/{agent_id}")
+
+    async def leave_conference(self, session_id: Id, agent_id: Id) -> dict[str, Any]:
+        """{members, asked} of those who stay."""
+        return await self._call("DELETE", f"/conferences/{session_id}/members/{agent_id}")
+
     # inventory (the library is the same under protocol.wellknown.LIBRARY_OWNER) --------------------
 
     async def get_inventory_skeleton(self, agent_id: Id) -> dict[str, Any]:

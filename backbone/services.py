@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backbone.conferences import Conferences
 from backbone.directory import Directory
 from backbone.friends import Friends
 from backbone.guests import Guests
@@ -73,6 +74,7 @@ class Services:
         self._notifier = Notifier(self.stores.friends, self.directory, sims, self.metrics)
         self.presence = Presence(self._presence_changed)
         self._notifier.look_up_in(self.presence)
+        self.conferences = Conferences()
         self._hasher = Hasher()
         limits = LoginLimits(green.sleep)
         self._guests = Guests(self.stores.people)
@@ -99,6 +101,7 @@ class Services:
     def _presence_changed(self, agent_id: str, online: bool) -> None:
         if not online:
             self.messages.left(agent_id)
+            self.conferences.gone(agent_id)
         self._notifier.changed(agent_id, online)
 
     def _note_accounts(self) -> None:

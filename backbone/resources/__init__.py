@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backbone.http.kit import Resource
 from backbone.resources import (
+    conferences,
     friends,
     gifts,
     health,
@@ -28,6 +29,7 @@ ALL: list[type[Resource]] = [
     *notebook.RESOURCES,
     *friends.RESOURCES,
     *messages.RESOURCES,
+    *conferences.RESOURCES,
     *inventory.RESOURCES,
     *gifts.RESOURCES,
     *transits.RESOURCES,

@@ -6,12 +6,14 @@ shapes of the real clients, whose methods and parameters these have (a test hold
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
 from assets.client import Asset, AssetError
 from backbone.client import UNREACHABLE, BackboneError, Id, Vector
+from backbone.conferences import Conferences
+from backbone.errors import Problem
 from protocol.wellknown import DEFAULT_WEARABLES, FOLDER_NAMES, AssetType, Folder, InventoryType, Permission
 
 NO_ID = str(UUID(int=0))
@@ -34,6 +36,7 @@ class FakeBackbone:
         self.items: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> item id -> item
         self.gifts: dict[str, dict[str, Any]] = {}
         self.homes: dict[str, dict[str, Any]] = {}
+        self.conferences = Conferences()
         self.mutes: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}  # agent -> (id, name) -> entry
         self.notes: dict[tuple[str, str], str] = {}  # (agent, about whom)
         self.picks: dict[str, dict[str, dict[str, Any]]] = {}  # agent -> pick id -> pick
@@ -313,6 +316,32 @@ class FakeBackbone:
         self._note("delete_messages", agent_id, gone)
         left = [message for message in self.messages.get(str(agent_id), []) if message["message_id"] not in gone]
         self.messages[str(agent_id)] = left
+
+    # --- conferences
+
+    async def invite_to_conference(self, session_id: Id, agent_id: Id, invited: Iterable[Id]) -> dict[str, Any]:
+        people = [str(one) for one in invited]
+        self._note("invite_to_conference", session_id, agent_id, people)
+        return self._answered(self.conferences.invite, session_id, agent_id, people)
+
+    async def join_conference(self, session_id: Id, agent_id: Id) -> dict[str, Any]:
+        self._note("join_conference", session_id, agent_id)
+        return self._answered(self.conferences.join, session_id, agent_id)
+
+    async def speak_in_conference(self, session_id: Id, agent_id: Id) -> dict[str, Any]:
+        self._note("speak_in_conference", session_id, agent_id)
+        return self._answered(self.conferences.speak, session_id, agent_id)
+
+    async def leave_conference(self, session_id: Id, agent_id: Id) -> dict[str, Any]:
+        self._note("leave_conference", session_id, agent_id)
+        return self._answered(self.conferences.leave, session_id, agent_id)
+
+    @staticmethod
+    def _answered(verb: Callable[..., dict[str, Any]], session_id: Id, agent_id: Id, *more: Any) -> dict[str, Any]:
+        try:
+            return verb(str(session_id), str(agent_id), *more)
+        except Problem as problem:
+            raise BackboneError(problem.status, problem.title, str(problem)) from None
 
     # --- inventory
 
