@@ -10,12 +10,12 @@ from sim.handlers.conferences import MOST_ASKED, join_conference, leave_conferen
 from sim.handlers.replies import turn
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 
 @capability("ChatSessionRequest", per_second=2, burst=20)
-async def chat_session_request(sim: Simulator, agent: Agent, request: CapRequest) -> Any:
+async def chat_session_request(sim: Parts, agent: Agent, request: CapRequest) -> Any:
     body = request.llsd(dict)
     method, session_id = body.get("method"), as_uuid(body.get("session-id"))
     if method == "start conference":

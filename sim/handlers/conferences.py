@@ -20,11 +20,12 @@ from uuid import UUID, uuid4
 from backbone.client import BackboneError
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL
-from sim.handlers.messages import TEXT_LIMIT, compose, delivers, dialog, post
+from sim.actions.speak import LONGEST_MESSAGE, message_from
+from sim.handlers.messages import delivers, dialog, post
 from sim.handlers.replies import alert, ask, send, start
 
 if TYPE_CHECKING:
-    from sim.simulator import Simulator
+    from sim.parts import Parts
     from sim.world.agent import Agent
 
 INVITED, ENTERED, GROUP_START, START, SAID, LEFT = 13, 14, 15, 16, 17, 18  # ImprovedInstantMessage.Dialog
@@ -37,19 +38,19 @@ ORDER = "messages"  # what is said arrives in the order it was said, here as els
 
 
 @dialog(GROUP_START)
-def begin_group(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+def begin_group(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     """There are no groups: a viewer waits until it is told."""
     _started(agent, block["ID"], block["ID"], "no such group")
 
 
 @dialog(START)
-def begin(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+def begin(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     bucket = bytes(block["BinaryBucket"][: 16 * MOST_ASKED])
     invited = [UUID(bytes=bucket[at : at + 16]) for at in range(0, len(bucket) - 15, 16)]
     start(sim, agent, "conference", start_conference(sim, agent, block["ID"], invited), order=ORDER)
 
 
-async def start_conference(sim: Simulator, agent: Agent, own_id: UUID, invited: list[UUID]) -> None:
+async def start_conference(sim: Parts, agent: Agent, own_id: UUID, invited: list[UUID]) -> None:
     """A conference with those of the people who are friends; its viewer is told the true id in place of its own."""
     friends = await ask(sim, sim.backbone.get_friends(agent.agent_id))
     known = set() if isinstance(friends, BackboneError) else {friend["agent_id"] for friend in friends}
@@ -72,12 +73,12 @@ def _started(agent: Agent, own_id: UUID, session_id: UUID, error: str = "") -> N
 
 
 @dialog(SAID)
-def say(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
-    words = text(clip(text(block["Message"]), TEXT_LIMIT))
+def say(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
+    words = text(clip(text(block["Message"]), LONGEST_MESSAGE))
     start(sim, agent, "conference", _say(sim, agent, block["ID"], words), order=ORDER)
 
 
-async def _say(sim: Simulator, agent: Agent, session_id: UUID, words: str) -> None:
+async def _say(sim: Parts, agent: Agent, session_id: UUID, words: str) -> None:
     who = await ask(sim, sim.backbone.speak_in_conference(session_id, agent.agent_id))
     if isinstance(who, BackboneError):
         ended = who.status == 404
@@ -88,18 +89,18 @@ async def _say(sim: Simulator, agent: Agent, session_id: UUID, words: str) -> No
 
 
 @dialog(LEFT)
-def leave(sim: Simulator, agent: Agent, block: dict[str, Any]) -> None:
+def leave(sim: Parts, agent: Agent, block: dict[str, Any]) -> None:
     start(sim, agent, "conference", leave_conference(sim, agent, block["ID"]), order=ORDER)
 
 
-async def leave_conference(sim: Simulator, agent: Agent, session_id: UUID) -> None:
+async def leave_conference(sim: Parts, agent: Agent, session_id: UUID) -> None:
     """Go, or not come; those who are in it hear of it."""
     left = await ask(sim, sim.backbone.leave_conference(session_id, agent.agent_id))
     if not isinstance(left, BackboneError):
         await _pass_on(sim, agent, session_id, LEFT, left["members"])
 
 
-async def join_conference(sim: Simulator, agent: Agent, session_id: UUID) -> list[UUID] | None:
+async def join_conference(sim: Parts, agent: Agent, session_id: UUID) -> list[UUID] | None:
     """Come in, asked to it; who is in it, None when it is not to be."""
     joined = await ask(sim, sim.backbone.join_conference(session_id, agent.agent_id))
     if isinstance(joined, BackboneError):
@@ -111,11 +112,11 @@ async def join_conference(sim: Simulator, agent: Agent, session_id: UUID) -> lis
 
 
 async def _pass_on(
-    sim: Simulator, agent: Agent, session_id: UUID, number: int, people: Iterable[str], words: str = ""
+    sim: Parts, agent: Agent, session_id: UUID, number: int, people: Iterable[str], words: str = ""
 ) -> None:
     bucket = clip(_name(agent.name), 255)
     for one in people:
-        await post(sim, compose(sim, agent, UUID(one), number, session_id, words, bucket))
+        await post(sim, message_from(sim.region, agent, UUID(one), number, session_id, words, bucket))
 
 
 def _name(person: str) -> str:
@@ -126,7 +127,7 @@ def _name(person: str) -> str:
 
 
 @delivers(INVITED)
-async def invited(sim: Simulator, agent: Agent, message: Message) -> None:
+async def invited(sim: Parts, agent: Agent, message: Message) -> None:
     """Asked to a conference by the first words that one hears of it."""
     block, sender = message["MessageBlock"], message["AgentData"]["AgentID"]
     words = {
@@ -158,14 +159,14 @@ async def invited(sim: Simulator, agent: Agent, message: Message) -> None:
 
 
 @delivers(ENTERED, LEFT)
-async def came_or_left(sim: Simulator, agent: Agent, message: Message) -> None:
+async def came_or_left(sim: Parts, agent: Agent, message: Message) -> None:
     block = message["MessageBlock"]
     change = "ENTER" if block["Dialog"] == ENTERED else "LEAVE"
     _tell_members(agent, block["ID"], [message["AgentData"]["AgentID"]], change)
 
 
 @delivers(SAID)
-async def said(sim: Simulator, agent: Agent, message: Message) -> None:
+async def said(sim: Parts, agent: Agent, message: Message) -> None:
     send(agent, message)
 
 
