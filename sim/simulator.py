@@ -107,7 +107,7 @@ class Simulator:
             scripts=self.scripts, interest=self.interest, cap_server=self.cap_server, sessions=self.sessions, stop=self.stop,
         )  # fmt: skip
         self.giving = Giving(
-            region, clients.backbone, clients.assets, self._source_of, self.scripts.remove_item, self.storage.durable
+            region, self.storage, clients.backbone, clients.assets, self._source_of, self.scripts.remove_item
         )
         self.giving.post = lambda fields: self.spawn(post(self.parts, fields), "instant message")
         self.money: Money = NoMoney()
@@ -173,6 +173,7 @@ class Simulator:
         await self.cap_server.open(self.settings.bind, self.port)
         await self.neighbours.open()
         self.spawn(self.moves.recover(), "moves")
+        self.spawn(self.giving.recover(), "gifts")
 
     async def run(self) -> None:
         """Run frames until `stop`."""

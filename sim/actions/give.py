@@ -29,9 +29,7 @@ class Handout:
     """Things of a prim's on their way. `items`: as the receiver will own them, with the ids they have in the prim; `gone`:
     those that left the contents, as they were."""
 
-    prim: Prim
     giver: UUID
-    receiver: UUID
     items: tuple[Item, ...]
     gone: tuple[Item, ...]
 
@@ -48,7 +46,7 @@ def hand_out(region: Region, actor: Actor, prim: Prim, item_ids: Sequence[UUID],
     given = tuple(handed_over(item, prim, receiver) for item in found)
     for item in gone:
         contents.remove(region, actor, prim, item.item_id)
-    return Handout(prim, prim.owner_id, receiver, given, gone)
+    return Handout(prim.owner_id, given, gone)
 
 
 def transfer_refusal(items: Sequence[Item], prim: Prim, receiver: UUID) -> Refused | None:
@@ -59,10 +57,10 @@ def transfer_refusal(items: Sequence[Item], prim: Prim, receiver: UUID) -> Refus
     return None if held is None else Refused(NOT_GIVEN.format(held.name), "no transfer")
 
 
-def take_back(region: Region, actor: Actor, handout: Handout) -> None:
-    """Nobody could have them: what had left the contents is in them again, if the prim is still here."""
-    for item in handout.gone if handout.prim.row >= 0 else ():
-        contents.put_back(region, actor, handout.prim, item)
+def take_back(region: Region, actor: Actor, prim: Prim, gone: Sequence[Item]) -> None:
+    """Nobody could have them: what had left the contents is in them again."""
+    for item in gone:
+        contents.put_back(region, actor, prim, item)
 
 
 def into(region: Region, actor: Actor, prim: Prim, item_id: UUID, target: Prim) -> Item | Refused:

@@ -20,6 +20,11 @@ Whoever comes back reads from the row how far it was and goes on from there, or 
            offer     the other  it stands there, with a row of kind "came"                           one commit there; it has happened
            let go    region     it is gone; the row says for a while where it went                   one commit
 
+    GIVE    out of an object's contents, to a person anywhere (giving.py); only what cannot be copied needs it
+           note      region     what goes, whole; it is out of the contents                          one commit
+           make      Backbone   the gift, under the move's id                                        it has happened
+           forget    region     the row goes
+
 Before the step at which it has happened a move may be undone, and is when it is refused: what was frozen stands again, what was
 held is back. After it there is only one way, forward. Where nobody answers, nobody knows: it is asked for again with the same id.
 """
@@ -68,6 +73,7 @@ MOVES: Mapping[str, tuple[Step, ...]] = {
 }
 # Rows that say what became of a hand-over, for as long as somebody may ask (decision 0015).
 CAME, WENT, VOID = "came", "went", "void"
+GIVE = "give"
 HAND_OVERS = ("cross", CAME, WENT, VOID)
 MOST_FACTS = 1 << 20  # characters
 
@@ -88,7 +94,7 @@ class Transit:
 
 def read_transit(row: TransitRow) -> Transit:
     """ProtocolError when it is none that this version knows."""
-    if row.kind not in MOVES and row.kind not in HAND_OVERS:
+    if row.kind not in MOVES and row.kind not in HAND_OVERS and row.kind != GIVE:
         raise ProtocolError(f"no move is called {str(row.kind)[:40]!r}")
     try:
         facts = json.loads(row.facts[:MOST_FACTS])
@@ -105,6 +111,13 @@ def read_transit(row: TransitRow) -> Transit:
 
 def _check(kind: str, facts: Mapping[str, Any]) -> None:
     """That everything is there which the steps of the kind will ask for; any of the usual errors when it is not."""
+    if kind == GIVE:
+        for name in ("giver", "receiver", "prim"):
+            UUID(facts[name])
+        if not isinstance(facts["offer"], bool) or not isinstance(facts["name"], str | None):
+            raise ValueError("an offer is made or not, and a folder has a name")
+        for item in [*facts["items"], *facts["gone"]]:
+            item_from_json(item)
     steps = MOVES.get(kind)
     if steps in (OUT, IN):
         UUID(facts["receiver"] if steps is OUT else facts["owner"])

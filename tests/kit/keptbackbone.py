@@ -65,6 +65,10 @@ class KeptBackbone(FakeBackbone):
     async def create_item(self, agent_id: Id, item: dict[str, Any]) -> dict[str, Any]:
         return self._ask("create_item", lambda: self.stores.inventory.create_item(str(agent_id), item, 1)[0])
 
+    async def give(self, agent_id: Id, gift_id: Id, to_agent_id: Id, **what: Any) -> dict[str, Any]:
+        wanted = {"gift_id": str(gift_id), "to_agent_id": str(to_agent_id), **what}
+        return self._ask("give", lambda: self.stores.inventory.give(str(agent_id), wanted, 1), agent_id, gift_id, to_agent_id, what)
+
     async def move_into(
         self, transit_id: Id, region_id: Id, agent_id: Id, item: dict[str, Any] | None = None, change: dict[str, Any] | None = None
     ) -> dict[str, Any]:
