@@ -142,7 +142,7 @@ class Frame:
         self._stage("scripts", self.scripts.run)
         self._stage("store", self.storage.run)
         if self.circuits.quiet and self.pace.number % FRAMES_PER_SECOND:
-            # Nobody looks: there is no one to tell, to keep or to send to. Marks are cleared once a second.
+            # Nobody looks: there is no one to tell, to keep or to send to. Changes are read once a second.
             self._count(now)
             return
         self._stage("interest", self.interest.update)

@@ -9,6 +9,7 @@ from sim.actions.outcome import Refused
 from sim.region import Region
 from sim.world.agent import Agent
 from sim.world.animations import DEFAULTS
+from sim.world.changes import What
 
 ANIMATION_LIMIT = 32  # playing at once; a viewer plays a handful
 TOO_MANY = Refused("So many animations cannot play at once.", "too many animations")
@@ -24,7 +25,7 @@ def start(region: Region, agent: Agent, animation: UUID, source: UUID | None = N
     agent.animations[animation] = agent.animation_sequence
     if source is not None:
         agent.animation_sources[animation] = source
-    region.world.marks.animations.add(agent.agent_id)
+    region.world.changes.agents.note(agent, What.MOTION)
     return None
 
 
@@ -32,7 +33,7 @@ def stop(region: Region, agent: Agent, animation: UUID) -> None:
     """It plays no more, whoever started it."""
     agent.animation_sources.pop(animation, None)
     if agent.animations.pop(animation, None) is not None:
-        region.world.marks.animations.add(agent.agent_id)
+        region.world.changes.agents.note(agent, What.MOTION)
 
 
 def stop_all_of(region: Region, agent: Agent, source: UUID) -> None:
@@ -52,5 +53,5 @@ def override(region: Region, agent: Agent, state: str, animation: UUID | None) -
         agent.overrides[state] = animation
     if before != animation:
         agent.motion_told = None  # it begins anew, with a number of its own
-        region.world.marks.animations.add(agent.agent_id)
+        region.world.changes.agents.note(agent, What.MOTION)
     return True

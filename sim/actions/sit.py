@@ -184,10 +184,7 @@ class Seating:
             self.stand(agent)
 
     def _changed(self, agent: Agent) -> None:
-        marks = self.region.world.marks
-        marks.seats.add(agent.agent_id)
-        marks.animations.add(agent.agent_id)
-        marks.coarse = True
+        self.region.world.changes.agents.note(agent, What.SEAT | What.MOTION)
 
     def follow(self) -> None:
         """Riders go with their seats; who pressed the key, or whose seat is gone, stands up. Once a step."""

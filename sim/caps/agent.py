@@ -8,6 +8,7 @@ from protocol import permissions
 from protocol.wellknown import Permission
 from sim.caps import CapRequest, Refused, capability
 from sim.handlers.region import set_home
+from sim.world.changes import What
 
 if TYPE_CHECKING:
     from sim.parts import Parts
@@ -48,7 +49,7 @@ async def agent_preferences(sim: Parts, agent: Agent, request: CapRequest) -> An
         if isinstance(hover, bool) or not isinstance(hover, int | float):
             raise Refused(400, "hover_height must be a number")
         known["hover_height"] = agent.appearance.hover = min(max(float(hover), -HOVER_LIMIT), HOVER_LIMIT)
-        sim.world.marks.appearance.add(agent.agent_id)
+        sim.world.changes.agents.note(agent, What.SURFACE)
     if isinstance(body.get("language"), str):
         known["language"] = body["language"][:TEXT_LIMIT]
     if isinstance(body.get("language_is_public"), bool):

@@ -15,6 +15,7 @@ from sim.handlers import CHAT, OPEN, QUERY, ROOT, Rate, handles
 from sim.handlers.replies import send, start
 from sim.handlers.wearables import DEFAULTS, load_wearables, remember_worn
 from sim.world.agent import TEXTURE_ENTRY_LIMIT
+from sim.world.changes import What
 
 if TYPE_CHECKING:
 
@@ -99,7 +100,7 @@ def agent_set_appearance(sim: Parts, agent: Agent, message: Message) -> None:
         look.visual_params = params
     width, depth, height = data["Size"]
     _resize(sim, agent, (_clamp(width, 0.1, 3.0), _clamp(depth, 0.1, 3.0), _clamp(height, 0.5, 4.0)))
-    sim.world.marks.appearance.add(agent.agent_id)
+    sim.world.changes.agents.note(agent, What.SURFACE)
 
 
 def _clamp(value: float, low: float, high: float) -> float:
@@ -114,7 +115,7 @@ def _resize(sim: Parts, agent: Agent, size: tuple[float, float, float]) -> None:
     row = sim.world.row(agent)
     row["position"][2] += (size[2] - float(row["height"])) / 2
     row["height"] = size[2]
-    sim.world.marks.full.add(agent.agent_id)
+    sim.world.changes.agents.note(agent, What.SCALE)
 
 
 @handles("ViewerEffect", state=ROOT, rate=EFFECTS)

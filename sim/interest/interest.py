@@ -1,4 +1,4 @@
-"""Who hears what. Once a frame this reads what the world marked as changed and turns it into messages for viewers.
+"""Who hears what. Once a frame this reads what was noted as changed and turns it into messages for viewers.
 
 A *viewer* here is an agent, root or child, whose client answered the handshake and is being fed. What each knows is one
 byte a (viewer, avatar row) in `known`: a terse update goes only where the full one went, and KillObject only to those
@@ -8,6 +8,7 @@ who would otherwise keep a ghost.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from sim.interest.packing import TURNS, Rings, pack_terse
 from sim.interest.statistics import Statistics
 from sim.world.agent import Agent
 from sim.world.avatars import AVATAR_DTYPE
+from sim.world.changes import What
 
 if TYPE_CHECKING:
     from sim.circuits.circuit import Circuit
@@ -41,6 +43,7 @@ FIRST_UPDATE_WAIT = 0.7
 ARRIVING = 0.2 * STEP  # seconds of a frame after which no more new viewers are greeted in it
 BUSY, EASY = 0.6 * STEP, 0.5 * STEP  # seconds a frame, on average, above which viewers are told less, below which more
 LEAST_SHARE = 0.2
+SHOWN_AGAIN = What.MADE | What.NAME | What.SCALE | What.PLACE | What.SEAT  # what of an avatar asks for a full update
 
 
 class Interest:
@@ -61,6 +64,9 @@ class Interest:
         self._waiting: dict[Agent, float] = {}  # handshake answered, not fed yet -> real time to start at the latest
         self.objects = ObjectInterest(region, pace, circuits)
         self.land = LandInterest(region)
+        self._people = region.world.changes.agents.reader()
+        self._gone: list[tuple[int, UUID]] = []  # local id, agent id of avatars that viewers have to be told of
+        region.world.changes.agents.at_once(What.GONE, lambda agent, _: self._gone.append((agent.local_id, agent.agent_id)))
         self._speech = region.world.changes.speech.reader()
         self._statistics = Statistics(region, gauges)
 
@@ -97,27 +103,24 @@ class Interest:
 
     def update(self) -> None:
         world = self._world
-        marks = world.marks
+        changed = {agent: what for agent, what in self._people.take().items() if agent.root}
         self._shed()
         self._follow_rows()
-        if marks.removed:
+        if self._gone:
             self._send_removed()
-        if marks.seats:
-            self._forget_places()
+        self._forget_places(_those(changed, What.SEAT))
         # Terse updates first: they are packed ahead of this frame's other messages, and nobody may hear of a movement
         # before it was told of the avatar.
         if world.avatars.count:
             self._send_terse()
         if self._waiting:
             self._start_viewers()
-        if marks.full:
-            self._send_full()
-        if marks.appearance:
-            self._send_appearances()
+        self._show_again(_those(changed, SHOWN_AGAIN), FULL, FULL)
+        self._show_again(_those(changed, What.MADE | What.SURFACE), LOOKS | FULL, LOOKS)
         slots, own = self._eyes()
         self._seat_first()
         self.introductions.update(slots, own, self.rings, self.known, self.animations.pending, self._busy)
-        self._send_animations(slots)
+        self._send_animations(_those(changed, What.MADE | What.MOTION), slots)
         self.objects.update(STEP)
         if len(self._speech):
             deliver_chat(self._region, self._speech.take())
@@ -186,28 +189,21 @@ class Interest:
                     self.objects.show_now(viewers[slot], seat.prim)
                 self.introductions.hold(unseen, agent)
 
-    def _forget_places(self) -> None:
+    def _forget_places(self, agents: list[Agent]) -> None:
         """Who sat down or stood up has another parent: nobody may hear of its movements before it was told so."""
-        marks = self._world.marks
-        for agent_id in marks.seats:
-            agent = self._world.agents.get(agent_id)
-            if agent is not None and agent.root:
-                self.known[:, agent.row] = self.rings.pending[:, agent.row] = 0
-                marks.full.add(agent_id)
-        marks.seats.clear()
+        for agent in agents:
+            self.known[:, agent.row] = self.rings.pending[:, agent.row] = 0
 
-    def _send_full(self) -> None:
-        world = self._world
-        marked = [agent for agent_id in world.marks.full if (agent := world.agents.get(agent_id)) and agent.root]
-        world.marks.full.clear()
-        for agent in marked:
-            self.introductions.changed(agent, FULL)
-        self.introductions.owe(self._viewers, marked, FULL)
+    def _show_again(self, agents: list[Agent], stale: int, owed: int) -> None:
+        """These are shown to everybody once more: `owed` is FULL or LOOKS, `stale` what was kept of them and is not true now."""
+        for agent in agents:
+            self.introductions.changed(agent, stale)
+        if agents:
+            self.introductions.owe(self._viewers, agents, owed)
 
     def _send_removed(self) -> None:
         """KillObject to every viewer."""
-        world = self._world
-        removed, world.marks.removed = world.marks.removed, []
+        removed, self._gone = self._gone, []
         for start in range(0, len(removed), 200):
             part = removed[start : start + 200]
             body = encode(Message("KillObject", ObjectData=[{"ID": local_id} for local_id, _ in part]))
@@ -286,20 +282,14 @@ class Interest:
                 eyes[index] = people[index].camera.center
         return eyes
 
-    def _send_animations(self, viewers: np.ndarray) -> None:
-        world = self._world
-        marked, world.marks.animations = world.marks.animations, set()
-        agents = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
+    def _send_animations(self, agents: list[Agent], viewers: np.ndarray) -> None:
         self.animations.changed(agents, viewers, self.known)
         self.animations.update(self._viewers, viewers, self.rings)
 
-    def _send_appearances(self) -> None:
-        world = self._world
-        marked, world.marks.appearance = world.marks.appearance, set()
-        looks = [agent for agent_id in marked if (agent := world.agents.get(agent_id)) and agent.root]
-        for agent in looks:
-            self.introductions.changed(agent, LOOKS | FULL)
-        self.introductions.owe(self._viewers, looks, LOOKS)
+
+def _those(changed: dict[Agent, What], what: What) -> list[Agent]:
+    """Whose change is one of these."""
+    return [agent for agent, its in changed.items() if its & what]
 
 
 def mark_sent(rows: np.ndarray, movers: np.ndarray) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from protocol.message import Message, encode
+from sim.world.changes import What
 
 if TYPE_CHECKING:
     from sim.gauges import Gauges
@@ -34,6 +35,7 @@ class Statistics:
     def __init__(self, region: Region, gauges: Gauges) -> None:
         self._region, self._world = region, region.world
         self._gauges = gauges
+        self._moved = region.world.changes.agents.reader(What.MADE | What.GONE | What.PLACE | What.SEAT)
         now = region.clock.now()
         self._next_stats = now + 3.0
         self._next_time = now + 10.0
@@ -46,11 +48,10 @@ class Statistics:
 
     def update(self, viewers: Iterable[Agent]) -> None:
         now = self._region.clock.now()
-        marks = self._world.marks
         soon = 0.5 + len(self._world.avatars.rows[: self._world.avatars.count]) / 100
-        if marks.coarse and self._next_coarse > now + soon:
-            self._next_coarse = now + soon
-        marks.coarse = False
+        if len(self._moved):
+            self._moved.take()
+            self._next_coarse = min(self._next_coarse, now + soon)
         if now >= self._next_stats:
             self._next_stats = now + 3.0
             stats = self._stats_message(now)

@@ -43,9 +43,9 @@ class Borders:
                 self._crossing.begin(agent)
 
     def _things(self) -> None:
-        if not self._world.marks.outside:
+        if not self._world.outside:
             return
-        outside, self._world.marks.outside = self._world.marks.outside, {}
+        outside, self._world.outside = self._world.outside, {}
         for row in outside:
             root = self._world.objects.of_row.get(row)
             if root is not None and root.root is None and not self._objects.begin(root):

@@ -143,7 +143,7 @@ class HandOvers:
             self._region.world.objects.note_linkset(root, What.BODY)
         for agent in agents:
             if self._region.world.agents.get(agent.agent_id) is agent and agent.root:
-                self._region.world.marks.full.add(agent.agent_id)
+                self._region.world.changes.agents.note(agent, What.PLACE)
 
     async def _void_at(self, transaction: UUID, region: RegionRecord, body: dict[str, Any], told: set[UUID]) -> None:
         if region.region_id in told:

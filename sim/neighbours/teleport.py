@@ -34,6 +34,7 @@ from sim.neighbours.reading import uuid_of, vector3
 from sim.neighbours.records import RegionRecord
 from sim.neighbours.state import Origin, Reason, agent_state
 from sim.world.agent import Agent, Lure, Vector
+from sim.world.changes import What
 from sim.world.journey import At, Step
 
 if TYPE_CHECKING:
@@ -163,8 +164,7 @@ class Teleports:
         row["sitting"] = 0
         row["on_ground"] = 0
         row["dirty"] = 1
-        world.marks.full.add(agent.agent_id)
-        world.marks.coarse = True
+        world.changes.agents.note(agent, What.PLACE)
         agent.circuit.send(
             Message(
                 "TeleportLocal",

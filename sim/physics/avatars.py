@@ -31,6 +31,7 @@ from sim.physics.avatar_bodies import (
 )
 from sim.physics.data import NO, YES, inner, kernel
 from sim.world.avatars import Motion
+from sim.world.changes import What
 from sim.world.terrain import height_at
 
 if TYPE_CHECKING:
@@ -397,10 +398,10 @@ def step_rows(rows, extras, heights, open_sides, a, touches, total, dt):  # prag
 
 
 def note_motions(world: World) -> None:
-    """Note in `world.marks` who began to move in another way in a step: its animation is another."""
+    """Note who began to move in another way in a step: its animation is another."""
     rows = world.avatars.rows[: world.avatars.count]
-    for index in np.flatnonzero(rows["motion_changed"]).tolist():
-        rows[index]["motion_changed"] = 0
-        agent = world.agent_of_row.get(index)
-        if agent is not None:
-            world.marks.animations.add(agent.agent_id)
+    changed = np.flatnonzero(rows["motion_changed"])
+    if len(changed):
+        rows["motion_changed"][changed] = 0
+        movers = [world.agent_of_row[index] for index in changed.tolist() if index in world.agent_of_row]
+        world.changes.agents.note_all(movers, What.MOTION)

@@ -345,7 +345,7 @@ class Bodies:
             table["crc"][asleep] += 1
         place = table["position"][rows, :2]
         outside = ((place < 0) | (place >= 256)).any(axis=1)
-        self._world.marks.outside.update(dict.fromkeys(rows[outside].tolist()))
+        self._world.outside.update(dict.fromkeys(rows[outside].tolist()))
 
     # --- questions
 

@@ -35,9 +35,9 @@ class What(IntFlag):
     MADE = auto()  # it is new here: made, rezzed, come over a border, loaded
     GONE = auto()  # it is here no more
     PLACE = auto()  # position or rotation, by somebody's will
-    SCALE = auto()
+    SCALE = auto()  # also an avatar's height
     SHAPE = auto()  # path, profile, sculpt or mesh
-    SURFACE = auto()  # textures, their animation, materials
+    SURFACE = auto()  # textures, their animation, materials; how an avatar looks
     MEDIA = auto()  # what plays on its faces
     COLOUR = auto()  # of faces: colour, alpha, glow, full brightness
     TEXT = auto()  # the text that floats over it
@@ -48,7 +48,7 @@ class What(IntFlag):
     NAME = auto()  # name, description, category, texts of menus
     RIGHTS = auto()  # group, permissions, sale
     OWNER = auto()  # whose it is
-    SEAT = auto()  # sit target
+    SEAT = auto()  # a prim's sit target; what an agent sits on
     RIDERS = auto()  # who sits on it
     DATA = auto()  # linkset data
     CONTENTS = auto()  # items in it
@@ -56,6 +56,7 @@ class What(IntFlag):
     LAND = auto()  # heights of a patch, cells of a parcel
     DROPPED = auto()  # beside CONTENTS: an item came from somebody who may not change the prim otherwise
     SETTINGS = auto()  # of a region or a parcel: flags, limits, addresses, bans
+    MOTION = auto()  # which animations an avatar plays
 
 
 EVERYTHING = What((1 << len(What)) - 1)

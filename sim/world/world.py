@@ -1,13 +1,13 @@
 """The world of one region: what there is, and nothing about how it is shown or where it is heard.
 
-One thread owns it. Handlers, capabilities and neighbours change it and *mark* what changed; `interest` reads the
-marks once a frame and decides who must hear. Nothing here sends.
+One thread owns it. Whoever changes it *notes* what changed (`changes.py`); `interest` reads that once a frame and decides who
+must hear. Where bodies and avatars move by themselves, their rows are marked (`dirty`). Nothing here sends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -98,19 +98,6 @@ class Chat:
     by: object = None  # the script that says it, and does not hear it
 
 
-@dataclass(slots=True)
-class Marks:
-    """What changed since interest last looked. Terse movement marks live in the avatar rows (`dirty`)."""
-
-    full: set[UUID] = field(default_factory=set)  # agents whose avatar needs a full ObjectUpdate
-    appearance: set[UUID] = field(default_factory=set)
-    animations: set[UUID] = field(default_factory=set)
-    seats: set[UUID] = field(default_factory=set)  # agents who sat down or stood up: their places mean something else now
-    removed: list[tuple[int, UUID]] = field(default_factory=list)  # local id, agent id: KillObject to all who knew it
-    coarse: bool = False  # somebody came or left: the map dots are stale
-    outside: dict[int, None] = field(default_factory=dict)  # rows of objects that a step moved out of the region
-
-
 class World:
     def __init__(self, facts: RegionFacts, terrain: Terrain) -> None:
         self.facts = facts
@@ -123,7 +110,7 @@ class World:
         self.agent_of_row: dict[int, Agent] = {}
         self.parcels: list[Parcel] = []
         self.parcel_map = np.zeros((64, 64), np.int32)  # local id of the parcel that owns each 4 m cell, [y, x]
-        self.marks = Marks()
+        self.outside: dict[int, None] = {}  # rows of objects that a step moved out of the region
         self.time = 0.0  # world seconds since the region opened
         self.dilation = 1.0
         # Whether a region lies beyond each side, [dy + 1, dx + 1]; avatars may leave only over such a side.
@@ -161,24 +148,19 @@ class World:
         agent.local_id = self.new_local_id()
         agent.row = self.avatars.add(agent.local_id, position, agent.appearance.size[2])
         self.agent_of_row[agent.row] = agent
-        self.marks.full.add(agent.agent_id)
-        self.marks.appearance.add(agent.agent_id)
-        self.marks.animations.add(agent.agent_id)
-        self.marks.coarse = True
+        self.changes.agents.note(agent, What.MADE)
 
     def disembody(self, agent: Agent) -> None:
         """Take the avatar away; the agent stays as a child until it is removed."""
         if agent.child:
             return
-        self.marks.removed.append((agent.local_id, agent.agent_id))
-        self.marks.full.discard(agent.agent_id)
+        self.changes.agents.note(agent, What.GONE)  # while it still has the local id that viewers know it by
         self.seats.leave(agent)
         self.agent_of_row.pop(agent.row, None)
         self.avatars.remove(agent.row)
         agent.child = True
         agent.row = -1
         agent.local_id = 0
-        self.marks.coarse = True
 
     def remove(self, agent: Agent) -> None:
         self.disembody(agent)

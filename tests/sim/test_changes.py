@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from sim.actions import animate
+from sim.clock import ManualClock
+from sim.physics.avatars import note_motions
+from sim.region import Region, Settings
+from sim.world.agent import Agent
 from sim.world.changes import EVERYTHING, Log, What
+from sim.world.terrain import Terrain
+from sim.world.world import RegionFacts, World
 
 
 def test_each_reader_finds_what_it_cares_for_once() -> None:
@@ -43,3 +50,24 @@ def test_the_last_who_changed_a_thing_is_known() -> None:
 
 def test_everything_is_every_flag() -> None:
     assert all(flag in EVERYTHING for flag in What)
+
+
+def test_what_becomes_of_an_agent_is_noted() -> None:
+    facts = RegionFacts(uuid4(), "Here", 1000, 1000)
+    region = Region(Settings(facts.region_id, facts.name, 1000, 1000, 0), ManualClock(), World(facts, Terrain.natural(1000, 1000, 1)))
+    world = region.world
+    agent = Agent(uuid4(), uuid4(), uuid4(), 1, "Anna", "Tester")
+    changes, gone = world.changes.agents.reader(), []
+    world.changes.agents.at_once(What.GONE, lambda one, _: gone.append(one.local_id))
+    world.agents[agent.agent_id] = agent
+    world.embody(agent, (128.0, 128.0, 25.0))
+    local_id = agent.local_id
+    assert changes.take() == {agent: What.MADE}
+    animate.start(region, agent, uuid4())
+    world.avatars.rows["motion_changed"][agent.row] = 1
+    note_motions(world)
+    assert changes.take() == {agent: What.MOTION}
+    note_motions(world)
+    assert not changes.take()
+    world.remove(agent)
+    assert changes.take() == {agent: What.GONE} and gone == [local_id]  # as viewers know it

@@ -17,6 +17,7 @@ from protocol.message import Message
 from protocol.shapes import CYLINDER, PRISM, SPHERE, TORUS, to_wire
 from sim.physics.engine import BodySpec, Kind, Mask, box, capsule, compound, cylinder, hull, mesh, sphere
 from sim.physics.vehicles import PRESETS, Type
+from sim.world.changes import What
 from tests.kit.meshes import mesh_asset
 from tests.kit.world import TestSimulator, Viewer, add_child, add_root, close_sim, make_sim
 from tests.sim.handlers.test_building import edit, frame, rez
@@ -85,7 +86,7 @@ async def people(sim: TestSimulator, anna: Viewer) -> None:
         viewer.sends(Message("AgentSetAppearance", AgentData={"SerialNum": 1, "Size": (0.5, 0.6, 1.8)},
                              ObjectData={"TextureEntry": entry}, WearableData=[], VisualParam=params))  # fmt: skip
     for viewer in others[3:]:
-        sim.world.marks.animations.add(viewer.id)
+        sim.world.changes.agents.note(viewer.agent, What.MOTION)
     for _ in range(40):
         frame(sim)
     chair = rez(anna, (128.0, 128.0, 25.0))

@@ -15,6 +15,7 @@ from protocol import llsd
 from protocol.wellknown import region_handle
 from sim import caps
 from sim.caps import Refused
+from sim.world.changes import What
 from tests.kit.world import TestSimulator, add_child, add_region, add_root, settle
 
 JPEG2000 = b"\xff\x4f\xff\x51" + bytes(range(256))
@@ -150,13 +151,13 @@ async def test_profiles(sim: TestSimulator) -> None:
 
 async def test_preferences(sim: TestSimulator) -> None:
     anna = add_root(sim)
-    sim.world.marks.appearance.clear()
+    changes = sim.world.changes.agents.reader()
     body = {"hover_height": 17.0, "god_level": 200, "language": "de", "access_prefs": {"max": "M"}, "junk": "x" * 5000}
     answer = await anna.cap("AgentPreferences", body)
     assert answer["hover_height"] == anna.agent.appearance.hover == 2.0
     assert (answer["god_level"], answer["language"], answer["access_prefs"]) == (0, "de", {"max": "M"})
     assert "junk" not in answer
-    assert anna.id in sim.world.marks.appearance
+    assert changes.take() == {anna.agent: What.SURFACE}
     assert await anna.cap("AgentPreferences", {"default_object_perm_masks": {"Group": 1 << 15, "Junk": 7}}) == {
         **answer,
         "default_object_perm_masks": {**answer["default_object_perm_masks"], "Group": 1 << 15},

@@ -9,6 +9,7 @@ from protocol.wellknown import Animation
 from sim.actions.animate import ANIMATION_LIMIT
 from sim.world.animations import MOTION_ANIMATIONS, motion_animation, playing
 from sim.world.avatars import Motion
+from sim.world.changes import What
 from tests.kit.world import TestSimulator, Viewer, add_child, add_root, settle
 
 
@@ -24,19 +25,17 @@ def test_every_motion_has_its_animation() -> None:
 
 async def test_starting_and_stopping(sim: TestSimulator) -> None:
     anna = add_root(sim)
-    marks = sim.world.marks.animations
-    marks.clear()
+    changes = sim.world.changes.agents.reader()
     animate(anna, Animation.TYPING)
-    assert anna.id in marks
+    assert changes.take() == {anna.agent: What.MOTION}
     both = playing(anna.agent, int(sim.world.row(anna.agent)["motion"]))
     assert [animation for animation, _ in both] == [Animation.STAND, Animation.TYPING]
     numbers = [number for _, number in both]
     assert len(set(numbers)) == 2
-    marks.clear()
     animate(anna, Animation.TYPING)  # plays already: nobody has to hear of it
-    assert not marks
+    assert not changes.take()
     animate(anna, stop=(Animation.TYPING,))
-    assert marks
+    assert changes.take() == {anna.agent: What.MOTION}
     assert playing(anna.agent, int(sim.world.row(anna.agent)["motion"])) == both[:1]
 
 
@@ -68,12 +67,13 @@ def appearance(serial: int = 1, texture: bytes = b"t" * 20, params: int = 218, h
 
 async def test_appearance_is_kept_as_sent(sim: TestSimulator) -> None:
     anna = add_root(sim)
+    changes = sim.world.changes.agents.reader()
     anna.sends(appearance())
     look = anna.agent.appearance
     assert look.texture_entry == b"t" * 20
     assert look.visual_params == bytes(range(218))
     assert look.serial == 1
-    assert anna.id in sim.world.marks.appearance
+    assert What.SURFACE in changes.take()[anna.agent]
     anna.sends(appearance(0, b"old"))
     assert look.texture_entry == b"t" * 20
     anna.sends(appearance(2, b"", 0))
@@ -84,10 +84,11 @@ async def test_a_giant_keeps_its_feet_on_the_ground(sim: TestSimulator) -> None:
     anna = add_root(sim, position=(100, 100, 25))
     row = sim.world.row(anna.agent)
     feet = float(row["position"][2]) - float(row["height"]) / 2
+    changes = sim.world.changes.agents.reader()
     anna.sends(appearance(height=1e20))
     assert anna.agent.appearance.size[2] == 4.0
     assert abs(float(row["position"][2]) - float(row["height"]) / 2 - feet) < 1e-5
-    assert anna.id in sim.world.marks.full
+    assert changes.take() == {anna.agent: What.SCALE | What.SURFACE}
 
 
 async def test_an_oversized_appearance_is_refused(sim: TestSimulator) -> None:
