@@ -136,7 +136,7 @@ class Simulator:
         """Whom those call who were made before: the few ties that go upwards."""
         self.circuits.serve(self.sessions, self.parts)
         self.sessions.serve(self.neighbours, lambda agent, arrival: welcome(self.parts, agent, arrival))
-        self.scripts.serve(RegionJourneys(self.region, self.seating, self.neighbours), self.giving)
+        self.scripts.serve(RegionJourneys(self.region, self.seating, self.neighbours), self.giving, self.money)
         self.cap_server.serve(self.parts, self.services.add_routes)
         self.region.tasks.on_new = self.rest.wake
         self.region.aside.tell = self._tell

@@ -17,8 +17,11 @@ from sim.world.objects import MAX_HEIGHT
 from sim.world.world import Parcel
 
 NOT_YOURS = "Only its owner may change a parcel."
-TEXTS = {"name": 63, "description": 255, "music_url": 255, "media_url": 255}  # bytes
-NUMBERS = {"flags": 0xFFFFFFFF, "landing_type": 2, "category": 255, "sale_price": 0x7FFFFFFF}  # highest
+TEXTS = {"name": 63, "description": 255, "music_url": 255, "media_url": 255, "media_type": 63, "media_description": 255}  # bytes
+NUMBERS = {
+    "flags": 0xFFFFFFFF, "landing_type": 2, "category": 255, "sale_price": 0x7FFFFFFF, "media_width": 8192, "media_height": 8192,
+    "media_auto_scale": 1, "media_loop": 1,
+}  # highest
 
 
 def may_edit(region: Region, actor: Actor, parcel: Parcel) -> bool:

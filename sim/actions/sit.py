@@ -25,6 +25,7 @@ from sim.world.agent import Agent, Vector
 from sim.world.avatars import STAND_UP, Motion
 from sim.world.changes import What
 from sim.world.objects import MAX_HEIGHT, Prim, Quaternion, conjugate, multiply, rotate
+from sim.world.rare import SIT_SCRIPTED_ONLY
 from sim.world.seats import ON_OBJECT, Seat
 
 REACH = 10.0  # metres from the avatar to a seat that has no sit target
@@ -40,6 +41,7 @@ NO_SURFACE = "There is no suitable surface to sit on, try another spot."
 TOO_FAR = "You are too far away to sit there. Please come closer."
 OUT_OF_REACH = Refused(TOO_FAR, "cannot sit")  # closer to it one may
 LEAVING = "It is just leaving for another region."
+SCRIPTED = "Nobody can sit there by themselves."
 ELSEWHERE = "You are in another region. Please come over to sit there."
 
 
@@ -71,6 +73,8 @@ class Seating:
             return Refused(ELSEWHERE, "cannot sit")
         if prim.linkset_root.leaving:
             return Refused(LEAVING, "object is crossing")
+        if prim.rare.sit_flags & SIT_SCRIPTED_ONLY:
+            return Refused(SCRIPTED, "cannot sit")
         seats = self.region.world.seats
         targets = [one for one in (prim, *prim.linkset()) if one.sit_target is not None]
         if targets:

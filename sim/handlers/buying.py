@@ -18,7 +18,7 @@ from sim.actions import buy
 from sim.actions.buy import CONTENTS, ORIGINAL
 from sim.actions.may import Actor, actor_of
 from sim.actions.outcome import Refused
-from sim.handlers import COSTLY, NEAR, ROOT, handles
+from sim.handlers import COSTLY, NEAR, QUERY, ROOT, handles
 from sim.handlers.contents import told_selectors
 from sim.handlers.editors import BUILD, named, tell
 from sim.handlers.giving import show
@@ -127,3 +127,14 @@ async def _buy_land(sim: Parts, agent: Agent, block: dict[str, Any], terms: dict
     if agent.events is not None:
         agent.parcel_sequence += 1
         agent.events.post(parcel_properties_event(sim.region, parcel, agent.parcel_sequence))
+
+
+@handles("RequestPayPrice", state=NEAR, rate=QUERY)
+def request_pay_price(sim: Parts, agent: Agent, message: Message) -> None:
+    """What the viewer is to offer to who pays an object; of one that says nothing, the viewer's own prices."""
+    object_id = message["ObjectData"]["ObjectID"]
+    prim = sim.world.objects.by_id.get(object_id)
+    if prim is not None:
+        price, *buttons = prim.rare.pay or prim.linkset_root.rare.pay or (-2, -2, -2, -2, -2)
+        data = {"ObjectID": object_id, "DefaultPayPrice": price}
+        send(agent, Message("PayPriceReply", ObjectData=data, ButtonData=[{"PayButton": one} for one in buttons]))

@@ -98,6 +98,8 @@ def parcel_properties_event(
         "Desc": parcel.description,
         "MusicURL": parcel.music_url,
         "MediaURL": parcel.media_url,
+        "MediaID": parcel.media_id,
+        "MediaAutoScale": parcel.media_auto_scale,
         "Category": parcel.category,
         "SalePrice": parcel.sale_price,
         "AuthBuyerID": parcel.buyer_id,

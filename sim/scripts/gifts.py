@@ -10,17 +10,20 @@ from sim.actions.may import script_of
 from sim.actions.outcome import Refused
 from sim.region import Region
 from sim.scripts.answers import Room, Unanswered
+from sim.scripts.language.values import Key
 
 if TYPE_CHECKING:
     from protocol.inventory import Item
     from sim.giving import Giving
+    from sim.money import Money
     from sim.scripts.inworld import Scripts
     from sim.scripts.machine.script import Script
     from sim.world.objects import Prim
 
 
 class RegionGifts:
-    def __init__(self, region: Region, scripts: Scripts, giving: Giving, room: Room) -> None:
+    def __init__(self, region: Region, scripts: Scripts, giving: Giving, money: Money, room: Room) -> None:
+        self._money = money
         self._region = region
         self._scripts = scripts
         self._giving = giving
@@ -33,6 +36,15 @@ class RegionGifts:
         given = await self._giving.give(script_of(prim), prim, items, receiver, folder)
         if isinstance(given, Refused):
             self._told(script, given.words)
+
+    def pay(self, script: Script, payee: UUID, amount: int, key: Key) -> None:
+        self._region.tasks.spawn(self._pay(script, self._scripts.prim_of(script), payee, amount, key), "script payment")
+
+    async def _pay(self, script: Script, prim: Prim, payee: UUID, amount: int, key: Key) -> None:
+        refused = await self._money.pay(prim.owner_id, payee, amount, prim.name, UUID(str(key)))
+        script.now = self._region.world.time
+        words = f"{payee},{amount}" if refused is None else "LINDENDOLLAR_INSUFFICIENTFUNDS"
+        script.post("transaction_result", key, int(refused is None), words)
 
     def left(self, script: Script, prim: Prim, item_id: UUID) -> None:
         self._scripts.remove_item(prim, item_id)

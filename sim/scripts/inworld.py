@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from backbone.client import BackboneClient
     from sim.actions.sit import Seating
     from sim.giving import Giving
+    from sim.money import Money
     from sim.names import Names
     from sim.region import Region
     from sim.world.agent import Agent
@@ -105,10 +106,10 @@ class Scripts:
         self.journeys: RegionJourneys
         self.gifts: RegionGifts
 
-    def serve(self, journeys: RegionJourneys, giving: Giving) -> None:
-        """Where scripts send people, and how they give: by parts that are made after this one."""
+    def serve(self, journeys: RegionJourneys, giving: Giving, money: Money) -> None:
+        """Where scripts send people, and how they give and pay: by parts that are made after this one."""
         self.journeys = journeys
-        self.gifts = RegionGifts(self.region, self, giving, self._room)
+        self.gifts = RegionGifts(self.region, self, giving, money, self._room)
 
     @property
     def engine(self) -> Engine:

@@ -73,6 +73,12 @@ class Parcel:
     category: int = 0
     sale_price: int = 0  # where it is for sale (a flag)
     buyer_id: UUID = NULL  # who alone may buy it; null: anybody
+    media_id: UUID = NULL  # the texture in whose place its media are seen
+    media_description: str = ""
+    media_width: int = 0  # pixels; 0: the media's own
+    media_height: int = 0
+    media_auto_scale: int = 0
+    media_loop: int = 0
 
     @property
     def area(self) -> int:

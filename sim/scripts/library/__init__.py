@@ -50,7 +50,7 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-RAILS = {"common", "declare", "prim_rules", "things", "world"}  # modules here that are not families
+RAILS = {"common", "declare", "prim_rules", "prim_shapes", "things", "world"}  # modules here that are not families
 FAMILIES = tuple(sorted([module.name for module in iter_modules(__path__) if module.name not in RAILS]))
 
 for _family in FAMILIES:

@@ -79,6 +79,12 @@ def faces_read(prim: Prim, face: int) -> list[Face]:
     return [entry.face(face)] if 0 <= face < count else []
 
 
+def numbers_read(prim: Prim, face: int) -> list[int]:
+    """As `faces_read`, their numbers."""
+    count = sides(prim)
+    return list(range(count)) if face == ALL_SIDES else [face] if 0 <= face < count else []
+
+
 def tint(color: Vector | None, alpha: float | None) -> Callable[[Face], Face]:
     """Sets the colour, the alpha, or both of a face."""
 

@@ -31,10 +31,13 @@ class BadRule(ValueError):
 
 def _values(rule: Rule, number: int, params: list[Item], at: int) -> list[Item]:
     """The values of a rule that begin at a place of the list, each of its kind."""
-    found = params[at : at + len(rule.takes)]
-    if len(found) < len(rule.takes):
+    takes = rule.kinds(params[at] if at < len(params) else None)
+    found = params[at : at + len(takes)]
+    if rule.more is not None and found and found[0] not in rule.more:
+        raise BadRule(f"error running rule #{number}: unknown kind of {rule.name}")
+    if len(found) < len(takes):
         raise BadRule(f"error running rule #{number}: missing parameters for {rule.name}")
-    for index, (kind, value) in enumerate(zip(rule.takes, found, strict=True), 1):
+    for index, (kind, value) in enumerate(zip(takes, found, strict=True), 1):
         if not isinstance(value, KINDS[kind]):  # type: ignore[arg-type]
             raise BadRule(f"error running rule #{number}: arg #{index} of {rule.name} must be a {WORDS[kind]}")
     return found
@@ -96,7 +99,7 @@ def read(script: Script, function: str, link: int, params: list[Item]) -> list[I
         for prim in prims:
             if rule.faces:
                 assert isinstance(face, int)
-                for one in looks.faces_read(prim, face):
+                for one in looks.numbers_read(prim, face) if rule.numbered else looks.faces_read(prim, face):
                     out += rule.read(script, prim, one)
             else:
                 out += rule.read(script, prim)

@@ -10,13 +10,16 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from protocol import extra_params
 from protocol.objects import unpack_text_color
 from protocol.textures import Face
-from sim.scripts.language.values import ZERO_ROTATION, ZERO_VECTOR, Item, Rotation, Vector
-from sim.scripts.library import looks, objects, places
-from sim.scripts.library.things import actor_of, finite, place, region_of, unit
+from protocol.wellknown import NULL, AssetType, Permission
+from sim.scripts.language.values import NULL_KEY, ZERO_ROTATION, ZERO_VECTOR, Item, Rotation, Vector
+from sim.scripts.library import looks, objects, places, prim_shapes
+from sim.scripts.library.things import actor_of, finite, place, prim_of, region_of, unit, uuid_of
+from sim.world.changes import What
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
@@ -38,6 +41,12 @@ class Rule:
     read: Callable[..., list[Item]] | None
     write: Write | None
     faces: bool = False
+    numbered: bool = False  # its reader is given a face's number, not its look
+    more: dict[int, str] | None = None  # what follows the first value, which is one of these
+
+    def kinds(self, first: object) -> str:
+        """The kinds of its values, `first` being the first of them."""
+        return self.takes if self.more is None else self.takes + self.more.get(first, "") if isinstance(first, int) else self.takes
 
 
 def _edit(name: str) -> Any:
@@ -182,6 +191,82 @@ def _size(script: Script, prim: Prim, size: Vector) -> None:
         places.move(script, prim, scale=size)
 
 
+def _set_projector(script: Script, prim: Prim, texture: str, view: float, focus: float, ambiance: float) -> None:
+    found = looks.texture_id(script, prim_of(script), texture) if texture and texture != NULL_KEY else None
+    data = found.bytes + struct.pack("<3f", finite(view, 0.0, 3.0), finite(focus, -20.0, 20.0), finite(ambiance, 0.0, 1.0)) if found else None
+    _edit("extra")(region_of(script), actor_of(script), prim, extra_params.LIGHT_IMAGE, data)
+
+
+def _projector(script: Script, prim: Prim) -> list[Item]:
+    data = prim.extra_params.get(extra_params.LIGHT_IMAGE)
+    return [str(UUID(bytes=data[:16])), *struct.unpack("<3f", data[16:28])] if data else ["", 0.0, 0.0, 0.0]
+
+
+def _set_probe(script: Script, prim: Prim, on: int, ambiance: float, clip: float, flags: int) -> None:
+    data = struct.pack("<ffB", finite(ambiance, 0.0, 100.0), finite(clip, 0.0, 1024.0), flags & 0x7) if on else None
+    _edit("extra")(region_of(script), actor_of(script), prim, extra_params.PROBE, data)
+
+
+def _probe(script: Script, prim: Prim) -> list[Item]:
+    data = prim.extra_params.get(extra_params.PROBE)
+    return [1, *struct.unpack("<ffB", data)] if data else [0, 0.0, 0.0, 0]
+
+
+def _sit_flag(bit: int) -> Write:
+    def write(script: Script, prim: Prim, on: int) -> None:
+        flags = prim.rare.sit_flags | bit if on else prim.rare.sit_flags & ~bit
+        _edit("rare")(region_of(script), actor_of(script), prim, What.SEAT, sit_flags=flags)
+
+    return write
+
+
+def set_sit_flags(script: Script, prim: Prim, flags: int) -> None:
+    """SIT_FLAG_*; that there is a sit target is for PRIM_SIT_TARGET to say."""
+    _edit("rare")(region_of(script), actor_of(script), prim, What.SEAT, sit_flags=flags & 0x36)
+
+
+def sit_flags(prim: Prim) -> int:
+    return prim.rare.sit_flags | (prim.sit_target is not None)
+
+
+# --- glTF materials: an extra parameter that names them by face
+
+
+def materials_of(prim: Prim) -> dict[int, UUID]:
+    data = prim.extra_params.get(extra_params.RENDER_MATERIAL) or b"\0"
+    return {data[at]: UUID(bytes=data[at + 1 : at + 17]) for at in range(1, len(data), 17)}
+
+
+def set_material(script: Script, prim: Prim, face: int, material: str) -> None:
+    """A material of the contents by name, or any by key, on a face; an empty name or NULL_KEY takes it away."""
+    found = NULL
+    if material and material != NULL_KEY:
+        named = [one.asset_id for one in prim_of(script).contents if one.name == material and one.asset_type == AssetType.MATERIAL]
+        found = named[0] if named else uuid_of(material)
+        if found == NULL:
+            script.complain(f"Couldn't find material '{material[:64]}'")
+            return
+    count = looks.sides(prim)
+    faces = range(count) if face == looks.ALL_SIDES else [face] if 0 <= face < count else []
+    now = {**materials_of(prim), **dict.fromkeys(faces, found)}
+    blocks = [bytes([one]) + asset.bytes for one, asset in sorted(now.items()) if asset != NULL]
+    data = bytes([len(blocks)]) + b"".join(blocks) if blocks else None
+    _edit("extra")(region_of(script), actor_of(script), prim, extra_params.RENDER_MATERIAL, data)
+
+
+def material_name(script: Script, prim: Prim, face: int) -> str:
+    """The name of a face's material in the contents, else its key where the object has full permissions, else NULL_KEY; empty
+    without one."""
+    found = materials_of(prim).get(face)
+    if found is None:
+        return ""
+    for one in prim.contents:
+        if one.asset_id == found and one.asset_type == AssetType.MATERIAL:
+            return one.name
+    full = Permission.COPY | Permission.MODIFY | Permission.TRANSFER
+    return str(found) if prim.permissions.owner & full == full else str(NULL_KEY)
+
+
 RULES: dict[int, Rule] = {
     2: Rule("PRIM_MATERIAL", "i", lambda script, prim: [prim.material],
             lambda script, prim, number: _edit("material")(region_of(script), actor_of(script), prim, min(max(number, 0), 7))),
@@ -194,6 +279,7 @@ RULES: dict[int, Rule] = {
     6: Rule("PRIM_POSITION", "v", lambda script, prim: [place(script, prim)[0]], places.step),
     7: Rule("PRIM_SIZE", "v", lambda script, prim: [Vector(*_row(script, prim, "scale"))], _size),
     8: Rule("PRIM_ROTATION", "r", lambda script, prim: [place(script, prim)[1]], _relative),
+    9: Rule("PRIM_TYPE", "i", prim_shapes.read, prim_shapes.write, more=prim_shapes.TAKES),
     17: Rule("PRIM_TEXTURE", "isvvf", _texture_of, _texture, True),
     18: Rule("PRIM_COLOR", "ivf", lambda script, prim, face: [looks.shown_color(face), face.color[3] / 255], _face(looks.tint), True),
     19: Rule("PRIM_BUMP_SHINY", "iii", lambda script, prim, face: [face.material >> 6, face.material & 0x1F], _face(_shiny), True),
@@ -210,7 +296,14 @@ RULES: dict[int, Rule] = {
     29: Rule("PRIM_ROT_LOCAL", "r", lambda script, prim: [Rotation(*_row(script, prim, "rotation"))], places.turn),
     30: Rule("PRIM_PHYSICS_SHAPE_TYPE", "i", lambda script, prim: [prim.features.shape_type], _set_solid),
     33: Rule("PRIM_POS_LOCAL", "v", lambda script, prim: [Vector(*_row(script, prim, "position"))], places.step),
+    35: Rule("PRIM_SLICE", "v", prim_shapes.read_slice, prim_shapes.write_slice),
+    39: Rule("PRIM_ALLOW_UNSIT", "i", lambda script, prim: [int(bool(prim.rare.sit_flags & 2))], _sit_flag(2)),
+    40: Rule("PRIM_SCRIPTED_SIT_ONLY", "i", lambda script, prim: [int(bool(prim.rare.sit_flags & 4))], _sit_flag(4)),
     41: Rule("PRIM_SIT_TARGET", "ivr", _seat, _set_seat),
+    42: Rule("PRIM_PROJECTOR", "sfff", _projector, _set_projector),
     43: Rule("PRIM_CLICK_ACTION", "i", lambda script, prim: [prim.click_action], objects.click),
+    44: Rule("PRIM_REFLECTION_PROBE", "iffi", _probe, _set_probe),
+    49: Rule("PRIM_RENDER_MATERIAL", "is", lambda script, prim, face: [material_name(script, prim, face)], set_material, True, True),
+    50: Rule("PRIM_SIT_FLAGS", "i", lambda script, prim: [sit_flags(prim)], set_sit_flags),
 }  # fmt: skip
 LINK_TARGET = 34

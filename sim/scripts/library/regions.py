@@ -8,15 +8,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from protocol.wellknown import NULL
 from sim.scripts.language.values import NULL_KEY, Item, Key, Vector
 from sim.scripts.library.declare import ll
 from sim.scripts.library.things import finite, key_of, place, prim_of, region_of
 
 if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
+    from sim.world.world import Parcel
 
 DAY = 4 * 3600.0  # seconds of the region's own day
-NAME, DESC, OWNER, GROUP, AREA, ID = range(6)  # PARCEL_DETAILS_*
+# PARCEL_DETAILS_*
+(NAME, DESC, OWNER, GROUP, AREA, ID, SEE_AVATARS, CAPACITY, USED, LANDING, LOOK_AT, ROUTING, FLAGS, DANGER) = range(14)
 
 
 def _spot(script: Script, offset: Vector) -> tuple[float, float]:
@@ -96,18 +99,45 @@ def llGetLandOwnerAt(script: Script, pos: Vector) -> Key:
     return key_of(region_of(script).world.parcel_at(x, y).owner_id)
 
 
-@ll(lacks="only name, description, owner, group, area and id")
+@ll
 def llGetParcelDetails(script: Script, pos: Vector, params: list[Item]) -> list[Item]:
     """What is asked, PARCEL_DETAILS_*, of the parcel at a place in the region; empty outside of it."""
     x, y, _ = pos
     if not (0.0 <= x < 256.0 and 0.0 <= y < 256.0):
         return []
     parcel = region_of(script).world.parcel_at(x, y)
+    region = region_of(script)
     facts: dict[int, Item] = {
         NAME: parcel.name, DESC: parcel.description, OWNER: key_of(parcel.owner_id), GROUP: NULL_KEY, AREA: parcel.area,
-        ID: key_of(parcel.parcel_id),
+        ID: key_of(parcel.parcel_id), SEE_AVATARS: 1, LANDING: Vector(*parcel.landing_position), LOOK_AT: Vector(*parcel.landing_look_at),
+        ROUTING: parcel.landing_type, FLAGS: parcel.flags if parcel.flags < 1 << 31 else parcel.flags - (1 << 32),
+        DANGER: int(danger(script, parcel)),
     }  # fmt: skip
+    if CAPACITY in params or USED in params:
+        from sim.actions.may import most_prims, prims_on
+
+        facts |= {CAPACITY: most_prims(region, parcel), USED: prims_on(region, parcel)}
+        script.spend(len(region.world.objects))
     return [facts[one] for one in params if isinstance(one, int) and one in facts]
+
+
+ALLOW_SCRIPTS, SANDBOX = 0x2, 0x100  # ParcelFlags, RegionFlags
+
+
+def danger(script: Script, parcel: Parcel) -> bool:
+    """Whether a script of the object's owner may not run on a parcel, or not build there."""
+    if parcel.owner_id == NULL:
+        return True
+    mine = prim_of(script).owner_id in (parcel.owner_id, region_of(script).facts.owner_id)
+    return bool(region_of(script).facts.flags & SANDBOX) or (not mine and not parcel.flags & ALLOW_SCRIPTS)
+
+
+@ll
+def llScriptDanger(script: Script, pos: Vector) -> int:
+    """TRUE over land of nobody, in a sandbox, and where other people's scripts do not run."""
+    x, y, _ = pos
+    inside = 0.0 <= x < 256.0 and 0.0 <= y < 256.0
+    return danger(script, region_of(script).world.parcel_at(x, y)) if inside else True
 
 
 @ll

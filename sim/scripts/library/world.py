@@ -204,6 +204,9 @@ class Gifts(Protocol):
     def left(self, script: Script, prim: Prim, item_id: UUID) -> None:
         """An item has left a prim: what ran for it ends."""
 
+    def pay(self, script: Script, payee: UUID, amount: int, key: Key) -> None:
+        """Pays somebody for the object's owner; what came of it is told by a transaction_result event with that key."""
+
     def load(self, script: Script, target: Prim, item: Inside, running: bool, start_parameter: int) -> None:
         """Puts a copy of a script into another prim, in the place of one of its name, and runs it there."""
 

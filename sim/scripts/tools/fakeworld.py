@@ -456,6 +456,10 @@ class FakeGifts:
         else:
             self._world.happened("gift", to=str(receiver), items=[one.name for one in handout.items], folder=folder or "")
 
+    def pay(self, script: Script, payee: UUID, amount: int, key: Key) -> None:
+        self._world.happened("payment", to=str(payee), amount=amount)
+        script.post("transaction_result", key, 0, "LINDENDOLLAR_INSUFFICIENTFUNDS")
+
     def left(self, script: Script, prim: Prim, item_id: UUID) -> None:
         for other in self._world.scripts:
             if str(other.item_id) == str(item_id):
