@@ -45,6 +45,9 @@ app.add_typer(region_app, name="region")
 inventory_app = typer.Typer(help="What people own: what became of it, and the way back.", no_args_is_help=True)
 app.add_typer(inventory_app, name="inventory")
 
+First = Annotated[str, typer.Argument(help="First name.")]
+Last = Annotated[str, typer.Argument(help="Last name.")]
+Password = Annotated[str | None, typer.Option(metavar="PW", help="Asked for at the terminal when left out.")]
 Data = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="The grid's folder: all its state.", default_factory=default_dir)
 ]
@@ -200,9 +203,9 @@ def status(data: Data, as_json: AsJson = False) -> int:
 @readable
 def user_add(
     data: Data,
-    first: Annotated[str, typer.Argument(help="First name.")],
-    last: Annotated[str, typer.Argument(help="Last name.")],
-    password: Annotated[str | None, typer.Option(metavar="PW", help="Asked for at the terminal when left out.")] = None,
+    first: First,
+    last: Last,
+    password: Password = None,
 ) -> None:
     """Make an account; works whether the grid is up or not."""
     from grid import accounts
@@ -216,9 +219,9 @@ def user_add(
 @readable
 def user_password(
     data: Data,
-    first: Annotated[str, typer.Argument(help="First name.")],
-    last: Annotated[str, typer.Argument(help="Last name.")],
-    password: Annotated[str | None, typer.Option(metavar="PW", help="Asked for at the terminal when left out.")] = None,
+    first: First,
+    last: Last,
+    password: Password = None,
 ) -> None:
     """Give an account another password; works whether the grid is up or not."""
     from grid import accounts

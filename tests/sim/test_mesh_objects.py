@@ -368,8 +368,8 @@ async def test_the_worker_is_a_process_that_may_be_lost() -> None:
         made = await shop.make(Work.MESH, 0, RING)
         assert not isinstance(made, str) and len(made.pieces) == 16 and made.tree is not None
         assert "header" in await shop.make(Work.MESH, 0, b"0")
-        assert shop._process is not None
-        shop._process.kill()
+        assert shop._worker.process is not None
+        shop._worker.process.kill()
         with pytest.raises((OSError, TimeoutError)):
             await shop.make(Work.SCULPT, 1, sculpt_map())
         again = await asyncio.gather(*(shop.make(Work.MESH, 0, RING) for _ in range(3)))

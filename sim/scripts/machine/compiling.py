@@ -4,25 +4,19 @@ A source is a stranger's, and so is how long it takes: not the region's process 
 a time; owners take turns, so that a thousand dear ones of one person put off another's by one. What takes too long is
 refused to its owner, and the process that was at it is ended.
 
-    request   u32 size | the source, UTF-8
-    answer    u32 size | pickled Program, or its findings as a list of Finding
+    request   the source, UTF-8
+    answer    Program, or its findings as a list of Finding
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import pickle
-import resource
 import signal
-import struct
-import sys
 from collections import OrderedDict, deque
-from typing import BinaryIO
 
 from sim.scripts.language.errors import CompileError, Finding
 from sim.scripts.language.program import Program, compile_script, source_hash
+from sim.worker import Worker, serve
 
 CPU_LIMIT = 5  # seconds of processor time for one source; the largest of real scripts take half of one
 LIMIT = 60.0  # seconds after which the process is ended, however slow the machine is
@@ -31,7 +25,6 @@ MOST_WAITING = 200  # sources of one owner
 KEPT = 256  # programs: many objects carry the same
 TOO_LONG = "The script takes too long to compile"
 TOO_MANY = f"More than {MOST_WAITING} of your scripts wait to be compiled"
-_SIZE = struct.Struct("<I")
 
 Job = tuple[str, "asyncio.Future[Program]"]
 
@@ -40,7 +33,7 @@ class Compilers:
     """Where a region has its scripts compiled."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+        self._process = Worker("sim.scripts.machine.compiling")
         self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()  # owner -> jobs, who is next first
         self._under_way: dict[str, asyncio.Future[Program]] = {}  # by the hash of the source
         self._programs: OrderedDict[str, Program] = OrderedDict()
@@ -76,7 +69,7 @@ class Compilers:
             try:
                 answer = await self._ask(source)
             except (OSError, TimeoutError):
-                await self._end()
+                await self._process.end()
                 answer = [Finding(0, 0, TOO_LONG)]
             del self._under_way[key]
             if isinstance(answer, Program):
@@ -91,42 +84,17 @@ class Compilers:
 
     async def _ask(self, source: str) -> Program | list[Finding]:
         async with asyncio.timeout(LIMIT):
-            if self._process is None or self._process.returncode is not None:
-                self._process = await self._start()
-            process = self._process
-            assert process.stdin is not None and process.stdout is not None
-            request = source.encode("utf-8", "replace")
-            try:
-                process.stdin.write(_SIZE.pack(len(request)) + request)
-                await process.stdin.drain()
-                (size,) = _SIZE.unpack(await process.stdout.readexactly(_SIZE.size))
-                # Our own program wrote this, with the rights of this one.
-                answer = pickle.loads(await process.stdout.readexactly(size))
-            except asyncio.IncompleteReadError as error:
-                raise OSError("the compiler ended") from error
+            if not self._process.running:
+                await self._process.start()
+            answer = await self._process.ask(source.encode("utf-8", "replace"))
         assert isinstance(answer, Program | list)
         return answer
-
-    async def _start(self) -> asyncio.subprocess.Process:
-        pipe = asyncio.subprocess.PIPE
-        where = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", __name__, stdin=pipe, stdout=pipe, env=where, limit=1 << 20
-        )
-
-    async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.communicate()
 
     def close(self) -> None:
         """End the process, whatever it does."""
         if self._worker is not None:
             self._worker.cancel()
-        if self._process is not None:
-            self._process._transport.close()  # type: ignore[attr-defined]  # kills it, and lets its pipes go at once
+        self._process.drop()
 
 
 class TooLong(Exception):
@@ -150,24 +118,11 @@ def compiled(source: str) -> Program | list[Finding]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until there are no more."""
-    while len(head := requests.read(_SIZE.size)) == _SIZE.size:
-        source = requests.read(*_SIZE.unpack(head)).decode("utf-8")
-        answer = pickle.dumps(compiled(source), pickle.HIGHEST_PROTOCOL)
-        answers.write(_SIZE.pack(len(answer)) + answer)
-        answers.flush()
-
-
 def main() -> None:
     """The process: a little behind the region it works for."""
-    os.nice(5)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     signal.signal(signal.SIGPROF, _over)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the region ends it
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not print into an answer
-    serve(sys.stdin.buffer, out)
+    serve(lambda request: compiled(request.decode("utf-8")), MOST_MEMORY)
 
 
 if __name__ == "__main__":
