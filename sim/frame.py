@@ -210,11 +210,13 @@ class Frame:
         world, bodies, now = self.region.world, self.bodies, self.clock.now
         world.time += STEP
         began = now()
+        self.scripts.rooms.begin_step(STEP)  # keyframes that are over lead to the next
         # Keys that scripts have taken move nobody; who walks to a place by itself is turned there, and goes.
         with self.scripts.controls.hidden(), self.autopilot.steering():
             bodies.step(STEP)  # of changed objects made anew; then all bodies and avatars move, in one call of the engine
         moved = now()
         bodies.place_objects()  # objects lie where their bodies are now
+        self.scripts.rooms.end_step()  # scripts hear what touched
         self.seating.follow()  # riders go with their seats; who pressed the key, or whose seat is gone, stands up
         note_motions(world)  # who moves in another way now plays another animation
         told = now()

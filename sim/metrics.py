@@ -28,6 +28,7 @@ COUNTERS: dict[str, tuple[str, str | None]] = {
     "handler_errors": ("handlers that raised: a bug of ours", "message"),
     "capability_requests": ("capability requests served", "capability"),
     "capability_refused": ("capability requests answered with an error", "reason"),
+    "script_fences": ("times that scripts were stopped by a fence, once a while each", "fence"),
     "service_errors": ("calls to other services that failed", "service"),
     "stage_errors": ("stages of the frame that raised: a bug of ours", "stage"),
     "task_errors": ("background tasks that raised: a bug of ours", "task"),

@@ -96,7 +96,7 @@ class Simulator:
         self.autopilot = Autopilot(region)
         self.names = Names(region, clients.backbone)
         grid = GridServices(clients.backbone, clients.assets, self.names)
-        self.scripts = Scripts(region, clients.backbone, self.names, self.seating, grid)
+        self.scripts = Scripts(region, clients.backbone, self.names, self.seating, self.bodies, grid)
         self.gauges = Gauges(region, self.pace, self.circuits, self.bodies, self.scripts, self.storage)
         self.interest = Interest(region, self.pace, self.circuits, self.gauges)
         self.rest = Rest(region, self.pace, self.circuits, self.scripts, self.bodies)

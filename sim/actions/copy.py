@@ -54,6 +54,7 @@ def _twin(region: Region, actor: Actor, prim: Prim) -> Prim:
     """A prim like this one that is in no region yet."""
     twin = copy_prim(prim, uuid4(), int(region.clock.unix() * 1e6))
     twin.owner_id, twin.last_owner_id, twin.from_item_id = actor.agent_id, prim.owner_id, NULL
+    twin.made_by = None  # by a person, now
     twin.permissions = permissions.copied(prim.permissions, prim.owner_id == actor.agent_id)
     if prim.owner_id != actor.agent_id:
         twin.group_id, twin.sale_type, twin.sale_price = NULL, 0, 0

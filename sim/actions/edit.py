@@ -161,6 +161,7 @@ class Flags:
     physical: bool | None = None
     phantom: bool | None = None
     temporary: bool | None = None
+    volume_detect: bool | None = None
 
 
 def flags(region: Region, actor: Actor, prim: Prim, wished: Flags) -> Refused | None:
@@ -171,7 +172,8 @@ def flags(region: Region, actor: Actor, prim: Prim, wished: Flags) -> Refused | 
     for one in root.linkset():
         physical = one.physical if wished.physical is None else wished.physical
         phantom = one.phantom if wished.phantom is None else wished.phantom
-        _set(region, actor, one, What.BODY, physical=physical, phantom=phantom)
+        detect = one.volume_detect if wished.volume_detect is None else wished.volume_detect
+        _set(region, actor, one, What.BODY, physical=physical, phantom=phantom, volume_detect=detect)
     if wished.temporary is not None and wished.temporary != root.temporary:
         make_temporary(region, root, wished.temporary)
     return None

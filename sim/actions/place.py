@@ -104,7 +104,8 @@ def _move(region: Region, actor: Actor, prim: Prim, wish: Edit) -> Refused | Non
         row["position"] = wish.position
     if wish.rotation is not None:
         row["rotation"] = wish.rotation
-    row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
+    row["velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
+    row["angular_velocity"] = prim.drives.spin
     for child, offset, rotation in stays:
         child_row = objects.row(child)
         child_row["position"], child_row["rotation"] = offset, rotation
@@ -137,8 +138,14 @@ def _resize(region: Region, actor: Actor, prim: Prim, wish: Vector, linked: bool
 
 
 def _factor(region: Region, root: Prim, wish: float) -> float:
-    """How much a linkset can be stretched so that all its parts keep their proportions and none outgrows what a prim, or
-    its distance from the root, may be."""
+    """The factor nearest to a wish by which a linkset can be stretched; at least what keeps it as it is."""
+    least, most = factors(region, root)
+    return min(max(wish, min(least, 1.0)), max(most, 1.0))
+
+
+def factors(region: Region, root: Prim) -> tuple[float, float]:
+    """The least and the most by which a linkset can be stretched so that all its parts keep their proportions and none
+    outgrows what a prim, or its distance from the root, may be."""
     least, most = 0.0, math.inf
     for one in root.linkset():
         row = region.world.objects.row(one)
@@ -148,4 +155,4 @@ def _factor(region: Region, root: Prim, wish: float) -> float:
         if one is not root:
             away = math.hypot(*row["position"].tolist())
             most = min(most, MAX_APART / away) if away > 0 else most
-    return min(max(wish, min(least, 1.0)), max(most, 1.0))
+    return least, most

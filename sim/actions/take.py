@@ -161,11 +161,18 @@ def box_of(linksets: Sequence[Linkset]) -> tuple[Vector, Vector]:
 
 
 def rez(
-    region: Region, actor: Actor, item: Item, linksets: Sequence[Linkset], middle: Vector, group_id: UUID
+    region: Region,
+    actor: Actor,
+    item: Item,
+    linksets: Sequence[Linkset],
+    middle: Vector,
+    group_id: UUID,
+    root_id: UUID = NULL,
 ) -> list[Prim] | Refused:
     """Put the linksets of an item into the world, the box around them with its middle there; their roots.
 
-    They are new objects: their prims get ids of their own. `item`: as it is in the actor's hands.
+    They are new objects: their prims get ids of their own. `item`: as it is in the actor's hands. `root_id`: the first root's
+    id, where whoever rezzes has said it already.
     """
     refused = may.room_refusal(region, actor, held(region, middle), sum(len(linkset.parts) for linkset in linksets))
     if refused is not None:
@@ -173,12 +180,14 @@ def rez(
     before, _ = box_of(linksets)
     shift = tuple(there - here for there, here in zip(middle, before, strict=True))
     group = may.group_of(actor, group_id)
-    roots = []
+    roots: list[Prim] = []
     objects = region.world.objects
     for linkset in linksets:
         for part in linkset.parts:
             _own(region, actor, item, part.prim, group)
         root = linkset.parts[0]
+        if root_id != NULL and not roots:
+            root.prim.full_id = root_id
         place = held(region, tuple(here + by for here, by in zip(root.position, shift, strict=True)))  # type: ignore[arg-type]
         for part in linkset.parts:
             position = place if part is root else part.position
@@ -204,7 +213,7 @@ def _own(region: Region, actor: Actor, item: Item, prim: Prim, group_id: UUID) -
         prim.sale_type = prim.sale_price = 0
     prim.permissions = masks
     prim.owner_id, prim.group_id, prim.full_id = actor.agent_id, group_id, uuid4()
-    prim.lineage = ()
+    prim.lineage, prim.made_by = (), None
 
 
 def _narrowed(item: Item, owner_id: UUID) -> Item:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
+from sim.physics import driving
 from sim.physics.asset_solids import AssetSolids, Detail, Fetch
 from sim.physics.culprit import culprit
 from sim.physics.engine import BadBody, BodySpec, Engine, Kind, Mask, Shape, create
@@ -21,6 +22,7 @@ from sim.physics.numba_engine import NumbaEngine
 from sim.region import Region
 from sim.world.agent import Vector
 from sim.world.changes import What
+from sim.world.drives import NO_DRIVES, Drives
 from sim.world.objects import Prim
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Bodies:
         self.engine.water_height = world.facts.water_height
         self._rows = np.full(256, -1, np.int64)  # handle -> object row
         self._handles: dict[Prim, int] = {}  # of roots that have a body
+        self._told: dict[Prim, Drives] = {}  # how scripts drive them, as their bodies know
         self._later: dict[Prim, float] = {}  # roots -> real time before which they are not remade again
         self._edited: set[Prim] = set()  # those of them that wait to be
         self._changes = world.changes.prims.reader(FORM | What.PLACE)
@@ -152,7 +155,7 @@ class Bodies:
             if root.leaving or self._aside.has("physics", root):
                 continue
             f = root.features
-            kind = root.physical, root.phantom, root.volume_detect, f.density, f.friction, f.restitution, f.gravity
+            kind = _kind(root), root.phantom, root.volume_detect, f.density, f.friction, f.restitution, f.gravity
             try:
                 shape = self._shape(root)
             except Exception as error:
@@ -190,7 +193,7 @@ class Bodies:
             rotation,
             velocity=row["velocity"].tolist(),
             angular_velocity=row["angular_velocity"].tolist(),
-            kind=Kind.DYNAMIC if root.physical else Kind.STATIC,
+            kind=_kind(root),
             density=features.density,
             friction=features.friction,
             restitution=features.restitution,
@@ -211,6 +214,22 @@ class Bodies:
         table = self._world.objects.rows
         table["body"][rows] = handles
         table["physical"][rows] = table["moving"][rows] = physical
+        for handle, root in zip(handles, roots, strict=True):
+            if root.drives is not NO_DRIVES:
+                self._told[root] = root.drives
+                driving.tell(self.engine, handle, root.drives)
+
+    def drive(self, root: Prim) -> None:
+        """A script asks something else of its movement: its body is told."""
+        handle = self.handle(root)
+        if handle < 0:
+            return
+        before = self._told.get(root, NO_DRIVES)
+        if driving.moves_by_keyframes(before) != driving.moves_by_keyframes(root.drives):
+            self._guarded(self.rebuild, root)
+            return
+        self._told[root] = root.drives
+        driving.tell(self.engine, handle, root.drives, before)
 
     def _shape(self, root: Prim, detail: Detail = Detail.FULL) -> Shape | None:
         """What a linkset is solid as; None when it is nothing to bump into."""
@@ -267,6 +286,7 @@ class Bodies:
         if handle < 0:
             return
         self.engine.remove(handle)
+        self._told.pop(prim, None)
         self._rows[handle] = -1
         if prim.row >= 0:
             row = self._world.objects.row(prim)
@@ -361,6 +381,16 @@ class Bodies:
         self.update()
         return self.engine.raycast(origin, direction, length, mask, most)
 
+    def rows_of(self, handles: np.ndarray) -> np.ndarray:
+        """The rows of the objects whose bodies these are; -1 for what is no object's: the ground, an avatar."""
+        known = (handles > 0) & (handles < len(self._rows))
+        return np.where(known, self._rows[np.where(known, handles, 0)], -1)
+
+    def root_of(self, handle: int) -> Prim | None:
+        """The object whose body this is."""
+        row = int(self._rows[handle]) if 0 < handle < len(self._rows) else -1
+        return self._world.objects.of_row.get(row)
+
     def first_hit(self, start: Vector, end: Vector) -> tuple[Vector, Vector] | None:
         """The first solid or ground between two points: (point, normal), or None."""
         way = np.subtract(end, start)
@@ -372,3 +402,10 @@ class Bodies:
             return None
         point, normal = hits[0]["point"].tolist(), hits[0]["normal"].tolist()
         return (point[0], point[1], point[2]), (normal[0], normal[1], normal[2])
+
+
+def _kind(root: Prim) -> Kind:
+    """How physics has it: what is physical falls, what keyframes move goes as it is told."""
+    if root.physical:
+        return Kind.DYNAMIC
+    return Kind.KINEMATIC if driving.moves_by_keyframes(root.drives) else Kind.STATIC

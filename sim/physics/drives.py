@@ -120,9 +120,11 @@ class DrivenBodies(BodyTable):
         """What `set_vehicle` was last told."""
         return self._vehicle_specs.get(handle)
 
-    def push_motor(self, handle: int) -> None:
-        """Restart both motors' decay, as setting a motor's direction again does."""
+    def push_motor(self, handle: int, linear: bool = True, angular: bool = True) -> None:
+        """Restart the motors' decay, as setting a motor's direction again does."""
         slot = int(self._row(handle)["vehicle"])
         if slot >= 0:
-            self._vehicle_rows[slot]["lm_age"] = self._vehicle_rows[slot]["am_age"] = 0.0
+            for name, wanted in (("lm_age", linear), ("am_age", angular)):
+                if wanted:
+                    self._vehicle_rows[slot][name] = 0.0
             self.wake(handle)

@@ -9,6 +9,7 @@ from protocol.errors import ProtocolError
 from protocol.shapes import Shape as PrimShape
 from protocol.shapes import from_wire
 from sim.physics.asset_solids import MOST_WORK, AssetSolids, Detail, source_of, work_of
+from sim.physics.driving import moves_by_keyframes
 from sim.physics.engine import BadBody, Shape, compound
 from sim.physics.prims import prim_shape
 from sim.world.agent import Vector
@@ -41,6 +42,7 @@ class LinksetShapes:
     def shape(self, root: Prim, detail: Detail = Detail.FULL) -> tuple[Shape | None, str]:
         """The linkset as one shape around the root's origin, None when it is nothing to bump into; and what of it has none."""
         objects, wrong = self._objects, ""
+        moves = root.physical or moves_by_keyframes(root.drives)
         parts = []
         for prim in root.linkset():
             if prim.features.shape_type == NO_SHAPE or prim.pcode != 9:
@@ -48,7 +50,7 @@ class LinksetShapes:
             row = objects.row(prim)
             scale, convex = row["scale"].tolist(), prim.features.shape_type == CONVEX
             try:
-                shape = self._solids.shape(prim, scale, root.physical, detail)
+                shape = self._solids.shape(prim, scale, moves, detail)
                 if shape is None:
                     shape = _solid(tuple(prim.shape.items()), tuple(scale), convex)
             except (BadBody, ProtocolError) as error:

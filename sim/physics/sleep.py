@@ -79,7 +79,8 @@ def settle(b, n, contacts, m, least, dt):  # pragma: no cover - compiled
         off = (p.x - o.sx) ** 2 + (p.y - o.sy) ** 2 + (p.z - o.sz) ** 2
         driven = _driven(o)
         slow, steady = (DRIVEN_SPEED**2, DRIVEN_SPIN**2) if driven else (STILL_SPEED**2, STILL_SPIN**2)
-        if speed < slow and spin < steady and off < STILL_RANGE**2:
+        goes = o.kind == KINEMATIC and (speed > 0 or spin > 0)  # however slowly: by its owner's will
+        if speed < slow and spin < steady and off < STILL_RANGE**2 and not goes:
             o.timer += dt
         else:
             o.timer = 0

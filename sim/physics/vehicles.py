@@ -127,6 +127,39 @@ PARAMETERS = {
     44: "reference_frame",
 }
 
+_ORDER = [name for name in Vehicle.__dataclass_fields__ if name not in ("type", "flags")]
+
+
+def as_numbers(vehicle: Vehicle) -> tuple[float, ...]:
+    """A vehicle as plain numbers: type, flags, then every parameter in the order of the fields."""
+    found: list[float] = [float(vehicle.type), float(vehicle.flags)]
+    for name in _ORDER:
+        value = getattr(vehicle, name)
+        found += value if isinstance(value, tuple) else [value]
+    return tuple([float(number) for number in found])
+
+
+def from_numbers(numbers: tuple[float, ...]) -> Vehicle:
+    """What `as_numbers` made; BadBody for anything else."""
+    try:
+        kind, flags, at = Type(int(numbers[0])), Flag(int(numbers[1])), 2
+        values: dict[str, Any] = {}
+        for name in _ORDER:
+            first = getattr(_PLAIN, name)
+            if isinstance(first, tuple):
+                values[name] = tuple(numbers[at : at + len(first)])
+                at += len(first)
+            else:
+                values[name] = numbers[at]
+                at += 1
+    except (IndexError, ValueError, OverflowError):
+        raise BadBody("these numbers are no vehicle") from None
+    if at != len(numbers):
+        raise BadBody("these numbers are no vehicle")
+    return Vehicle(kind, flags, **values)
+
+
+_PLAIN = Vehicle()
 _LAND = Flag.NO_DEFLECTION_UP | Flag.LIMIT_ROLL_ONLY | Flag.LIMIT_MOTOR_UP
 PRESETS = {
     Type.SLED: Vehicle(

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from protocol.errors import ProtocolError
 from protocol.inventory import Item
 from protocol.message import Message, clip
 from protocol.wellknown import NULL
-from sim.actions import edit, speak
+from sim.actions import edit, speak, take
 from sim.actions.may import script_of
 from sim.actions.remove import remove
 from sim.actions.speak import OWNER, SPOKEN, message_from_object, say, thing
 from sim.actions.speak import REGION as EVERYWHERE
 from sim.clients import ask
-from sim.scripts.answers import Answers, Room, Services
+from sim.scripts.answers import Answers, Room, Services, Unanswered
 from sim.scripts.controls import Controls
 from sim.scripts.gifts import RegionGifts
 from sim.scripts.journeys import RegionJourneys
@@ -34,14 +35,17 @@ from sim.scripts.library.things import link_number, linked
 from sim.scripts.library.world import REGION, SAY, SHOUT, WHISPER, Detected, LinksetStore, Listen
 from sim.scripts.machine.compiling import Compilers
 from sim.scripts.machine.engine import Engine
+from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.saved import restore, save
 from sim.scripts.machine.script import Script
 from sim.scripts.notecards import Notecards
 from sim.scripts.permits import Permits, askable, of_itself
+from sim.scripts.rooms import Rooms
+from sim.scripts.rooms.home import Loaded
 from sim.scripts.viewers import Viewers
 from sim.world.agent import Agent, Asked
 from sim.world.changes import What
-from sim.world.linkset import ScriptState
+from sim.world.linkset import Linkset, ScriptState
 from sim.world.objects import Prim
 from sim.world.world import Chat
 
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from sim.giving import Giving
     from sim.money import Money
     from sim.names import Names
+    from sim.physics.bodies import Bodies
     from sim.region import Region
     from sim.world.agent import Agent
 
@@ -60,6 +65,8 @@ BUDGET = 0.006  # seconds of a frame that scripts may take
 VOICES = {WHISPER: speak.WHISPER, SAY: speak.SAY, SHOUT: speak.SHOUT, REGION: EVERYWHERE}
 DIALOGS_KEPT = 200  # of one agent, whose answers are heard
 TEXT_BOX = "!!llTextBox!!"
+FULL_HEALTH = 100.0
+NO_SERVICES = "the grid's services are not answering"
 UNKNOWN = ("(unknown)", "Resident")  # an owner who has not been here since the region began
 AGENT_KIND = 1  # llDetectedType of a person
 # What scripts are told of by changed(): in the prim that changed, and in all of its linkset.
@@ -86,10 +93,10 @@ class Scripts:
     """All scripts of a region; what `WorldInterface` asks for."""
 
     def __init__(
-        self, region: Region, backbone: BackboneClient, names: Names, seating: Seating, services: Services
+        self, region: Region, backbone: BackboneClient, names: Names, seating: Seating, bodies: Bodies, services: Services
     ) -> None:
-        self.region, self.world = region, region.world
-        self._backbone, self._names, self._seating = backbone, names, seating
+        self.region, self.world, self.bodies = region, region.world, bodies
+        self._backbone, self._names, self._seating, self._services = backbone, names, seating, services
         self._engine: Engine | None = None
         self._of_prim: dict[Prim, list[Script]] = {}
         self._prim_of: dict[Script, Prim] = {}
@@ -105,6 +112,7 @@ class Scripts:
         self.answers = Answers(self._room, region.tasks.spawn, lambda: region.world.time)
         self.journeys: RegionJourneys
         self.gifts: RegionGifts
+        self.rooms = Rooms(self)
 
     def serve(self, journeys: RegionJourneys, giving: Giving, money: Money) -> None:
         """Where scripts send people, and how they give and pay: by parts that are made after this one."""
@@ -253,6 +261,7 @@ class Scripts:
     def flags(self, prim: Prim) -> None:
         """Viewers show a hand over what can be touched."""
         scripts = self.of(prim)
+        self.rooms.heed(prim)
         touch = {"touch_start", "touch", "touch_end"}
         scripted, touchable = bool(scripts), any(touch & set(script.handlers) for script in scripts)
         if (scripted, touchable) != (prim.scripted, prim.touchable):
@@ -267,7 +276,8 @@ class Scripts:
     @property
     def next_wake(self) -> float | None:
         """World time at which a script will want a turn if nothing happens before; None for never."""
-        return self._engine.scheduler.next_wake if self._engine is not None else None
+        times = [self._engine.scheduler.next_wake if self._engine is not None else None, self.rooms.next_due]
+        return min([at for at in times if at is not None], default=None)
 
     # --- the frame's stage
 
@@ -278,6 +288,7 @@ class Scripts:
             return
         self._tell(changes)
         self.controls.update()
+        self.rooms.run()
         scheduler, counted = self.engine.scheduler, self.region.metrics.plain
         scheduler.run(self.world.time, BUDGET)
         counted["script_events"], counted["script_slices"] = scheduler.events, scheduler.slices
@@ -355,6 +366,62 @@ class Scripts:
         for script in scripts:
             script.now = self.world.time
             script.post(event, 1, detected=[who])
+
+    # --- what the rooms need of a region
+
+    def read_object(self, item: Item, owner: UUID, done: Callable[[Loaded | str], None]) -> None:
+        self.region.tasks.spawn(self._read_object(item, owner, done), "script rez")
+
+    async def _read_object(self, item: Item, owner: UUID, done: Callable[[Loaded | str], None]) -> None:
+        found: Loaded | str = NO_SERVICES
+        try:
+            data = await self._services.asset(item.asset_id)
+            if data is None:
+                found = "what it stands for is not in the asset store"
+            else:
+                linksets = take.unpack(data)
+                found = Loaded(linksets, await self._programs(linksets, owner))
+        except Unanswered:
+            self.region.metrics.count("service_errors", label="assets")
+        except ProtocolError as error:
+            found = str(error)
+        finally:
+            done(found)
+
+    async def _programs(self, linksets: Sequence[Linkset], owner: UUID) -> dict[str, Program]:
+        """The programs of all scripts in linksets, by source; without those that do not compile any more."""
+        programs: dict[str, Program] = {}
+        for source in {state.source for linkset in linksets for part in linkset.parts for state in part.scripts}:
+            try:
+                programs[source] = await self.compiled(source, owner)
+            except CompileError:
+                log.warning("a script of an object of %s does not compile any more", owner)
+        return programs
+
+    def begin_scripts(self, loaded: Loaded, parameter: int, text: str) -> None:
+        for part in [part for linkset in loaded.linksets for part in linkset.parts]:
+            for state in part.scripts:
+                program = loaded.programs.get(state.source)
+                if program is None:
+                    continue
+                try:
+                    script = self.restore(part.prim, program, state.source, str(state.item_id), state.state)
+                except BadState:
+                    script = self.start(part.prim, program, state.source, state.name, state.item_id)
+                script.now = self.world.time
+                script.start_parameter, script.start_text = parameter, text
+                script.post("on_rez", parameter)
+            self.flags(part.prim)
+
+    def health_told(self, agent: Agent, health: float) -> None:
+        if agent.circuit is None:
+            return
+        agent.circuit.send(Message("HealthMessage", HealthData={"Health": health or FULL_HEALTH}))
+        if health <= 0:
+            self.journeys.home(agent)
+
+    def tell_owner(self, prim: Prim, words: str) -> None:
+        say(self.region, thing(self.region, prim), OWNER, words, to=prim.owner_id)
 
     # --- WorldInterface: speech
 

@@ -53,6 +53,7 @@ class What(IntFlag):
     DATA = auto()  # linkset data
     CONTENTS = auto()  # items in it
     SCRIPTS = auto()  # whether it has any, whether it can be touched
+    DRIVES = auto()  # what scripts ask of its movement: forces, targets, vehicles, keyframes
     LAND = auto()  # heights of a patch, cells of a parcel
     DROPPED = auto()  # beside CONTENTS: an item came from somebody who may not change the prim otherwise
     SETTINGS = auto()  # of a region or a parcel: flags, limits, addresses, bans

@@ -180,6 +180,8 @@ FIELDS = (
     Field("expires", Packed(14), What.BODY, Copied.DROPPED),  # as seconds left: clocks differ
     Field("lineage", Packed(15), What(0), Copied.DROPPED),
     Field("rare", Packed(20), What.EFFECTS | What.SEAT | What.MEDIA | What.SURFACE, since=2),
+    Field("drives", Packed(40), What.DRIVES, since=2),
+    Field("made_by", Packed(41), What.MADE, since=2),
 )
 
 FARTHEST = 8192.0  # metres: of a root from the region's corner, of a child from its root

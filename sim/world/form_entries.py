@@ -10,6 +10,8 @@
     18 scripts            each item id | u16 source, by number | u8 name | u32 state (sizes) | name | state
     19 items              each a record (`_item`) | name | description
     20 rare settings      JSON (`rare.py`)
+    40 drives             JSON (`drives.py`): what scripts ask of its movement
+    41 made by            rezzer | chain | u32 generation, of a root that a script rezzed
 
 13, 14, 16 and 17 stand with the root. Everything is checked on the way in; ProtocolError says what was wrong.
 """
@@ -23,6 +25,8 @@ from uuid import UUID
 
 from protocol.errors import ProtocolError
 from protocol.inventory import Item
+from sim.world.drives import MOST_BYTES as MOST_DRIVES
+from sim.world.drives import NO_DRIVES, MadeBy, as_bytes, from_bytes
 from sim.world.fields import FASTEST, Text
 from sim.world.linkset import STILL, Linkset, Part, ScriptState
 from sim.world.linkset_data import MOST_BYTES as MOST_DATA
@@ -34,6 +38,7 @@ from sim.world.rare import pack as pack_rare
 from sim.world.rare import read as read_rare
 
 EXTRAS, SEAT, DATA, EXPIRES, LINEAGE, MOTION, SOURCES, SCRIPTS, ITEMS, RARE = 7, 12, 13, 14, 15, 16, 17, 18, 19, 20
+DRIVES, MADE_BY = 40, 41
 OF_ROOTS = {DATA, EXPIRES, MOTION, SOURCES}
 
 MOST_EXTRAS, MOST_EXTRA_BYTES = 16, 256
@@ -41,12 +46,14 @@ MOST_SCRIPTS, MOST_ITEMS = 256, 1024  # of a prim
 MOST_SOURCE, MOST_STATE = 1 << 17, 1 << 20  # bytes of a script
 MOST_NAME = 255  # bytes, of a script
 MOST_LINEAGE = 32
+MOST_GENERATIONS = 1 << 20
 MOST_SECONDS = 3600.0
 FARTHEST_SEAT = 300.0  # metres from a prim to its sit target
 
 _seat, _motion, _seconds = struct.Struct("<7d"), struct.Struct("<6f"), struct.Struct("<d")
 _extra, _pair, _size = struct.Struct("<HH"), struct.Struct("<III"), struct.Struct("<I")
 _script = struct.Struct("<16sHBI")
+_made_by = struct.Struct("<16s16sI")
 _item = struct.Struct("<16s16s16s16s16s16sbbI5IBiqBB")
 Entry = tuple[int, bytes]
 
@@ -89,6 +96,11 @@ def of_part(part: Part, sources: Sources) -> list[Entry]:
         if len(prim.contents) > MOST_ITEMS:
             raise ProtocolError(f"object {prim.full_id} holds more than {MOST_ITEMS} items")
         found.append((ITEMS, b"".join(map(_pack_item, prim.contents))))
+    if prim.drives is not NO_DRIVES and prim.drives != NO_DRIVES:
+        found.append((DRIVES, blob(as_bytes(prim.drives), MOST_DRIVES)))
+    if prim.made_by is not None:
+        by = prim.made_by
+        found.append((MADE_BY, _made_by.pack(by.rezzer.bytes, by.chain.bytes, min(by.generation, MOST_GENERATIONS))))
     return found
 
 
@@ -208,6 +220,10 @@ def _read_part(part: Part, found: Mapping[int, bytes], sources: list[str]) -> No
             prim.contents = _read_items(data)
         elif tag == RARE:
             prim.rare = read_rare(data)
+        elif tag == DRIVES:
+            prim.drives = from_bytes(blob(data, MOST_DRIVES))
+        elif tag == MADE_BY:
+            prim.made_by = _read_made_by(data)
         elif tag not in OF_ROOTS:
             raise ProtocolError(f"a prim has no entry {tag}")
 
@@ -241,6 +257,15 @@ def _read_extras(data: bytes) -> dict[int, bytes]:
             raise ProtocolError("extra parameters are damaged")
         found[kind], last = blob(walk.take(size), MOST_EXTRA_BYTES), kind
     return found
+
+
+def _read_made_by(data: bytes) -> MadeBy:
+    if len(data) != _made_by.size:
+        raise ProtocolError("an entry has the wrong size")
+    rezzer, chain, generation = _made_by.unpack(data)
+    if generation > MOST_GENERATIONS:
+        raise ProtocolError("a number is beyond its limits")
+    return MadeBy(UUID(bytes=rezzer), UUID(bytes=chain), generation)
 
 
 def _read_data(data: bytes) -> LinksetStore:

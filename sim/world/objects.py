@@ -24,6 +24,7 @@ from protocol.permissions import Masks
 from protocol.textures import PLAIN
 from protocol.wellknown import NULL
 from sim.world.changes import Log, What
+from sim.world.drives import NO_DRIVES, Drives, MadeBy
 from sim.world.encodable import DESCRIPTION_BYTES, NAME_BYTES, TEXT_BYTES, URL_BYTES, make_encodable
 from sim.world.linkset_data import LinksetStore
 from sim.world.rare import NONE, Rare
@@ -141,6 +142,8 @@ class Prim:
     expires: float = math.inf  # real time at which a temporary object goes
     lineage: tuple[UUID, ...] = ()  # the hand-overs by which it came here (neighbours/handovers.py)
     rare: Rare = NONE  # what few prims have; replaced, never changed in place
+    drives: Drives = NO_DRIVES  # what scripts ask of its movement; replaced, never changed in place
+    made_by: MadeBy | None = None  # of a root that a script has rezzed
 
     @property
     def linkset_root(self) -> Prim:
@@ -239,6 +242,7 @@ class Objects:
         row["parent"] = -1
         row["crc"] = 1
         row["sent_rotation"] = (0.0, 0.0, 0.0, 1.0)
+        row["angular_velocity"] = prim.drives.spin
         self.count = max(self.count, index + 1)
         self.by_local_id[local_id] = prim
         self.by_id[prim.full_id] = prim
@@ -273,6 +277,7 @@ class Objects:
         fresh["rotation"], fresh["scale"] = rotations, scales
         fresh["radius"] = np.linalg.norm(scales, axis=1) / 2
         fresh["sent_rotation"][:, 3] = 1.0
+        fresh["angular_velocity"] = np.array([prim.drives.spin for prim in prims], np.float32).reshape(-1, 3)
         self.rows[taken] = fresh
         self.count = max(self.count, *(index + 1 for index in taken)) if taken else self.count
         self.changes.note_all(prims, What.MADE)
@@ -378,7 +383,8 @@ class Objects:
             row["parent"] = root.row
             row["position"] = rotate(back, [position[axis] - base[axis] for axis in range(3)])
             row["rotation"] = multiply(back, rotation)
-            row["velocity"] = row["angular_velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
+            row["velocity"] = row["acceleration"] = (0.0, 0.0, 0.0)
+            row["angular_velocity"] = one.drives.spin
         # Newly linked prims come before those that were there, as in Second Life's link numbers.
         root.children = joining + root.children
         self.placed(root)

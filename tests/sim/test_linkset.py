@@ -21,6 +21,7 @@ from protocol.message import Message, encode
 from protocol.objects import Motion, encode_extra_params, full_block
 from protocol.wellknown import NULL
 from sim.world import fields, form
+from sim.world.drives import Drives, Keyframes, MadeBy
 from sim.world.fields import FIELDS, PLACES, Blob, Copied, Field, Goes, Id, Packed, Real, Record, Text, Whole
 from sim.world.linkset import Linkset, Part, ScriptState, copy_prim, gather
 from sim.world.linkset_data import LinksetStore, size_of
@@ -42,6 +43,8 @@ PACKED: dict[str, Any] = {
         (1.0, 2.0, 3.0), (0.5, 0.0, 0.0), True, -7, True, (1, -1, -2, 5, 10), 6, (UUID(int=9),), (None, Media(home_url="http://x")), 3,
         (None, LegacyMaterial(normal=UUID(int=4))), ("", "{}"),
     ),
+    "drives": Drives(force=(1.0, 2.0, 3.0), keyframes=Keyframes((((0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0), 1.0),), playing=False), spin=(0.0, 0.0, 1.0)),
+    "made_by": MadeBy(UUID(int=11), UUID(int=12), 2),
 }  # fmt: skip
 RECORDS: dict[str, Any] = {"permissions": Permissions, "features": Material}
 numbers = iter(range(1, 10**9))

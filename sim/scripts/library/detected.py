@@ -54,6 +54,12 @@ def llDetectedGroup(script: Script, number: int) -> int:
 
 
 @ll
+def llDetectedRezzer(script: Script, number: int) -> Key:
+    """The key of the object whose script rezzed it; NULL_KEY of people, and of what people rezzed."""
+    return _one(script, number).rezzer
+
+
+@ll
 def llDetectedType(script: Script, number: int) -> int:
     """What it is: AGENT, ACTIVE, PASSIVE and SCRIPTED added together."""
     return _one(script, number).kind

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sim.world.objects import Prim
 
 PHYSICS, PHANTOM = 0x1, 0x10  # STATUS_*
+ROTATE = 0x2 | 0x4 | 0x8  # STATUS_ROTATE_X, _Y, _Z: on unless they are switched off
+KEPT = 0x20 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800  # the other STATUS_* that are kept
 
 
 @ll
@@ -148,25 +150,42 @@ def llGetAttached(script: Script) -> int:
 
 # --- flags
 
-LOCKS = "only STATUS_PHYSICS and STATUS_PHANTOM are kept"
+LOCKS = "STATUS_SANDBOX, _CAST_SHADOWS, _BLOCK_GRAB, _BLOCK_GRAB_OBJECT, _RETURN_AT_EDGE and _DIE_AT_NO_ENTRY are kept and do nothing"
 
 
 @ll(lacks=LOCKS)
 def llSetStatus(script: Script, status: int, value: int) -> None:
-    """Sets STATUS_* flags of the object, one or more at once."""
-    from sim.actions import edit
+    """Sets STATUS_* flags of the object, one or more at once. Without STATUS_ROTATE_X, _Y or _Z it does not turn about that axis.
 
+    What is moved by keyframes is stopped before it becomes physical.
+    """
+    from sim.actions import edit
+    from sim.scripts.library.motion import drive
+
+    root = prim_of(script).linkset_root
+    if status & PHYSICS and value and root.drives.keyframes is not None:
+        script.world.rooms.keyframes.end(root)
     flags = edit.Flags(
         physical=bool(value) if status & PHYSICS else None, phantom=bool(value) if status & PHANTOM else None
     )
-    edit.flags(region_of(script), actor_of(script), prim_of(script), flags)
+    if status & (PHYSICS | PHANTOM):
+        edit.flags(region_of(script), actor_of(script), root, flags)
+    locks, kept = status & ROTATE, status & KEPT
+    if locks:
+        drive(script, locks=root.drives.locks & ~locks if value else root.drives.locks | locks)
+    if kept:
+        drive(script, status=root.drives.status | kept if value else root.drives.status & ~kept)
 
 
 @ll(lacks=LOCKS)
 def llGetStatus(script: Script, status: int) -> int:
     """Whether a STATUS_* flag of the object is set."""
     root = prim_of(script).linkset_root
-    return root.physical if status == PHYSICS else root.phantom if status == PHANTOM else False
+    if status & ROTATE:
+        return not root.drives.locks & status
+    return (
+        root.physical if status == PHYSICS else root.phantom if status == PHANTOM else bool(root.drives.status & status)
+    )
 
 
 @ll

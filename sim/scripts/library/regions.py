@@ -64,6 +64,33 @@ def llWater(script: Script, offset: Vector) -> float:
     return region_of(script).facts.water_height
 
 
+@ll(lacks="there is no weather: the air is still")
+def llWind(script: Script, offset: Vector) -> Vector:
+    """The wind at the prim's place and an offset, in metres a second."""
+    return Vector(0.0, 0.0, 0.0)
+
+
+@ll
+def llCloud(script: Script, offset: Vector) -> float:
+    """How dense the clouds are: always 0, as in Second Life."""
+    return 0.0
+
+
+@ll
+def llEdgeOfWorld(script: Script, pos: Vector, dir: Vector) -> int:
+    """TRUE if there is no region where the line from a place in this one into a direction leaves it."""
+    x, y = finite(pos.x, 0.0, 256.0), finite(pos.y, 0.0, 256.0)
+    dx, dy = finite(dir.x, -1e6, 1e6), finite(dir.y, -1e6, 1e6)
+    if dx == 0 and dy == 0:
+        return True
+    over_x = ((256.0 - x) / dx if dx > 0 else -x / dx) if dx else math.inf
+    over_y = ((256.0 - y) / dy if dy > 0 else -y / dy) if dy else math.inf
+    first = min(over_x, over_y)
+    step_x = (1 if dx > 0 else -1) if over_x <= first + 1e-9 else 0
+    step_y = (1 if dy > 0 else -1) if over_y <= first + 1e-9 else 0
+    return not region_of(script).world.open_sides[step_y + 1, step_x + 1]
+
+
 @ll(lacks="the same everywhere: half a day from east to west, at the region's own time")
 def llGetSunDirection(script: Script) -> Vector:
     """Where the sun stands, of length 1: up at noon of the region's day of four hours."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sim.scripts.answers import Answers
     from sim.scripts.controls import Controls
     from sim.scripts.machine.script import Script
+    from sim.scripts.rooms import Rooms as AllRooms
     from sim.scripts.viewers import Viewers
     from sim.world.agent import Agent
     from sim.world.agent import Vector as Place
@@ -64,6 +65,10 @@ class Detected:
     rotation: Rotation = ZERO_ROTATION
     grab: Vector = ZERO_VECTOR
     touch: dict[str, Value] = field(default_factory=dict)  # face, position, normal, binormal, uv, st
+    rezzer: Key = NULL_KEY  # the object that rezzed it
+    damage: tuple[float, int, float] | None = (
+        None  # what it does in on_damage: as it is now, its type, as it was at first
+    )
 
 
 class Speech(Protocol):
@@ -230,7 +235,14 @@ class Journeys(Protocol):
         """Sends somebody home."""
 
 
-class WorldInterface(Speech, Affairs, Sitting, Facts, Stores, Things, Rooms, Protocol):
+class Around(Protocol):
+    """What happens around scripts (`scripts/rooms/`): sensors, collisions, targets, keyframes, rezzing, combat."""
+
+    @property
+    def rooms(self) -> AllRooms: ...
+
+
+class WorldInterface(Speech, Affairs, Sitting, Facts, Stores, Things, Rooms, Around, Protocol):
     """What a script can ask of its world, family by family. Positions in metres, times in seconds of world time."""
 
 

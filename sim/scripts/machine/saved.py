@@ -25,8 +25,9 @@ from sim.scripts.answers import ANSWERS, MOST_ASKED, Question
 from sim.scripts.controls import EVERY
 from sim.scripts.language import layout
 from sim.scripts.language.program import Program
-from sim.scripts.language.values import Item, Key, Rotation, Value, Vector, to_single, type_of, wrap
+from sim.scripts.language.values import NULL_KEY, Item, Key, Rotation, Value, Vector, to_single, type_of, wrap
 from sim.scripts.library.world import Detected, Listen, WorldInterface
+from sim.scripts.machine import senses
 from sim.scripts.machine.engine import Engine
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.page import check_stack, load_page, save_page
@@ -94,6 +95,7 @@ def _pack_detected(one: Detected) -> dict[str, Any]:
         "key": one.key, "name": one.name, "owner": one.owner, "group": one.group, "kind": one.kind, "link": one.link,
         "position": pack(one.position), "velocity": pack(one.velocity), "rotation": pack(one.rotation),
         "grab": pack(one.grab), "touch": {name: pack(value) for name, value in one.touch.items()},
+        "rezzer": one.rezzer, "damage": pack(list(one.damage)) if one.damage is not None else None,
     }  # fmt: skip
 
 
@@ -110,7 +112,16 @@ def _unpack_detected(data: Any) -> Detected:
         rotation=_expect(unpack(data["rotation"]), Rotation),
         grab=_expect(unpack(data["grab"]), Vector),
         touch={str(name): unpack(value) for name, value in data["touch"].items()},
+        rezzer=Key(data.get("rezzer", NULL_KEY)),
+        damage=_unpack_damage(data.get("damage")),
     )
+
+
+def _unpack_damage(data: Any) -> tuple[float, int, float] | None:
+    if data is None:
+        return None
+    now, kind, first = _expect(unpack(data), list)
+    return _expect(now, float), _expect(kind, int), _expect(first, float)
 
 
 def _expect(value: Any, kind: type) -> Any:
@@ -122,14 +133,18 @@ def _expect(value: Any, kind: type) -> Any:
 def _pack_event(event: Event | None) -> Any:
     if event is None:
         return None
-    return [event.name, [pack(value) for value in event.arguments], [_pack_detected(one) for one in event.detected]]
+    detected = [_pack_detected(one) for one in event.detected]
+    return [event.name, [pack(value) for value in event.arguments], detected, senses.pack_sweep(event.sweep)]
 
 
 def _unpack_event(data: Any) -> Event:
-    name, arguments, detected = data
+    name, arguments, detected, *more = data
     if name == "timer":
         return TIMER
-    return Event(str(name), tuple([unpack(value) for value in arguments]), [_unpack_detected(one) for one in detected])
+    sweep = senses.unpack_sweep(more[0]) if more else None
+    return Event(
+        str(name), tuple([unpack(value) for value in arguments]), [_unpack_detected(one) for one in detected], sweep
+    )
 
 
 # --- the script
@@ -160,9 +175,11 @@ def save(script: Script, now: float) -> bytes:
         "clock": (now - script.reset_at).hex(),
         "asked": [[key, question.kind, [pack(value) for value in question.values]] for key, question in script.asked.items()],
         "controls": list(script.controls) if script.controls is not None else None,
+        "senses": senses.pack(script.senses, now),
         "granted": script.granted,
         "granter": script.granter,
         "start_parameter": script.start_parameter,
+        "start_text": script.start_text,
         "limit": script.limit,
         "globals": {name: pack(value) for name, value in script.globals().items()} if idle else None,
     }
@@ -196,6 +213,10 @@ def restore(
     scheduler = script.scheduler
     if script.timer_period:
         scheduler.timer(script)
+    if script.senses.period:
+        scheduler.sensor(script)
+    if script.senses.targets or script.senses.turns:
+        world.rooms.targets.watch(script)
     if script.status == SLEEPING:
         scheduler.wake_later(script, script.wake_at)
     elif script.has_work:
@@ -257,7 +278,7 @@ def _apply(script: Script, facts: dict[str, Any], page: bytes, now: float) -> No
         script.status = status if status in (STOPPED, CRASHED) else IDLE
     for data in facts["queue"][:QUEUE_LENGTH]:
         event = _unpack_event(data)
-        if event.name in script.handlers and _fits(event):
+        if event.sweep is not None or (event.name in script.handlers and _fits(event)):
             script.queue.append(event)
     script.queue = deque(script.queue, QUEUE_LENGTH + 2)
     for handle, channel, name, key, message, active in facts["listens"][:MOST_LISTENS]:
@@ -278,9 +299,11 @@ def _apply(script: Script, facts: dict[str, Any], page: bytes, now: float) -> No
     if facts.get("controls") is not None:
         keys, accept, pass_on = facts["controls"]
         script.controls = int(keys) & EVERY, bool(accept), bool(pass_on)
+    script.senses = senses.unpack(facts.get("senses"), now)
     script.granted = wrap(int(facts["granted"]))
     script.granter = Key(facts["granter"])
     script.start_parameter = wrap(int(facts["start_parameter"]))
+    script.start_text = str(facts.get("start_text", ""))[:1024]
     limit = int(facts["limit"])
     if not len(program.image) <= limit <= layout.LOGICAL_BYTES:
         raise BadState("an impossible memory limit")

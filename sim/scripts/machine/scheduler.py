@@ -135,6 +135,7 @@ class Scheduler:
         self._long: deque[Turn] = deque()  # the second round
         self._timers = Agenda()
         self._sleepers = Agenda()
+        self._sensors = Agenda()
         self.slices = 0
         self.events = 0  # begun
         self.deferred = 0  # scripts that were ready and got no turn in the last run
@@ -166,9 +167,17 @@ class Scheduler:
         else:
             self._timers.drop(script)
 
+    def sensor(self, script: Script) -> None:
+        """Minds a script's repeated sensor, or forgets it when it has none any more."""
+        if script.senses.period:
+            self._sensors.put(script, script.senses.at)
+        else:
+            self._sensors.drop(script)
+
     def forget(self, script: Script) -> None:
         """Takes a script out of the rounds and agendas."""
         self._timers.drop(script)
+        self._sensors.drop(script)
         self._sleepers.drop(script)
         if script.ready:
             script.ready = False
@@ -179,7 +188,7 @@ class Scheduler:
     @property
     def next_wake(self) -> float | None:
         """When something will be due, if nothing is said or touched before."""
-        times = [at for at in (self._timers.next, self._sleepers.next) if at is not None]
+        times = [at for at in (self._timers.next, self._sleepers.next, self._sensors.next) if at is not None]
         return min(times, default=None)
 
     @property
@@ -300,6 +309,14 @@ class Scheduler:
             if script.status == SLEEPING:
                 script.status = RUNNING
                 self.wake(script)
+        for at, script in self._sensors.due(now):
+            senses = script.senses
+            if senses.sweep is None or script.status in (STOPPED, CRASHED):
+                continue
+            senses.at = at + senses.period if at + senses.period > now else now + senses.period
+            self._sensors.put(script, senses.at)
+            script.now = now
+            script.sense(senses.sweep)
         for at, script in self._timers.due(now):
             if script.status in (STOPPED, CRASHED):
                 continue

@@ -15,6 +15,7 @@ from sim.scripts.library.world import Detected, Listen, WorldInterface
 from sim.scripts.machine import raw
 from sim.scripts.machine.failures import Died, Removed, Reset, ScriptFailure
 from sim.scripts.machine.instance import PAUSED, Instance, Trapped
+from sim.scripts.machine.senses import Senses, Sweep
 from sim.scripts.machine.throttle import OWNER_CHAT, Limit
 
 if TYPE_CHECKING:
@@ -33,14 +34,21 @@ IDLE, RUNNING, SLEEPING, STOPPED, CRASHED = "idle", "running", "sleeping", "stop
 
 
 class Event:
-    """One entry of the queue."""
+    """One entry of the queue. `sweep`: of a sensor that looks around when its turn comes."""
 
-    __slots__ = ("arguments", "detected", "name")
+    __slots__ = ("arguments", "detected", "name", "sweep")
 
-    def __init__(self, name: str, arguments: tuple[Value, ...] = (), detected: Sequence[Detected] = ()):
+    def __init__(
+        self,
+        name: str,
+        arguments: tuple[Value, ...] = (),
+        detected: Sequence[Detected] = (),
+        sweep: Sweep | None = None,
+    ):
         self.name = name
         self.arguments = arguments
         self.detected = tuple(detected)
+        self.sweep = sweep
 
 
 TIMER = Event("timer")
@@ -89,8 +97,10 @@ class Script:
         "ready",
         "reset_at",
         "scheduler",
+        "senses",
         "source",
         "start_parameter",
+        "start_text",
         "state",
         "status",
         "timer_at",
@@ -119,6 +129,7 @@ class Script:
         self.now = now
         self.random = Random(seed)
         self.start_parameter = 0
+        self.start_text = ""  # llGetStartString
         self.cpu = 0.0  # seconds of real time spent in it, kept by the scheduler
         self.overspent = 0  # checkpoints that the last slice took beyond its budget, in host functions
         self.budget = 20_000  # checkpoints a slice, adapted by the scheduler to how long they take
@@ -154,6 +165,7 @@ class Script:
         self.granter: Key = NULL_KEY
         self.controls: tuple[int, bool, bool] | None = None  # keys it has taken, and how: accept, pass on (`scripts/controls.py`)
         self.asked: dict[Key, Question] = {}  # what it waits for (`scripts/answers.py`)
+        self.senses = Senses()
         self._enter(0)
 
     # --- what the world calls
@@ -208,6 +220,7 @@ class Script:
             elif self.has_work:
                 self.scheduler.wake(self)
             self.scheduler.timer(self)
+            self.scheduler.sensor(self)
         elif not running and self.status not in (STOPPED, CRASHED):
             self.status = STOPPED
 
@@ -237,6 +250,15 @@ class Script:
                 self.event = event = self.queue.popleft()
                 if event is TIMER:
                     self.timer_queued = False
+                elif event.sweep is not None:
+                    rooms = self.world.rooms
+                    budget = max(budget - rooms.sensors.cost(), 1)
+                    found = rooms.sensors.sweep(self, self.world.prim_of(self), event.sweep)
+                    event = Event("sensor", (len(found),), found) if found else Event("no_sensor")
+                    if event.name not in self.handlers:
+                        self.event, self.status = None, IDLE
+                        return bool(self.queue)
+                    self.event = event
                 self.detected = event.detected
                 self.status = RUNNING
                 self.paused = self.instance.run(self.handlers[event.name], event.arguments, budget) == PAUSED
@@ -309,6 +331,7 @@ class Script:
     def _enter(self, state: int) -> None:
         """The state changes: queue and listens are cleared, the timer goes on."""
         self._end_listens()
+        self.sense_every(None, 0.0)
         self.queue.clear()
         self.timer_queued = False
         self.set_state(state)
@@ -358,6 +381,28 @@ class Script:
             self.timer_period = max(seconds, SHORTEST_TIMER)
             self.timer_at = self.now + self.timer_period
         self.scheduler.timer(self)
+
+    def sense(self, sweep: Sweep) -> bool:
+        """Queues a look around; one that waits already is enough. False when nobody would hear of it, or the queue is full."""
+        if self.status in (STOPPED, CRASHED) or not {"sensor", "no_sensor"} & self.handlers.keys():
+            return False
+        if len(self.queue) >= QUEUE_LENGTH or any(event.sweep == sweep for event in self.queue):
+            return False
+        self.queue.append(Event("sensor", sweep=sweep))
+        self.scheduler.wake(self)
+        return True
+
+    def sense_every(self, sweep: Sweep | None, period: float) -> None:
+        """Looks around every so many seconds from now on; None ends it."""
+        self.senses.repeat(sweep, period, self.now)
+        self.scheduler.sensor(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it does something, or waits for something that it asked for."""
+        senses = self.senses
+        waits = self.timer_period or senses.period or self.listens or senses.targets or senses.turns
+        return self.is_running and bool(waits or self.has_work or self.status == SLEEPING)
 
     def may(self, permissions: str) -> bool:
         """Whether any of `PERMISSION_A|PERMISSION_B` is granted."""

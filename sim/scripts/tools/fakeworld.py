@@ -6,7 +6,7 @@ that happens as occurrences: dicts of the shapes `lsl run --json` prints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -24,9 +24,12 @@ from sim.scripts.machine.script import STOPPED, Script
 from sim.scripts.notecards import Notecards
 
 if TYPE_CHECKING:
-    from protocol.inventory import Item as Inside
+    from protocol.inventory import Item
     from protocol.message import Message
+    from sim.physics.bodies import Bodies
     from sim.region import Region
+    from sim.scripts.rooms import Rooms
+    from sim.scripts.rooms.home import Loaded
     from sim.scripts.viewers import Viewers
     from sim.world.agent import Agent
     from sim.world.agent import Vector as Place
@@ -41,6 +44,7 @@ MOST_KEPT = 200_000_000  # bytes of occurrences, after which a world stops: a sc
 MOST_TORN = 100_000  # each costs a tenth of a millisecond or two
 THIS, ALL_OTHERS, SET, ROOT, ALL_CHILDREN = -4, -2, -1, 1, -3
 CHANGED_LINK = 0x20
+STEP = 1.0 / 45.0  # seconds
 
 
 def as_json(value: Value) -> Any:
@@ -92,6 +96,8 @@ class FakeWorld:
         self.on_occurrence = on_occurrence
         self.now = 0.0
         self._region: Region | None = None
+        self._bodies: Bodies | None = None
+        self._rooms: Rooms | None = None
         self._name = "Object"
         self.region_called = "Nowhere"
         self.dilation = 1.0
@@ -167,6 +173,31 @@ class FakeWorld:
     def _shown(self, agent: Agent, message: Message) -> None:
         self.happened("shown", message=message.name, to=str(agent.agent_id), blocks=plain(message.blocks))
 
+    @property
+    def bodies(self) -> Bodies:
+        """What is solid there, made when a script first asks for it: then time goes by in steps of physics."""
+        if self._bodies is None:
+            from sim.physics.bodies import Bodies
+
+            async def fetch(asset: UUID) -> bytes | None:
+                return self.grid.assets.get(asset)
+
+            self._bodies = Bodies(self.region, "numba", fetch)
+            self._bodies.build_all(list(self.region.world.objects.roots()))  # of what stood there before
+        return self._bodies
+
+    @property
+    def rooms(self) -> Rooms:
+        """What happens around scripts, made when it is asked for."""
+        if self._rooms is None:
+            from sim.scripts.rooms import Rooms
+
+            self.region.world.time = self.now
+            self._rooms = Rooms(self)
+            for prim in self.prims():
+                self._rooms.heed(prim)
+        return self._rooms
+
     # --- driving it
 
     def add(self, source: str, name: str = "script", seed: int | None = 1) -> Script:
@@ -179,6 +210,8 @@ class FakeWorld:
         )  # fmt: skip
         self.scripts.append(script)
         self.scheduler.wake(script)
+        if self._rooms is not None:
+            self._rooms.heed(self.prim_of(script))
         return script
 
     def add_file(self, name: str | Path) -> Script:
@@ -227,14 +260,46 @@ class FakeWorld:
         """Moves the clock from one due moment to the next, running what is due."""
         end = self.now + seconds
         self.settle(slices)
+        while self._moves and self.now + STEP <= end and not self.timed_out:
+            self._step()
+            self.settle(slices)
         while True:
             due = self.scheduler.next_wake
             if due is None or due > end or self.timed_out:
                 break
             self.now = max(self.now, due)
+            self._tick()
             self.settle(slices)
+            if self._moves and self.now + STEP <= end:
+                self.advance(end - self.now, slices)
+                return
         self.now = end
+        self._tick()
         self.settle(slices)
+
+    @property
+    def _moves(self) -> bool:
+        """Whether anything may move, or must be watched, without a script doing something."""
+        if self._region is None:
+            return False
+        busy = self._rooms is not None and not self._rooms.is_idle
+        falls = self._bodies is None and any(prim.physical for prim in self._region.world.objects.roots())
+        return busy or falls or (self._bodies is not None and not self._bodies.still)
+
+    def _tick(self) -> None:
+        if self._region is not None:
+            self._region.world.time = self.now
+
+    def _step(self) -> None:
+        """The world moves on by one step of physics."""
+        self.now += STEP
+        self._tick()
+        rooms, bodies = self.rooms, self.bodies
+        rooms.begin_step(STEP)
+        bodies.step(STEP)
+        bodies.place_objects()
+        rooms.end_step()
+        rooms.run()
 
     def post(self, name: str, *arguments: Value, detected: Sequence[Detected] = ()) -> None:
         for script in self.scripts:
@@ -367,14 +432,56 @@ class FakeWorld:
         found = script.extra.get("prim")
         return found if found is not None else self.root  # type: ignore[return-value]
 
+    def of(self, prim: Prim) -> list[Script]:
+        return [script for script in self.scripts if self.prim_of(script) is prim]
+
+    def prims(self) -> Collection[Prim]:
+        return list({self.prim_of(script): None for script in self.scripts})
+
+    def read_object(self, item: Item, owner: UUID, done: Callable[[Loaded | str], None]) -> None:
+        from protocol.errors import ProtocolError
+        from sim.actions import take
+        from sim.scripts.language.errors import CompileError
+        from sim.scripts.rooms.home import Loaded
+
+        try:
+            linksets = take.unpack(self.grid.assets[item.asset_id])
+            sources = {state.source for linkset in linksets for part in linkset.parts for state in part.scripts}
+            loaded = Loaded(linksets, {source: self.engine.load(source) for source in sources})
+        except (KeyError, ProtocolError, CompileError) as error:
+            done(str(error))
+            return
+        done(loaded)
+
+    def begin_scripts(self, loaded: Loaded, parameter: int, text: str) -> None:
+        for part in [part for linkset in loaded.linksets for part in linkset.parts]:
+            for state in part.scripts:
+                script = restore(
+                    self.engine, state.state, loaded.programs[state.source], self, self.now, owner=OWNER,
+                    object_id=Key(str(part.prim.full_id)), source=state.source, scheduler=self.scheduler,
+                )  # fmt: skip
+                script.extra["prim"] = part.prim
+                script.start_parameter, script.start_text = parameter, text
+                self.scripts.append(script)
+                script.post("on_rez", parameter)
+            self.rooms.heed(part.prim)
+
+    def health_told(self, agent: Agent, health: float) -> None:
+        self.happened("health", agent=str(agent.agent_id), health=health)
+
+    def tell_owner(self, prim: Prim, words: str) -> None:
+        self.happened("owner_say", text=words)
+
     def name_of(self, person: UUID) -> str:
         agent = self.region.world.agents.get(person)
         return agent.name if agent is not None else ""
 
     def died(self, script: Script) -> None:
         self.note("die", script)
-        for other in self.scripts:
-            other.remove()
+        root = self.prim_of(script).linkset_root
+        for other in list(self.scripts):
+            if self.prim_of(other).linkset_root is root:
+                other.remove()
 
     def object_name(self, script: Script) -> str:
         return self.name if self._region is None else self.prim_of(script).name
@@ -465,7 +572,7 @@ class FakeGifts:
             if str(other.item_id) == str(item_id):
                 other.remove()
 
-    def load(self, script: Script, target: Prim, item: Inside, running: bool, start_parameter: int) -> None:
+    def load(self, script: Script, target: Prim, item: Item, running: bool, start_parameter: int) -> None:
         self._world.happened("load", script=item.name, target=str(target.full_id), running=running, start_parameter=start_parameter)
 
 
