@@ -158,7 +158,7 @@ def linked(here: Any, does: str) -> list[str]:
 
 
 async def test_links_are_made_and_broken(here):
-    other = stands(here, "other", (129.0, 128.0, 25.0))
+    other: Any = stands(here, "other", (129.0, 128.0, 25.0))
     linked(here, f'llCreateLink("{other.full_id}", TRUE);')
     assert other.root is here.root and here.root.children == [other, here.child]
     linked(here, "llBreakLink(2);")
