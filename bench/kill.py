@@ -329,7 +329,7 @@ def look(data: Path) -> OnDisk:
     for file in sorted((data / "regions").glob("*/region.sqlite")):
         try:
             with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-                found.open += database.execute("SELECT count(*) FROM transits").fetchone()[0]
+                found.open += database.execute("SELECT count(*) FROM transits WHERE kind NOT IN ('came', 'went', 'void')").fetchone()[0]
                 rows = database.execute("SELECT form FROM linksets").fetchall()
             for (row,) in rows:
                 for part in form.decode(unpacked(row)).parts:

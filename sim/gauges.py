@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.storage.transit import MOVES
+
 if TYPE_CHECKING:
     from sim.circuits.circuits import Circuits
     from sim.pace import Pace
@@ -46,6 +48,6 @@ class Gauges:
         gauges["bodies_awake"] = bodies["awake"]
         gauges["contacts"] = bodies["contacts"]
         gauges["store_due"] = self._storage.due
-        gauges["moves_open"] = len(self._storage.transits)
+        gauges["moves_open"] = sum(transit.kind in MOVES for transit in self._storage.transits.values())
         gauges["scripts"], gauges["scripts_running"], gauges["scripts_waiting"] = self._scripts.counts()
         return gauges

@@ -105,6 +105,7 @@ class Moves:
         self._over: list[UUID] = []  # those that Backbone is still to be told of
         self.late: Callable[[UUID, Mapping[str, Any]], object] = lambda receiver, item: None
         self.tell: Callable[[UUID, str], object] = lambda person, words: None
+        self.call_off: Callable[[Prim], object] = lambda root: None  # its crossing, if it is on its way over a border
         self.reached: Callable[[UUID, Step], None] = lambda move, step: log.debug("move %s: %s", move, step)
 
     @property
@@ -166,6 +167,9 @@ class Moves:
         """Move it into the inventory: the item as it is there. Refused: it is where it was, or on its way for longer than anybody
         should wait, as the words say."""
         refused = self.refusal()
+        for root in leaving.roots if refused is None else ():
+            if root.leaving:
+                self.call_off(root)
         if refused is None and (move in self._storage.transits or any(root.leaving for root in leaving.roots)):
             refused = Refused(GOING, "moving")
         if refused is None and leaving.prim is not None and leaving.inside is not None:

@@ -104,7 +104,8 @@ class Simulator:
         self.sessions = Sessions(region, self.circuits, self.interest, self.seating, self.cap_server)
         self.neighbours = Neighbours(
             region, clients, self.address, circuits=self.circuits, bodies=self.bodies, seating=self.seating,
-            scripts=self.scripts, interest=self.interest, cap_server=self.cap_server, sessions=self.sessions, stop=self.stop,
+            scripts=self.scripts, interest=self.interest, cap_server=self.cap_server, sessions=self.sessions, storage=self.storage,
+            stop=self.stop,
         )  # fmt: skip
         self.giving = Giving(
             region, self.storage, clients.backbone, clients.assets, self._source_of, self.scripts.remove_item
@@ -112,7 +113,7 @@ class Simulator:
         self.giving.post = lambda fields: self.spawn(post(self.parts, fields), "instant message")
         self.money: Money = NoMoney()
         self.moves = Moves(region, self.storage, self.scripts, self.bodies, clients.backbone, clients.assets)
-        self.moves.tell, self.moves.late = self._tell, self._show_item
+        self.moves.tell, self.moves.late, self.moves.call_off = self._tell, self._show_item, self.neighbours.objects.call_off
         self.xfers = Xfers(region)
         self.frame = Frame(
             region, self.pace, self.rest, circuits=self.circuits, bodies=self.bodies, autopilot=self.autopilot, seating=self.seating,
@@ -148,6 +149,7 @@ class Simulator:
             found = restore(self.region, self.scripts, storage.kept, storage.file, self._expire_later)
             storage.begin(self.scripts, self._tell_everybody)
             self.moves.begin()
+            self.neighbours.objects.begin_again()
             log.info("%s", found.line(self.settings.name, self.clock.now() - began))
             return
         scene = load(self.settings.scene)

@@ -15,6 +15,8 @@ once. Whatever was handed over carries the ids of the hand-overs it came by, its
 
 Only the source of a hand-over may call it void, and only while it has no answer. A region refuses what has a void hand-over in
 its lineage. Of a destination that died nobody knows where it handed things on to: the regions around it are told instead.
+
+What a region with a store has called void, and where objects went from it, it knows again after a restart (`storage/transit.py`).
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from sim.neighbours.peers import PeerError
 from sim.neighbours.reading import check_version, mapped, uuid_of, vector3, words
 from sim.neighbours.records import RegionRecord
 from sim.neighbours.state import HandOff, Lineage
+from sim.storage.keeping import Storage
+from sim.storage.transit import CAME, VOID, WENT, Transit
 from sim.world.agent import Agent, Vector
 from sim.world.changes import What
 from sim.world.journey import Gone, Step
@@ -63,13 +67,55 @@ def lineage_of(thing: Agent | Prim) -> Lineage:
 
 
 class HandOvers:
-    def __init__(self, region: Region, neighbours: Neighbours, sessions: Sessions, cap_server: CapServer) -> None:
+    def __init__(
+        self, region: Region, neighbours: Neighbours, sessions: Sessions, cap_server: CapServer, storage: Storage
+    ) -> None:
         self._region, self._neighbours = region, neighbours
-        self._sessions, self._cap_server = sessions, cap_server
+        self._sessions, self._cap_server, self._storage = sessions, cap_server, storage
         self._void: OrderedDict[UUID, None] = OrderedDict()
         self._answers: OrderedDict[UUID, dict[str, Any]] = OrderedDict()
         self._went: OrderedDict[UUID, tuple[RegionRecord, frozenset[UUID]]] = OrderedDict()
         self._reports: list[asyncio.Task[Any]] = []
+        self._remember()
+
+    # --- the store
+
+    def _remember(self) -> None:
+        """What the store says of hand-overs before this start."""
+        for transaction, transit in self._storage.transits.items():
+            if transit.kind == VOID:
+                _keep(self._void, transaction, None)
+            elif transit.kind == WENT:
+                lineage = frozenset(UUID(one) for one in transit.facts["lineage"])
+                _keep(self._went, transaction, (RegionRecord.decode(transit.facts["region"]), lineage))
+
+    def note(self, transaction: UUID, kind: str, **facts: Any) -> None:
+        """Have the store know it, in one commit with what changed until now; what nobody will ask for any more it forgets."""
+        unix = self._region.clock.unix()
+        known = self._storage.transits
+        same = [one for one, transit in known.items() if transit.kind == kind and one != transaction]
+        old = same[: max(len(same) - REMEMBERED, 0)]
+        if kind != CAME:  # its source may have been down for long, and will ask
+            old = [one for one in same if known[one].since < unix - 2 * FOLLOWED] + old
+        for one in old:
+            self._storage.note(one, None)
+        self._storage.note(transaction, Transit(kind, unix, facts))
+
+    def went(self, transaction: UUID) -> None:
+        """An object that was handed over by this is gone from here."""
+        known = self._went.get(transaction)
+        if known is None:  # of too long ago to be asked for
+            self._storage.note(transaction, None)
+            return
+        region, lineage = known
+        self.note(transaction, WENT, region=region.encode(), lineage=[str(one) for one in lineage])
+
+    def recover(self) -> None:
+        """After a start: regions that have not heard yet what is void are told again."""
+        for transaction, transit in list(self._storage.transits.items()):
+            if transit.kind == VOID and not transit.facts["told"]:
+                region = RegionRecord.decode(transit.facts["region"])
+                self._region.tasks.spawn(self._follow(transaction, region, [], None), "taking back")
 
     # --- the source
 
@@ -78,6 +124,10 @@ class HandOvers:
         transaction = uuid4()
         _keep(self._went, transaction, (region, frozenset(one for lineage in lineages for one in lineage)))
         return transaction
+
+    def resume(self, transaction: UUID, region: RegionRecord, lineages: Iterable[Lineage]) -> None:
+        """A hand-over that a restart left open goes on under its id."""
+        _keep(self._went, transaction, (region, frozenset(one for lineage in lineages for one in lineage)))
 
     async def ask(
         self, region: RegionRecord, send: Callable[[], Awaitable[dict[str, Any]]], over: Callable[[], bool], seconds: float
@@ -108,6 +158,7 @@ class HandOvers:
     ) -> None:
         """These agents and that object have never left. Every region that may think otherwise is told until it has heard."""
         _keep(self._void, transaction, None)
+        self.note(transaction, VOID, region=region.encode(), told=False)
         agents = [agent for agent in agents if agent.root]
         for agent in agents:  # over there it may have been reported already
             self._report(agent)
@@ -128,6 +179,7 @@ class HandOvers:
             },
         }
         await self._void_at(transaction, region, body, {facts.region_id})
+        self.note(transaction, VOID, region=region.encode(), told=True)
         for agent in agents:
             if self._region.world.agents.get(agent.agent_id) is agent and agent.root:
                 self._report(agent)
@@ -212,6 +264,7 @@ class HandOvers:
         if back.unless_arrived and any(agent.root for agent in agents):
             return None
         _keep(self._void, transaction, None)
+        self.note(transaction, VOID, region=None, told=True)
         self._answers.pop(transaction, None)
         for agent in agents:
             if agent.presence.report is not None:

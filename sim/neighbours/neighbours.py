@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sim.region import Address, Region
     from sim.scripts.inworld import Scripts
     from sim.sessions import Sessions
+    from sim.storage.keeping import Storage
     from sim.world.world import World
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ DEPARTED_TRIES = 12  # for longer than the origin waits before it asks for itsel
 class Neighbours:
     def __init__(
         self, region: Region, clients: Clients, address: Address, *, circuits: Circuits, bodies: Bodies, seating: Seating,
-        scripts: Scripts, interest: Interest, cap_server: CapServer, sessions: Sessions, stop: Callable[[], None],
+        scripts: Scripts, interest: Interest, cap_server: CapServer, sessions: Sessions, storage: Storage, stop: Callable[[], None],
     ) -> None:  # fmt: skip
         self._region, self._backbone, self._address = region, clients.backbone, address
         self._circuits, self._sessions, self._stop = circuits, sessions, stop
@@ -59,11 +60,11 @@ class Neighbours:
         self.lease = Lease(region, clients.backbone, self._lost)
         self.directory = Directory(region, clients.backbone, self.lease, self._directory_changed)
         self.children = Children(region, self, circuits, sessions)
-        self.handovers = HandOvers(region, self, sessions, cap_server)
+        self.handovers = HandOvers(region, self, sessions, cap_server, storage)
         self.crossing = Crossing(region, self, sessions, cap_server)
-        self.objects = ObjectCrossing(region, self, self.crossing, bodies, scripts, interest)
+        self.objects = ObjectCrossing(region, self, self.crossing, bodies, scripts, interest, storage)
         self.object_arrival = ObjectArrival(
-            region, self.directory, self.objects, self.handovers, scripts, sessions, cap_server
+            region, self.directory, self.objects, self.handovers, scripts, sessions, cap_server, storage
         )
         self.borders = Borders(region.world, self.crossing, self.objects, self.relay_chat)
         self.teleports = Teleports(region, self, clients, address.inner_url, seating, sessions, cap_server)
@@ -79,6 +80,8 @@ class Neighbours:
         self._belongs(await self.lease.claim(where.ip, where.port, where.http_url, where.inner_url))
         await self.directory.open()
         self.lease.keep(self.beat, self.heard)
+        self.handovers.recover()
+        self.objects.recover()
 
     def rest(self) -> None:
         """The region is closing: nothing goes on by itself any more."""

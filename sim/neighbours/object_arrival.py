@@ -2,8 +2,8 @@
 
     POST /services/objects      take an object, its riders and scripts; all of it or nothing
 
-Every transaction is done once. Asked again, it gets the same answer, also while the first is still at work. That it was void
-all along may turn out later (`handovers.py`).
+Every transaction is done once, and answered when the store has it. Asked again, it gets the same answer, also while the first is still
+at work. That it was void all along may turn out later (`handovers.py`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from sim.neighbours.state import longer
 from sim.scripts.language.errors import CompileError
 from sim.scripts.machine.failures import BadState
 from sim.scripts.machine.script import Script
+from sim.storage.keeping import Storage
+from sim.storage.transit import CAME
 from sim.world import form
 from sim.world.linkset import Linkset
 from sim.world.objects import MAX_HEIGHT, Prim
@@ -46,10 +48,10 @@ Answer = tuple[int, dict[str, Any]]  # HTTP status and body
 class ObjectArrival:
     def __init__(
         self, region: Region, directory: Directory, crossing: ObjectCrossing, handovers: HandOvers, scripts: Scripts,
-        sessions: Sessions, cap_server: CapServer,
+        sessions: Sessions, cap_server: CapServer, storage: Storage,
     ) -> None:  # fmt: skip
         self._region, self._directory = region, directory
-        self._scripts, self._sessions, self._cap_server = scripts, sessions, cap_server
+        self._scripts, self._sessions, self._cap_server, self._storage = scripts, sessions, cap_server, storage
         self._crossing = crossing
         self._handovers = handovers
         self._answers: OrderedDict[UUID, asyncio.Task[Answer]] = OrderedDict()
@@ -64,6 +66,9 @@ class ObjectArrival:
         if self._handovers.is_void((transaction,)):
             return _no(410, VOID)
         task = self._answers.get(transaction)
+        before = self._storage.transits.get(transaction)
+        if task is None and before is not None and before.kind == CAME:
+            return 200, {"riders": []}  # before a restart; who sat on it has no session here any more
         if task is None:
             linkset = form.decode(handed.linkset)
             if any(rider.part >= len(linkset.parts) for rider in handed.riders):
@@ -87,7 +92,7 @@ class ObjectArrival:
             programs = {source: await scripts.compiled(source, owner) for source in sources}
         except CompileError as error:
             return _no(422, f"a script does not compile here: {error}")
-        # From here on nothing is awaited: it is all there or not at all.
+        # Until it is placed nothing is awaited: it is all there or not at all.
         root = linkset.parts[0].prim
         here = self._region.world.objects.by_id.get(root.full_id)
         journey = self._crossing.under_way.get(here) if here is not None else None
@@ -117,6 +122,9 @@ class ObjectArrival:
         scripts.changed(root, CHANGED_REGION)
         self._region.metrics.count("object_crossings", label="arrived")
         log.info("object %s came over the border with %d riders", root.full_id, len(riders))
+        self._handovers.note(transaction, CAME)
+        if not await self._storage.durable():
+            log.error("object %s came over the border, and is not on the disk yet: %s", root.full_id, self._storage.trouble)
         return 200, {"riders": answers}
 
     def _refusal(self, transaction: UUID, linkset: Linkset, riders: list[Rider]) -> Answer | None:
@@ -124,6 +132,8 @@ class ObjectArrival:
         lineages = [part.prim.lineage for part in linkset.parts] + [rider.agent.lineage for rider in riders]
         if self._handovers.is_void((transaction, *(one for lineage in lineages for one in lineage))):
             return _no(410, VOID)
+        if self._storage.trouble:
+            return _no(503, f"the disk of {world.facts.name} takes nothing now")
         if any(part.prim.full_id in world.objects.by_id for part in linkset.parts):
             return _no(409, "the object is in this region already")
         if len(world.objects) + len(linkset.parts) > world.facts.max_prims:

@@ -14,12 +14,17 @@ A refusal puts the object back inside the edge, at rest. No answer is no refusal
 destination, which remembers ids, does it once. When it stays silent the object is taken back, and whatever may have come of
 the hand-over goes wherever it is by then (`handovers.py`). Somebody who sits on it is never anywhere else than it is.
 
+With a store it is a move like others (`storage/transit.py`): written down before it is offered, and not answered before it is on the other's
+disk. A region that starts again asks once more with the same id (`recover`).
+
 Nobody changes what is frozen: whoever tries is told so, and sees it as it is (`actions/may.py`, decision 0015). It may
 be deleted; then it goes over there too.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import logging
 import math
 from dataclasses import dataclass, field
@@ -30,7 +35,10 @@ from protocol.errors import ProtocolError
 from sim.neighbours.crossing import Crossing
 from sim.neighbours.handovers import lineage_of
 from sim.neighbours.object_handover import ObjectHandOver, Rider
+from sim.neighbours.peers import PeerError
 from sim.neighbours.records import RegionRecord
+from sim.storage.keeping import Storage
+from sim.storage.transit import Transit
 from sim.world import form
 from sim.world.agent import Agent, Vector
 from sim.world.changes import What
@@ -50,6 +58,7 @@ log = logging.getLogger(__name__)
 
 DEEPEST = 64.0  # metres that an object may be under the ground
 INSIDE = 0.05  # metres from the edge where what may not cross is put
+ASK_AGAIN, ASK_PAUSE = 60.0, 1.0  # seconds in which, and between which, a region is asked what came of a hand-over before a restart
 GIVE_UP_AFTER = 8.0  # seconds in which the region beyond may answer; it may have many scripts to compile
 REFUSED_PAUSE = 1.0  # seconds before a refused object is tried again
 ARRIVED_PAUSE = 0.25  # seconds in which one that has just come may lean back over the border
@@ -80,8 +89,9 @@ class ObjectCrossing:
         bodies: Bodies,
         scripts: Scripts,
         interest: Interest,
+        storage: Storage,
     ) -> None:
-        self._region = region
+        self._region, self._storage = region, storage
         self._bodies, self._scripts, self._interest = bodies, scripts, interest
         self._neighbours = neighbours
         self._crossing = crossing
@@ -113,6 +123,8 @@ class ObjectCrossing:
         if region is None or square == (facts.grid_x, facts.grid_y) or self._awaits_riders(root):
             return False
         if any(rider.circuit is None or rider.journey.under_way for rider in riders):
+            return False
+        if self._storage.trouble:  # what cannot be written down does not begin
             return False
         row = objects.row(root)
         if place is not None:
@@ -177,8 +189,12 @@ class ObjectCrossing:
 
     async def _hand_over(self, journey: Journey, bundle: dict[str, Any]) -> None:
         handovers, region = self._neighbours.handovers, journey.region
-        answer, unsure = None, True
+        answer, unsure = None, False
         try:
+            self._write_down(journey, bundle)
+            if not await self._storage.durable():
+                return
+            unsure = True
             answer, unsure = await handovers.ask(
                 region, lambda: self._neighbours.peers.hand_object(region, bundle), lambda: journey.done, GIVE_UP_AFTER
             )
@@ -205,11 +221,72 @@ class ObjectCrossing:
         self.conclude(journey)
         self._region.metrics.count("object_crossings", label="handed over")
 
+    def _write_down(self, journey: Journey, bundle: dict[str, Any]) -> None:
+        stopped = [script.item_id for script in journey.stopped]
+        facts = {"root": str(journey.root.full_id), "region": journey.region.encode(), "stopped": stopped}
+        data = base64.b64decode(bundle["object"])
+        self._storage.note(journey.transaction, Transit("cross", self._region.clock.unix(), facts, data))
+
+    def call_off(self, root: Prim) -> None:
+        """Its owner sends it elsewhere meanwhile: that it went is void (decision 0015)."""
+        journey = self.under_way.get(root)
+        if journey is not None:
+            self._put_back(journey)
+            self._neighbours.handovers.take_back(journey.transaction, journey.region, journey.riders, root)
+
+    # --- after a start
+
+    def begin_again(self) -> None:
+        """What was being handed over when the region ended stands frozen until it is known what came of it."""
+        for transaction, transit in list(self._storage.transits.items()):
+            if transit.kind != "cross":
+                continue
+            region = RegionRecord.decode(transit.facts["region"])
+            root = self._region.world.objects.by_id.get(UUID(transit.facts["root"]))
+            self._neighbours.handovers.resume(transaction, region, () if root is None else map(lineage_of, root.linkset()))
+            if root is not None:
+                journey = self.under_way[root] = Journey(transaction, root, region, [])
+                self._freeze(journey)
+                scripts = [script for prim in root.linkset() for script in self._scripts.of(prim)]
+                journey.stopped = [script for script in scripts if script.item_id in transit.facts["stopped"]]
+
+    def recover(self) -> None:
+        """Ask what came of it. Once, when the region has its claim."""
+        under_way = {journey.transaction: journey for journey in self.under_way.values()}
+        for transaction, transit in list(self._storage.transits.items()):
+            if transit.kind != "cross":
+                continue
+            if transaction in under_way:
+                self._region.tasks.spawn(self._ask_again(under_way[transaction], transit.data), "object crossing")
+            else:  # it has gone otherwise, and must not stand over there
+                self._neighbours.handovers.take_back(transaction, RegionRecord.decode(transit.facts["region"]))
+
+    async def _ask_again(self, journey: Journey, linkset: bytes) -> None:
+        end = self._region.clock.now() + ASK_AGAIN
+        while self._region.clock.now() < end and not journey.done:
+            region = self._neighbours.directory.of_id(journey.region.region_id)
+            if region is not None:
+                offer = ObjectHandOver(journey.transaction, linkset, [], self._neighbours.lease.owner, region.owner)
+                try:
+                    await self._neighbours.peers.hand_object(region, offer.encode())
+                    self.conclude(journey)
+                    return
+                except PeerError as error:
+                    log.warning("hand-over to %s, again: %s", region.name, error)
+                    if error.status:
+                        self._put_back(journey)
+                        return
+            await asyncio.sleep(ASK_PAUSE)
+        if not journey.done:
+            self._put_back(journey)
+            self._neighbours.handovers.take_back(journey.transaction, journey.region, (), journey.root)
+
     def conclude(self, journey: Journey) -> None:
         """It is over there: here it goes, quietly."""
         if journey.done:
             return
         journey.done = True
+        self._neighbours.handovers.went(journey.transaction)
         root = journey.root
         self.under_way.pop(root, None)
         if root.row < 0:
@@ -224,6 +301,7 @@ class ObjectCrossing:
     def _put_back(self, journey: Journey) -> None:
         """It stays: at rest, a little inside the border."""
         journey.done = True
+        self._storage.note(journey.transaction, None)
         root = journey.root
         self.under_way.pop(root, None)
         root.leaving = False

@@ -48,7 +48,7 @@ class Open:
 
 def listed(store: Path, region_id: str, ledger: Ledger) -> list[Open]:
     """Moves of a region that are not over, also while it runs; oldest first."""
-    found = {move: _told(move, transit) for move, transit in _rows(store).items()}
+    found = {move: _told(move, transit) for move, transit in _rows(store).items() if transit.kind in MOVES}
     for held in ledger.open_moves(region_id):
         move = UUID(held["transit_id"])
         if held["state"] == "held" and move not in found:

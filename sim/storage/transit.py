@@ -40,6 +40,7 @@ from uuid import UUID
 
 from protocol.errors import ProtocolError
 from protocol.inventory import item_from_json
+from sim.neighbours.records import RegionRecord
 from sim.storage.batch import TransitRow
 
 
@@ -126,9 +127,18 @@ def _check(kind: str, facts: Mapping[str, Any]) -> None:
         if facts["prim"] is not None:
             UUID(facts["prim"])
             UUID(facts["inside"]["item_id"] if steps is OUT else facts["inside"])
+    if kind == "cross":
+        UUID(facts["root"])
+    if kind == VOID and not isinstance(facts["told"], bool):
+        raise ValueError("a void hand-over was told or not")
+    for one in facts["lineage"] if kind == WENT else ():
+        UUID(one)
+    if kind in ("cross", WENT) or (kind == VOID and facts["region"] is not None):
+        RegionRecord.decode(facts["region"])
     if steps is OUT:
         UUID((facts["item"] or facts["change"])["asset_id"])
+    if steps is OUT or kind == "cross":
         if not all(isinstance(item, str) for item in facts["stopped"]):
             raise ValueError("stopped scripts are ids")
-        if facts["inside"] is not None:
-            item_from_json(facts["inside"])
+    if steps is OUT and facts["inside"] is not None:
+        item_from_json(facts["inside"])
