@@ -168,7 +168,7 @@ class KeyframedMotions:
         self._home.region.world.objects.placed(root)
         x, y, _ = place
         if not (0 <= x < 256 and 0 <= y < 256):
-            self._home.region.world.marks.outside[root.row] = None
+            self._home.region.world.outside[root.row] = None
 
     def _halt(self, root: Prim) -> None:
         row = self._home.region.world.objects.row(root)

@@ -174,6 +174,12 @@ async def test_keyframes_go_round_back_and_stop(here):
     assert place(here) == pytest.approx((start[0] - 2.0, start[1], start[2] - 1.0), abs=0.01)
 
 
+async def test_keyframes_that_lead_out_of_the_region_break_nothing(here):
+    plays(here, "default { state_entry() { llSetKeyframedMotion([<150, 0, 0>, 0.5, <1, 0, 0>, 0.5], [KFM_DATA, KFM_TRANSLATION]); } moving_end() { llOwnerSay(\"end\"); } }", 2.0)
+    if hasattr(here, "sim"):
+        assert here.sim.metrics.value("stage_errors", "step") == 0 and place(here)[0] < 256.0  # nobody is beyond the border
+
+
 async def test_wrong_keyframes(here):
     said = plays(here, """default { state_entry() { llSetKeyframedMotion([<0, 0, 1>, 1.0], []); llSetKeyframedMotion([<0, 0, 1>, ZERO_ROTATION, 0.01], []); llSetKeyframedMotion([1, 2, 3], []);
         llSetKeyframedMotion([<0, 0, 1>, ZERO_ROTATION, 1.0], [KFM_MODE, 17]); llSetKeyframedMotion([<0, 0, 1>, ZERO_ROTATION, 1.0], [9, 9]); llSetKeyframedMotion([], [KFM_COMMAND, KFM_CMD_PLAY]); } }""", 0.5)
