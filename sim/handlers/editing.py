@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from protocol.errors import ProtocolError
 from protocol.message import Message, text
 from protocol.objects import Edit, decode_edit
-from sim.actions import edit, permit
+from sim.actions import edit, permit, undo
 from sim.actions.may import Actor, actor_of
 from sim.actions.outcome import Refused
 from sim.actions.place import OverBorder, place
 from sim.handlers import NEAR, handles
 from sim.handlers.editors import BUILD, chosen, each, named, tell, waits_for_rights
+from sim.region import Region
 from sim.world.agent import Agent
 from sim.world.objects import Material, Prim
+from sim.world.undo import ObjectSteps
 
 if TYPE_CHECKING:
     from sim.parts import Parts
@@ -25,8 +29,25 @@ MASKS = {2: "owner", 4: "group", 8: "everyone", 16: "next_owner"}  # ObjectPermi
 # --- place and size
 
 
+@contextmanager
+def undoable(sim: Parts, agent: Agent, prim: Prim) -> Iterator[None]:
+    """An edit of a prim's place or form, which the agent may take back afterwards. Nothing is remembered of one that did nothing."""
+    root, now = prim.linkset_root, sim.clock.now()
+    steps = agent.undo.objects.get(root.full_id)
+    before = undo.look(sim.region, root) if steps is None or undo.begins(steps, now) else None
+    number = sim.world.changes.prims.number
+    yield
+    if sim.world.changes.prims.number != number:
+        undo.remember(agent.undo.of(root.full_id), now, before)
+
+
 def put(sim: Parts, agent: Agent, actor: Actor, prim: Prim, wish: Edit) -> None:
     """Move, turn or resize; what is moved out of the region goes to the one beyond, where there is one."""
+    with undoable(sim, agent, prim):
+        _put(sim, agent, actor, prim, wish)
+
+
+def _put(sim: Parts, agent: Agent, actor: Actor, prim: Prim, wish: Edit) -> None:
     outcome = place(sim.region, actor, prim, wish)
     if isinstance(outcome, OverBorder):
         if sim.neighbours.objects.begin(outcome.root, outcome.position):
@@ -71,7 +92,39 @@ def object_scale(sim: Parts, agent: Agent, message: Message) -> None:
 
 @handles("ObjectShape", state=NEAR, rate=BUILD)
 def object_shape(sim: Parts, agent: Agent, message: Message) -> None:
-    each(sim, agent, message, edit.shape)
+    def shape(region: Region, actor: Actor, prim: Prim, block: dict[str, Any]) -> Refused | None:
+        with undoable(sim, agent, prim):
+            return edit.shape(region, actor, prim, block)
+
+    each(sim, agent, message, shape)
+
+
+# --- taken back
+
+
+@handles("Undo", state=NEAR, rate=BUILD)
+def undo_edits(sim: Parts, agent: Agent, message: Message) -> None:
+    """The agent's last edits of these objects, each once."""
+    _step(sim, agent, message, undo.undo)
+
+
+@handles("Redo", state=NEAR, rate=BUILD)
+def redo_edits(sim: Parts, agent: Agent, message: Message) -> None:
+    _step(sim, agent, message, undo.redo)
+
+
+def _step(
+    sim: Parts, agent: Agent, message: Message, action: Callable[[Region, Actor, Prim, ObjectSteps], Refused | None]
+) -> None:
+    here = sim.world.objects.by_id
+    roots = {here[block["ObjectID"]].linkset_root: None for block in message["ObjectData"] if block["ObjectID"] in here}
+    if waits_for_rights(sim, agent, message, list(roots)):
+        return
+    for root in roots:
+        steps = agent.undo.objects.get(root.full_id)
+        refused = action(sim.region, actor_of(agent), root, steps) if steps is not None else None
+        if refused is not None:
+            tell(sim, agent, refused, root)
 
 
 @handles("ObjectImage", state=NEAR, rate=BUILD)

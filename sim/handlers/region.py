@@ -9,6 +9,7 @@ from uuid import UUID
 from backbone.client import BackboneError
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL
+from sim.actions.terraform import LOWER_LIMIT, RAISE_LIMIT
 from sim.handlers import COSTLY, OPEN, QUERY, ROOT, handles
 from sim.handlers.replies import alert, ask, send, start
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 ESTATE_ID, PARENT_ESTATE_ID = 100, 1
 ESTATE_NAME = "Mainland"
-TERRAIN_RAISE, TERRAIN_LOWER = 100.0, -100.0
 HOME = 1  # SetStartLocationRequest.LocationID
 
 
@@ -42,8 +42,8 @@ def request_region_info(sim: Parts, agent: Agent, message: Message) -> None:
                 "BillableFactor": 1.0,
                 "ObjectBonusFactor": 1.0,
                 "WaterHeight": facts.water_height,
-                "TerrainRaiseLimit": TERRAIN_RAISE,
-                "TerrainLowerLimit": TERRAIN_LOWER,
+                "TerrainRaiseLimit": RAISE_LIMIT,
+                "TerrainLowerLimit": LOWER_LIMIT,
                 "UseEstateSun": True,
             },
             RegionInfo2={"ProductSKU": "mainland", "ProductName": "Mainland", **limits},

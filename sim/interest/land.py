@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sim.world.agent import Agent
 
 LAND = 76  # 'L'
+EVERY = 0.2  # seconds between two tellings of ground that is being shaped: a brush is a message a frame
 _BLOCK = 64  # metres; who arrives in the same one is sent the land in the same order
 
 
@@ -26,6 +27,7 @@ class LandInterest:
         self._region, self._world = region, region.world
         self._patches = region.world.changes.terrain.reader()
         self._parcels = region.world.changes.parcels.reader()
+        self._told_at = -EVERY  # real time
         self._kept: dict[tuple[int, int], tuple[int, list[bytes]]] = {}  # block -> revision of the terrain, all patches
 
     def begin_viewer(self, agent: Agent) -> None:
@@ -33,7 +35,9 @@ class LandInterest:
         self._send_land(agent)
 
     def update(self, viewers: Collection[Agent]) -> None:
-        if len(self._patches):
+        now = self._region.clock.now()
+        if len(self._patches) and now >= self._told_at + EVERY:
+            self._told_at = now
             bodies = self._bodies(sorted(self._patches.take()))
             for viewer in viewers:
                 if viewer.circuit is not None:

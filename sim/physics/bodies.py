@@ -24,6 +24,7 @@ from sim.world.agent import Vector
 from sim.world.changes import What
 from sim.world.drives import NO_DRIVES, Drives
 from sim.world.objects import Prim
+from sim.world.terrain import PATCH
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class Bodies:
         self._changes = world.changes.prims.reader(FORM | What.PLACE)
         self._own_notes: set[Prim] = set()  # whose change is but that we set it aside
         self._terrain_revision = world.terrain.revision
+        self._patches = world.changes.terrain.reader()
+        self._ground_at = 0.0  # real time before which the engine is not told of the ground again
         self.solids = AssetSolids(region, fetch, lambda root: self._guarded(self.reshape, root))
         self._shapes = LinksetShapes(world.objects, self.solids)
 
@@ -320,15 +323,29 @@ class Bodies:
         """Bodies and avatars move on by so many seconds, bodies as their objects are by now. `place_objects` is to follow."""
         world = self._world
         self.update()
-        if world.terrain.revision != self._terrain_revision:
-            self._terrain_revision = world.terrain.revision
-            self.engine.set_terrain(world.terrain.heights)
+        if world.terrain.revision != self._terrain_revision and self._region.clock.now() >= self._ground_at:
+            self._reground()
         try:
             self.engine.step(dt, world.avatars.rows[: world.avatars.count])
         except Exception as error:
             self._blame(error, dt)
         for handle in self.engine.lost.tolist():
             self._put_aside(world.objects.of_row[int(self._rows[handle])], "its place or speed came to be no number")
+
+    def _reground(self) -> None:
+        """The engine is told of the ground as it is now. Where that takes it long, it is told the less often."""
+        terrain, clock = self._world.terrain, self._region.clock
+        began = clock.now()
+        self._terrain_revision = terrain.revision
+        area = None
+        if patches := self._patches.take():
+            columns, rows = [x for x, _ in patches], [y for _, y in patches]
+            area = (
+                min(columns) * PATCH - 1.0, min(rows) * PATCH - 1.0, (max(columns) + 1) * PATCH + 1.0, (max(rows) + 1) * PATCH + 1.0
+            )  # fmt: skip
+        self.engine.set_terrain(terrain.heights, area)
+        took = clock.now() - began
+        self._ground_at = began + PAUSE * took if took > LONG else 0.0
 
     def _blame(self, error: Exception, dt: float) -> None:
         """The engine's step failed: whose body it fails by is set aside. The error once more when it is nobody's."""

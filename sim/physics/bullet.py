@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics import broadphase, bullet_shapes, checks, motion
-from sim.physics.engine import MAX_SPEED, NO_BODY, BadBody, BodySpec, Kind, Shape
+from sim.physics.engine import MAX_SPEED, NO_BODY, Area, BadBody, BodySpec, Kind, Shape
 from sim.physics.numba_engine import NumbaEngine
 
 ITERATIONS = 10
@@ -163,8 +163,8 @@ class BulletEngine(NumbaEngine):
         checks.vector(velocity, "velocity", MAX_SPEED)
         super().set_velocity(handle, velocity, angular_velocity)
 
-    def set_terrain(self, heights: NDArray[np.float32]) -> None:
-        super().set_terrain(heights)
+    def set_terrain(self, heights: NDArray[np.float32], area: Area | None = None) -> None:
+        super().set_terrain(heights, area)
         p = self._bullet
         for body in self._ground:
             p.removeBody(body, physicsClientId=self._world)

@@ -38,6 +38,8 @@ MIN_MASS, MAX_MASS = 0.001, 1e9  # kilograms
 LOWEST, HIGHEST = -512.0, 10_000.0  # metres; bodies beyond are held there
 OUTSIDE = 512.0  # metres a body may be beyond the region's border
 
+Area = tuple[float, float, float, float]  # west, south, east, north: metres
+
 
 class BadBody(ValueError):
     """A shape, pose or property that no body can have; the text says why."""
@@ -288,9 +290,9 @@ class Engine(Protocol):
 
     def set_vehicle(self, handle: int, vehicle: Vehicle | None) -> None: ...
 
-    def set_terrain(self, heights: NDArray[np.float32]) -> None:
-        """(257, 257) heights [y, x]; kept, not copied: call it again after they changed, to wake what lies there. Where they
-        are absurd they are held to HIGHEST."""
+    def set_terrain(self, heights: NDArray[np.float32], area: Area | None = None) -> None:
+        """(257, 257) heights [y, x]; kept, not copied: call it again after they changed, to wake what lies there; `area`: where
+        they did, when it was not everywhere. Where they are absurd they are held to HIGHEST."""
 
     def step(self, dt: float, avatars: NDArray[Any]) -> None:
         """Move bodies and avatars (AVATAR_DTYPE rows) by one fixed step."""

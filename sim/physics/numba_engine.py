@@ -20,7 +20,7 @@ from sim.physics.avatar_bodies import CROWD_SIDE, EXTRA, Surroundings
 from sim.physics.avatars import step_rows
 from sim.physics.data import AXIS, CONTACT, PIECE, Around, new_scratch, room
 from sim.physics.drives import DrivenBodies
-from sim.physics.engine import HIGHEST, HIT_DTYPE, NO_BODY, BadBody, Mask
+from sim.physics.engine import HIGHEST, HIT_DTYPE, NO_BODY, Area, BadBody, Mask
 from sim.world.avatars import AVATAR_DTYPE
 
 ROUNDS, RELAX_ROUNDS = 8, 2
@@ -69,14 +69,15 @@ class NumbaEngine(DrivenBodies):
         super().remove(handle)
         self._touching.forget(handle, self.bodies)
 
-    def set_terrain(self, heights: NDArray[np.float32]) -> None:
+    def set_terrain(self, heights: NDArray[np.float32], area: Area | None = None) -> None:
         if heights.shape != (257, 257) or not np.isfinite(heights).all():
             raise BadBody("terrain needs 257 x 257 finite heights")
         self.heights = np.ascontiguousarray(heights, np.float32)
         if not -HIGHEST <= self.heights.min() <= self.heights.max() <= HIGHEST:
             self.heights = np.clip(self.heights, -HIGHEST, HIGHEST)
         self.top = float(self.heights.max()) + 0.1
-        box = np.array([-1e4, -1e4, -1e4, 1e4, 1e4, self.top + 2.0], np.float32)
+        west, south, east, north = area or (-1e4, -1e4, 1e4, 1e4)
+        box = np.array([west, south, -1e4, east, north, self.top + 2.0], np.float32)
         broadphase.wake_around(self.bodies, self._count, box, True)
 
     # --- the step

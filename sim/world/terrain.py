@@ -21,6 +21,7 @@ triangles as well; and a plane a triangle gives physics an exact normal where a 
 from __future__ import annotations
 
 from collections.abc import Collection
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def _hash(x: NDArray[np.int64], y: NDArray[np.int64], seed: int) -> NDArray[np.u
     return (h >> np.uint64(32)).astype(np.uint32)
 
 
-def _noise(gx: NDArray[np.int64], gy: NDArray[np.int64], wavelength: int, seed: int) -> Array:
+def noise(gx: NDArray[np.int64], gy: NDArray[np.int64], wavelength: int, seed: int) -> Array:
     """Gradient noise of one wavelength (whole metres) at the crossings of columns ``gx`` and rows ``gy``.
 
     Returns (len(gy), len(gx)) in about -1..1, 0 on average. The lattice is found by whole-number division of global
@@ -144,7 +145,7 @@ def generate(grid_x: int, grid_y: int, seed: int = 0, land: Collection[tuple[int
     gy = grid_y * REGION_SIZE + np.arange(EDGE, dtype=np.int64)
 
     def layer(wavelength: int, number: int) -> Array:
-        return _noise(gx, gy, wavelength, seed * 31 + number)
+        return noise(gx, gy, wavelength, seed * 31 + number)
 
     broad, middle, fine = layer(310, 1), layer(137, 2), layer(61, 3)
     rolling = 25.0 + 2.6 * broad + 1.6 * middle + 0.7 * fine + 0.25 * layer(23, 4)
@@ -249,15 +250,17 @@ class Terrain:
     """A region's heights.
 
     ``heights``: (257, 257) float32 [y, x]; read it freely, write through ``edit`` so that viewers hear of it.
+    ``made``: as they were when the region was made, which reverting goes back to; never written.
     ``revision``: goes up with every change. ``changes``: the log of patches, (patch x, patch y).
     """
 
-    __slots__ = ("changes", "heights", "revision")
+    __slots__ = ("changes", "heights", "made", "revision")
 
     def __init__(self, heights: Heights) -> None:
         if heights.shape != (EDGE, EDGE):
             raise ValueError(f"terrain needs {EDGE} x {EDGE} heights, got {heights.shape}")
         self.heights: Heights = np.ascontiguousarray(heights, dtype=np.float32)
+        self.made: Heights = self.heights.copy()
         self.revision = 0
         self.changes: Log[tuple[int, int]] = Log()
 
@@ -280,8 +283,8 @@ class Terrain:
         """The (256, 256) samples that LayerData carries: the far edges belong to the neighbours. A view, not a copy."""
         return self.heights[:REGION_SIZE, :REGION_SIZE]
 
-    def edit(self, x: int, y: int, block: NDArray[np.floating]) -> None:
-        """Write a block of heights [y, x] with its south-west sample at (x, y), and note its patches.
+    def edit(self, x: int, y: int, block: NDArray[np.floating], by: UUID | None = None) -> None:
+        """Write a block of heights [y, x] with its south-west sample at (x, y), and note its patches. `by`: whose deed it was.
 
         Samples 0..256: a neighbour's change to the shared edge comes in here, too. Heights are held to LOWEST..HIGHEST;
         ValueError for a block that is not finite or reaches outside.
@@ -298,5 +301,5 @@ class Terrain:
         # A block wholly on the far edge lies in no patch of ours.
         for py in range(y // PATCH, last_row + 1):
             for px in range(x // PATCH, last_col + 1):
-                self.changes.note((px, py), What.LAND)
+                self.changes.note((px, py), What.LAND, by)
         self.revision += 1
