@@ -15,11 +15,11 @@ from backbone.storage import schema
 from backbone.storage.accounts import NameTaken
 from backbone.storage.database import Direct, open_engine, sqlite_url
 from backbone.storage.interfaces import InventoryStore, TransitStore
-from backbone.storage.schema import NewerDatabase, WrongDatabase
+from backbone.storage.schema import FILE_NAME, MARK, NewerDatabase, WrongDatabase
 from backbone.storage.stores import SqlStores, open_stores
 
 __all__ = [
-    "BadName", "NameTaken", "NewerDatabase", "NoSuchUser", "Problem", "WrongDatabase", "add_user", "inventory", "set_password",
+    "FILE_NAME", "MARK", "BadName", "NameTaken", "NewerDatabase", "NoSuchUser", "Problem", "WrongDatabase", "add_user", "inventory", "set_password",
 ]  # fmt: skip
 
 

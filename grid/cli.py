@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from grid import settings as declared
+from grid.backup_cli import backup, restore
 from grid.errors import NOT_RUNNING, GridError, refused_by_machine
 from grid.inventory_cli import history as inventory_history
 from grid.inventory_cli import restore as inventory_restore
@@ -353,6 +354,8 @@ def many_bots(
 
 
 app.command()(readable(snapshot))
+app.command()(readable(backup))
+app.command()(readable(restore))
 region_app.command()(readable(reset))
 region_app.command()(readable(transits))
 inventory_app.command("history")(readable(inventory_history))

@@ -35,6 +35,7 @@ ALLOWED = {
         "assets.client",
         "viewer",
         "protocol",
+        "assets.layout",  # what an asset's file is called, for backups
         "backbone.admin",  # the operator's door, for when the server is down
         "sim.__main__",
         "sim.storage.settling",  # the operator's door to stores of regions that do not run

@@ -173,7 +173,7 @@ async def test_numbers_that_are_none_change_nothing(sim: TestSimulator, anna: Vi
     """The wire lets none of them in; scripts may."""
     before = heights(sim)
     numbers = {"strength": 1.0, "level": 25.0, "west": 60.0, "south": 60.0, "east": 60.0, "north": 60.0, "radius": 3.0, field: bad}
-    refused = terraform.shape(sim.region, actor_of(anna.agent), anna.agent.undo.ground, Stroke(Deed.RAISE, **numbers))
+    refused = terraform.shape(sim.region, actor_of(anna.agent), anna.agent.undo.ground, Stroke(Deed.RAISE, **numbers))  # type: ignore[arg-type]
     assert np.isfinite(heights(sim)).all()
     if not math.isfinite(bad) or field == "strength":
         assert refused is not None and np.array_equal(heights(sim), before)
