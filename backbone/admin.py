@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from backbone.storage.schema import FILE_NAME, MARK, NewerDatabase, WrongDatabas
 from backbone.storage.stores import SqlStores, open_stores
 
 __all__ = [
-    "FILE_NAME", "MARK", "BadName", "NameTaken", "NewerDatabase", "NoSuchUser", "Problem", "WrongDatabase", "add_user", "inventory", "set_password",
+    "FILE_NAME", "MARK", "BadName", "NameTaken", "NewerDatabase", "NoSuchUser", "Problem", "WrongDatabase", "add_user", "find_user",
+    "inventory", "names", "set_password",
 ]  # fmt: skip
 
 
@@ -49,6 +50,19 @@ def set_password(data_dir: Path | str, first: str, last: str, password: str, dat
         if found is None or not stores.people.set_verifier(found["agent_id"], verifier):
             raise NoSuchUser(f"there is no account {first} {last}".strip())
         return str(found["agent_id"])
+
+
+def find_user(data_dir: Path | str, person: str, database: str | None = None) -> str | None:
+    """The agent id of somebody by name, None when there is nobody called so; WrongDatabase, NewerDatabase."""
+    with _opened(data_dir, database) as stores:
+        found = stores.people.by_name(person)
+        return str(found["agent_id"]) if found is not None else None
+
+
+def names(data_dir: Path | str, agent_ids: Iterable[str], database: str | None = None) -> dict[str, str]:
+    """What these are called, of those that have accounts; WrongDatabase, NewerDatabase."""
+    with _opened(data_dir, database) as stores:
+        return {str(one["agent_id"]): f"{one['first']} {one['last']}" for one in stores.people.by_ids(list(agent_ids))}
 
 
 @contextmanager

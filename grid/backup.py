@@ -32,10 +32,10 @@ from backbone.admin import FILE_NAME, MARK
 from grid import plan
 from grid.errors import GridError
 from grid.layout import Layout
+from grid.plan import STORE
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-STORE = "region.sqlite"
 _CHUNK = 1 << 20
 _AGAIN = 20  # times that a folder of assets is looked through while it is being split
 

@@ -27,7 +27,7 @@ from grid.inventory_cli import trash as inventory_trash
 from grid.layout import Layout, default_dir
 from grid.lsl_cli import lsl_app
 from grid.plan import in_force
-from grid.region_cli import reset
+from grid.region_cli import history, reset, rollback
 from grid.snapshot_cli import snapshot
 from grid.transits_cli import transits
 
@@ -358,6 +358,8 @@ app.command()(readable(backup))
 app.command()(readable(restore))
 region_app.command()(readable(reset))
 region_app.command()(readable(transits))
+region_app.command()(readable(history))
+region_app.command()(readable(rollback))
 inventory_app.command("history")(readable(inventory_history))
 inventory_app.command("trash")(readable(inventory_trash))
 inventory_app.command("restore")(readable(inventory_restore))

@@ -18,6 +18,7 @@ from grid.layout import Layout, read_json, write_json
 from grid.settings import PLAIN_SCENES, Settings
 
 FORMAT = 1
+STORE = "region.sqlite"  # in each region's folder
 CORNER = 1000
 """Grid coordinates of the south-west region, in regions: far enough from 0 to grow in every direction."""
 MOST_REGIONS = 256
@@ -56,6 +57,8 @@ class Grid:
     web_port: int = 0
     guests: str = "local"
     spectators: int = 10
+    history_days: float = 30.0
+    history_megabytes: int = 256
     inventory_things: int = 100_000
     inventory_days: int = 30
     owner: str | None = None
@@ -113,7 +116,7 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-_KINDS: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
+_KINDS: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), str | None: (str, type(None))}
 
 
 def load(layout: Layout) -> Grid | None:
@@ -167,6 +170,11 @@ def _region(entry: dict[str, Any]) -> Region:
     )
 
 
+def stores(layout: Layout, regions: list[Region]) -> list[str]:
+    """Names of those regions that have been filled already."""
+    return [one.name for one in regions if (layout.regions / one.region_id / STORE).exists()]
+
+
 def save(layout: Layout, grid: Grid) -> None:
     write_json(layout.saved, {"format": FORMAT, **dataclasses.asdict(grid)})
 
@@ -176,7 +184,7 @@ def decide(saved: Grid | None, settings: Settings) -> Grid:
     wanted = saved or Grid(settings.name, settings.bind, None, 0, 0, None)
     if settings.guests not in GUESTS:
         raise GridError(f"guests = {settings.guests!r} is not a choice", f"use {', '.join(GUESTS)}")
-    kept = ("name", "bind", "advertise", "database", "guests", "spectators", "owner", *_INVENTORY, *_BEFORE_PROXIES)
+    kept = ("name", "bind", "advertise", "database", "guests", "spectators", "history_days", "history_megabytes", "owner", *_INVENTORY, *_BEFORE_PROXIES)
     for name in kept:
         if saved is None or name in settings.given:
             setattr(wanted, name, getattr(settings, name))

@@ -87,6 +87,8 @@ def sims_config(grid: Grid, layout: Layout) -> dict[str, object]:
         "data": str(layout.regions),
         "log_dir": str(layout.logs),
         "grid_name": grid.name,
+        "history_days": grid.history_days,
+        "history_bytes": grid.history_megabytes << 20,
         "regions": [
             {"region_id": r.region_id, "name": r.name, "grid_x": r.grid_x, "grid_y": r.grid_y, "port": r.port,
              "scene": r.scene, "physics": r.physics, "age": r.age}

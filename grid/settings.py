@@ -92,6 +92,9 @@ SETTINGS = (
     Setting("scene", str, None, "what the first region shows: a scene file, welcome, or none; default: welcome in a fresh "
             "grid (docs/scenes.md)", 1, 4096),
     Setting("physics", str, "numba", "the regions' physics engine: numba (our own) or bullet (needs mainland[bullet])", 1, 20),
+    Setting("history_days", float, 30.0, "how long a region remembers what objects were before somebody changed them", 0, 3650),
+    Setting("history_megabytes", int, 256, "how much of that a region keeps at most; a change of a plain box takes some 300 bytes",
+            1, 100_000),
     Setting("start_seconds", float, 600.0, "how long a start may take; the first one compiles kernels for minutes", 5, 3600),
     Setting("stop_seconds", float, 10.0, "how long a process may take to end after TERM before KILL", 0.5, 600),
     Setting("restart_first_seconds", float, 0.5, "pause before a crashed service's first restart; doubles", 0.05, 60),

@@ -10,7 +10,6 @@ from grid.errors import GridError
 from grid.layout import Layout, read_json
 from grid.lock import Lock
 from grid.ports import Ports
-from grid.region_cli import stores
 from grid.settings import Settings
 from grid.supervisor import Supervisor
 
@@ -62,7 +61,7 @@ def supervise(
             claims.bind = grid.bind
             for note in plan.choose_ports(grid, settings, claims):
                 report({"event": "note", "text": note})
-            if "scene" in settings.given and stores(layout, grid.regions[:1]):
+            if "scene" in settings.given and plan.stores(layout, grid.regions[:1]):
                 told = f"{grid.regions[0].name} keeps what stands in it; to fill it anew: mainland region reset {grid.regions[0].name}"
                 report({"event": "note", "text": told})
             plan.save(layout, grid)

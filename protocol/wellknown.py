@@ -10,6 +10,7 @@ from enum import IntEnum
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 NULL = UUID(int=0)
+OPERATOR = UUID("6f706572-6174-6f72-8000-6d61696e6c61")  # stands for whoever runs the grid, in histories
 REGION_SIZE = 256  # metres along one side
 FIRST_GRID_X = FIRST_GRID_Y = 1000  # where a new grid starts, in regions
 WATER_HEIGHT = 20.0  # metres

@@ -87,6 +87,8 @@ def read_config(path: Path) -> tuple[list[Settings], Path]:
                 public_assets_url=config.get("public_assets_url", ""),
                 secret=secret,
                 store=_store(config, region),
+                history_days=float(config.get("history_days", 30.0)),
+                history_bytes=int(config.get("history_bytes", 1 << 28)),
                 terrain_seed=int(config.get("terrain_seed", 1)),
                 physics=check_engine(str(region.get("physics", "numba"))),
                 scene=str(region.get("scene", NO_SCENE)),

@@ -179,7 +179,7 @@ class Moves:
             return refused
         held = self._held[move] = self._freeze(leaving.roots)
         facts = {
-            "receiver": str(leaving.receiver), "item": leaving.item, "change": leaving.change,
+            "by": str(actor.agent_id), "receiver": str(leaving.receiver), "item": leaving.item, "change": leaving.change,
             "roots": [str(root.full_id) for root in leaving.roots], "stopped": [script.item_id for script in held.stopped],
             "prim": str(leaving.prim.full_id) if leaving.prim is not None else None,
             "inside": item_to_json(leaving.inside) if leaving.inside is not None else None,
@@ -253,10 +253,11 @@ class Moves:
     def _let_go(self, move: UUID) -> None:
         """It is in the inventory: here it goes, and the row with it, in one commit. Until then the row says that it has gone."""
         facts = self._storage.transits[move].facts
+        by = UUID(facts["by"]) if "by" in facts else None
         for root in self._held.pop(move).roots:
             if root.row >= 0:
                 root.leaving = False
-                remove.remove(self._region, root)
+                remove.remove(self._region, root, by)
         prim = self._prim(facts)
         if prim is not None:
             self._scripts.remove_item(prim, UUID(facts["inside"]["item_id"]))

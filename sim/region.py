@@ -40,6 +40,8 @@ class Settings:
     public_assets_url: str = ""  # where viewers do; the same when empty
     secret: str = ""
     store: str = ""  # the file that keeps what stands here (sim/storage); nothing is kept when empty
+    history_days: float = 30.0  # how long the store remembers what objects were before somebody changed them,
+    history_bytes: int = 1 << 28  # and how much of it
     terrain_seed: int = 1
     physics: str = "numba"  # or "bullet"
     owner: UUID = field(default_factory=uuid4)  # whose this process's claim of the region is; see `host.py`

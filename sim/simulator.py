@@ -38,6 +38,7 @@ from sim.moves import Moves
 from sim.names import Names
 from sim.neighbours.neighbours import Neighbours
 from sim.neighbours.services import Services
+from sim.operating import Operator
 from sim.pace import Pace
 from sim.parts import Parts
 from sim.physics.autopilot import Autopilot
@@ -125,7 +126,8 @@ class Simulator:
             cap_server=self.cap_server, sessions=self.sessions, neighbours=self.neighbours, xfers=self.xfers,
             giving=self.giving, money=self.money, moves=self.moves, autopilot=self.autopilot,
         )  # fmt: skip
-        self.services = Services(self.parts, self.pace)
+        operator = Operator(region, self.storage, self.scripts, clients.assets.fetch)
+        self.services = Services(self.parts, self.pace, operator)
         self._serve()
         self._furnish()
         self.bodies.update()

@@ -29,7 +29,7 @@ def link(region: Region, actor: Actor, prims: Sequence[Prim]) -> Prim | Refused:
     if len({prim.owner_id for prim in prims}) > 1:
         return Refused(NOT_YOURS)
     try:
-        region.world.objects.link(prims[0], prims[1:])
+        region.world.objects.link(prims[0], prims[1:], actor.agent_id)
     except ValueError as error:
         return Refused(f"Not linked: {error}.", "cannot be linked")
     return prims[0].linkset_root
@@ -43,7 +43,7 @@ def unlink(region: Region, actor: Actor, prims: Sequence[Prim]) -> list[Prim] | 
             return refused
     objects = region.world.objects
     try:
-        roots = objects.unlink([prim for prim in prims if prim.root is not None or prim.children])
+        roots = objects.unlink([prim for prim in prims if prim.root is not None or prim.children], actor.agent_id)
     except ValueError as error:
         return Refused(f"Not unlinked: {error}.", "cannot be unlinked")
     for root in roots:

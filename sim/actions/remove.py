@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sim.actions import may
 from sim.actions.may import Actor
 from sim.actions.outcome import Refused
@@ -18,11 +20,11 @@ def delete(region: Region, actor: Actor, prim: Prim) -> Prim | Refused:
     if not may.may_delete(actor, root):
         locked = root.owner_id == actor.agent_id
         return Refused(LOCKED, "locked") if locked else Refused()
-    return remove(region, root)
+    return remove(region, root, actor.agent_id)
 
 
-def remove(region: Region, prim: Prim) -> Prim:
-    """Take a prim's whole linkset out of the world; its scripts end, and who sits on it stands up."""
+def remove(region: Region, prim: Prim, by: UUID | None = None) -> Prim:
+    """Take a prim's whole linkset out of the world; its scripts end, and who sits on it stands up. `by`: whose deed it was."""
     root = prim.linkset_root
-    region.world.objects.remove(root)
+    region.world.objects.remove(root, by)
     return root

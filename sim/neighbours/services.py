@@ -8,6 +8,7 @@
     POST   /services/messages                an instant message for somebody here
     POST   /services/notifications           friends came, went, ended, changed
     POST   /services/chat                    said near the border on the other side
+    POST   /services/rollback                undo what one person did to objects since a moment
     GET    /services/status                  figures of the region
 """
 
@@ -30,6 +31,7 @@ from sim.neighbours.reading import uuid_of, vector3
 from sim.neighbours.state import HandOff, Reason
 
 if TYPE_CHECKING:
+    from sim.operating import Operator
     from sim.pace import Pace
     from sim.parts import Parts
 
@@ -39,8 +41,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Services:
-    def __init__(self, parts: Parts, pace: Pace) -> None:
-        self._parts, self._pace = parts, pace
+    def __init__(self, parts: Parts, pace: Pace, operator: Operator) -> None:
+        self._parts, self._pace, self.operator = parts, pace, operator
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/services/agents", self._guarded(self.announce))
@@ -51,6 +53,7 @@ class Services:
         app.router.add_post("/services/messages", self._guarded(self.message))
         app.router.add_post("/services/notifications", self._guarded(self.notification))
         app.router.add_post("/services/chat", self._guarded(self.chat))
+        app.router.add_post("/services/rollback", self._guarded(self.rollback))
         app.router.add_get("/services/status", self._guarded(self.status))
 
     def _guarded(self, function: Handler) -> Handler:
@@ -172,6 +175,10 @@ class Services:
         if speak.overhear(self._parts.region, speaker, kind, text) is not None:
             raise ProtocolError(f"chat of kind {kind} does not carry over a border")
         return web.Response(status=204)
+
+    async def rollback(self, request: web.Request) -> web.Response:
+        status, answer = await self.operator.undo(await _object(request))
+        return web.json_response(answer, status=status)
 
     async def status(self, request: web.Request) -> web.Response:
         sim, rates = self._parts, self._pace.rates()

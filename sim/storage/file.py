@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 1
 CHECKED_WHOLE = 1 << 28  # bytes of a file that is looked through from end to end after a kill; rows are always checked
-HISTORY_DAYS, HISTORY_BYTES = 30, 1 << 28
 
 _meta = sa.MetaData()
 facts = sa.Table("facts", _meta, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False))
@@ -240,14 +239,14 @@ class StoreFile:
             if joined:
                 connection.execute(sa.delete(parcels).where(parcels.c.local_id == sa.bindparam("b_key")), joined)
 
-    def forget_old(self, unix: float) -> None:
-        """Let go of history beyond its days and bytes."""
+    def forget_old(self, unix: float, days: float, most_bytes: int) -> None:
+        """Let go of history that is older, and of the oldest of what is more."""
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(history).where(history.c.at < unix - HISTORY_DAYS * 86400))
+            connection.execute(sa.delete(history).where(history.c.at < unix - days * 86400))
             size: Any = sa.func.sum(sa.func.coalesce(sa.func.length(history.c.form), 0) + 64)
             sizes = sa.select(history.c.number, size.over(order_by=history.c.number.desc()).label("bytes"))
             later = sizes.subquery()
-            last = sa.select(sa.func.max(later.c.number)).where(later.c.bytes > HISTORY_BYTES).scalar_subquery()
+            last = sa.select(sa.func.max(later.c.number)).where(later.c.bytes > most_bytes).scalar_subquery()
             connection.execute(sa.delete(history).where(history.c.number <= last))
 
     def forget_sources(self) -> None:

@@ -124,7 +124,7 @@ class Storage:
         self._turns: list[tuple[Script, Prim]] = []  # those that have not had their turn in this round
         self._turns_a_frame = 0
         self._moving: dict[Prim, float] = {}  # since when, or when it was written last
-        self._deeds: dict[tuple[bytes, UUID | None], float] = {}
+        self._deeds: dict[bytes, tuple[UUID | None, float]] = {}  # of each linkset the last entry of the history
         self._unfit: dict[Prim, None] = {}  # of which it was said that they have no room
         self._land_at = 0.0
         self._heights = world.terrain.heights.copy()
@@ -132,7 +132,8 @@ class Storage:
         self._parcels: dict[int, tuple[str, bytes]] = {}
         self._settings = ""
         self._ids_until = 0
-        self.writer = Writer(self._file, self.region.clock.unix)
+        settings = self.region.settings
+        self.writer = Writer(self._file, self.region.clock.unix, settings.history_days, settings.history_bytes)
         batch = self._batch
         batch.facts["state"] = "open"
         if self.kept.is_new:
@@ -266,13 +267,14 @@ class Storage:
         self._batch.linksets[root_id.bytes] = None
 
     def _remember(self, root: Prim, what: What, by: UUID | None, unix: float) -> None:
-        key = root.full_id.bytes, by
-        if not what & What.GONE and unix < self._deeds.get(key, 0.0) + SAME_DEED:
+        key = root.full_id.bytes
+        last, at = self._deeds.get(key, (None, 0.0))
+        if not what & What.GONE and last == by and unix < at + SAME_DEED:
             return
         if len(self._deeds) > 10_000:
             self._deeds.clear()
-        self._deeds[key] = unix
-        self._batch.history.append(Change(unix, by.bytes if by is not None else None, int(what), root.full_id.bytes))
+        self._deeds[key] = by, unix
+        self._batch.history.append(Change(unix, by.bytes if by is not None else None, int(what), key))
 
     def _look_at_movers(self, now: float) -> None:
         """What physics moves is noted by nobody: it is written when it comes to rest, and now and then before."""

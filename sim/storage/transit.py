@@ -137,6 +137,8 @@ def _check(kind: str, facts: Mapping[str, Any]) -> None:
         RegionRecord.decode(facts["region"])
     if steps is OUT:
         UUID((facts["item"] or facts["change"])["asset_id"])
+        if "by" in facts:  # whose deed it is; older rows do not say
+            UUID(facts["by"])
     if steps is OUT or kind == "cross":
         if not all(isinstance(item, str) for item in facts["stopped"]):
             raise ValueError("stopped scripts are ids")

@@ -25,12 +25,13 @@ class Writer:
     `trouble`: why the disk takes nothing now, "" while it does. `written`: the number of the last batch that is durable.
     """
 
-    def __init__(self, file: StoreFile, unix: Callable[[], float]) -> None:
+    def __init__(self, file: StoreFile, unix: Callable[[], float], history_days: float, history_bytes: int) -> None:
         self.file = file
         self.trouble = ""
         self.given = self.written = 0
         self.commits = 0
         self._unix = unix
+        self._history = history_days, history_bytes
         self._waiting = Batch()
         self._awaited: list[tuple[int, Callable[[bool], None]]] = []
         self._lock = threading.Lock()
@@ -139,7 +140,7 @@ class Writer:
             say(done)
 
     def _tidy(self) -> None:
-        self._quietly(lambda: self.file.forget_old(self._unix()))
+        self._quietly(lambda: self.file.forget_old(self._unix(), *self._history))
         self.back_up()
 
     def _quietly(self, work: Callable[[], None]) -> None:

@@ -184,7 +184,6 @@ class Agent:
     sit_asked: tuple[Prim, Vector, float] | None = None  # prim, point on it, real time: AgentSit is to follow
     sit_early: float = -math.inf  # real time of an AgentSit that came first
     dialogs: dict[tuple[UUID, int], Asked] = field(default_factory=dict)  # by object and channel, oldest first
-    dialogs: dict[tuple[UUID, int], None] = field(default_factory=dict)  # object and channel of those shown to it, oldest first
     undo: Undo = field(default_factory=Undo)  # what it did last, and may take back
     asked: dict[str, tuple[Script, int]] = field(default_factory=dict)  # by item id: which script asks for which permissions
 

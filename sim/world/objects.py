@@ -287,7 +287,7 @@ class Objects:
         self.rows = np.concatenate([self.rows, np.zeros(old, OBJECT_DTYPE)])
         self._free = list(range(2 * old - 1, old - 1, -1)) + self._free
 
-    def remove(self, prim: Prim) -> list[Prim]:
+    def remove(self, prim: Prim, by: UUID | None = None) -> list[Prim]:
         """Take a whole linkset away; returns its prims, which keep their local ids and have no row."""
         gone = list(prim.linkset())
         for one in gone:
@@ -299,7 +299,7 @@ class Objects:
             self.rows[one.row] = np.zeros((), OBJECT_DTYPE)
             self._free.append(one.row)
             one.row = -1
-            self.changes.note(one, What.GONE)
+            self.changes.note(one, What.GONE, by)
         while self.count and not self.rows[self.count - 1]["active"]:
             self.count -= 1
         return gone
@@ -358,7 +358,7 @@ class Objects:
 
     # --- linksets
 
-    def link(self, root: Prim, others: Sequence[Prim]) -> None:
+    def link(self, root: Prim, others: Sequence[Prim], by: UUID | None = None) -> None:
         """Make one linkset with `root` as its root; whole linksets may join. All keep their places in the region.
 
         ValueError when it would have more than MAX_LINKS prims, or reach further than MAX_APART from its root.
@@ -388,7 +388,7 @@ class Objects:
         # Newly linked prims come before those that were there, as in Second Life's link numbers.
         root.children = joining + root.children
         self.placed(root)
-        self.note_linkset(root, What.LINK)
+        self.note_linkset(root, What.LINK, by)
 
     def join(self, root: Prim, children: Sequence[Prim]) -> None:
         """Make one linkset of single prims whose places are relative to the root already, in this order."""
@@ -402,7 +402,7 @@ class Objects:
         self.placed(root)
         self.note_linkset(root, What.LINK)
 
-    def unlink(self, leaving: Sequence[Prim]) -> list[Prim]:
+    def unlink(self, leaving: Sequence[Prim], by: UUID | None = None) -> list[Prim]:
         """Take prims out of their linksets; each becomes a root where it is. When a root leaves, its first remaining
         child becomes the root of the rest. Returns every root whose linkset changed. ValueError, and nothing has changed,
         when what remains would reach further than MAX_APART from its new root."""
@@ -424,11 +424,11 @@ class Objects:
                 row["parent"] = -1
                 row["position"], row["rotation"] = places[one]
             if len(staying) > 1:
-                self.link(staying[0], staying[1:])
+                self.link(staying[0], staying[1:], by)
             changed += [*here, *staying[:1]]
             for one in places:
                 self.placed(one)
-                self.changes.note(one, What.LINK)
+                self.changes.note(one, What.LINK, by)
         return changed
 
 

@@ -74,6 +74,36 @@ def test_what_was_built_is_there_after_kill_9(grid):
     again = grid.start()
     facts["login_uri"] = again["login_uri"]
     assert asyncio.run(asyncio.wait_for(look(expected), 60)) == built
+    look_into_it_and_put_it_right(grid, account, expected)
+
+
+def look_into_it_and_put_it_right(grid, account, count):
+    """The operator's commands, on the same grid: history, backup, rollback; and a restore beside it."""
+    name, folder = f"{account['first']} {account['last']}", grid.data.parent
+
+    def told(*arguments):
+        done = grid("region", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    made = told("history", "harbour", "--by", name, "--since", "1h")
+    assert [entry["what"] for entry in made["entries"]] == ["made"] * count and set(made["people"].values()) >= {name}
+    assert grid("backup", str(folder / "copy.tar")).returncode == 0
+    for _ in range(2):
+        dry = told("rollback", "Harbour", "--by", name, "--since", "1h", "--dry-run")
+        assert (dry["removed"], dry["left"]) == (count, 0)
+    done = grid("region", "rollback", "Harbour", "--by", name, "--since", "1h")
+    assert done.returncode == 0 and f"{count} is gone" in done.stdout and "--by operator" in done.stdout
+    assert grid("region", "rollback", "Harbour", "--by", "Nobody Atall", "--since", "1h").returncode == 1
+    grid("down")
+    stopped = told("history", "Harbour", "--since", "1h")
+    assert [entry["what"] for entry in stopped["entries"]] == ["removed"] * count + ["made"] * count
+    assert {stopped["people"][entry["who"]] for entry in stopped["entries"]} == {name, "the operator"}
+    assert grid("region", "rollback", "Harbour", "--by", name, "--since", "1h").returncode == 3
+    beside = Mainland(folder / "beside", fake=False)
+    assert beside("restore", str(folder / "copy.tar")).returncode == 0
+    before = json.loads(beside("region", "history", "Harbour", "--since", "1h", "--json").stdout)
+    assert [entry["what"] for entry in before["entries"]] == ["made"] * count
 
 
 def test_nothing_is_lost_or_doubled_when_processes_are_killed_while_people_move_things(grid):

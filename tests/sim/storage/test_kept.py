@@ -478,7 +478,7 @@ async def test_a_store_that_was_found_sound_is_backed_up(opened: Open, tmp_path:
     assert backup.stat().st_mtime_ns == made  # the last one is young
 
 
-async def test_history_is_bounded(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_history_is_bounded(opened: Open) -> None:
     sim = opened()
     boxes = [rez(add_root(sim, "Anna Builder")) for _ in range(1)]
     for number in range(30):
@@ -494,11 +494,10 @@ async def test_history_is_bounded(opened: Open, monkeypatch: pytest.MonkeyPatch)
         return [form.decode(unpacked(data)).parts[0].prim.name for data in forms]
 
     assert len(names()) >= 29
-    monkeypatch.setattr("sim.storage.file.HISTORY_BYTES", 5000)
-    file.forget_old(sim.clock.unix())
+    file.forget_old(sim.clock.unix(), 30, 5000)
     left = names()
     assert 3 < len(left) < 29 and left[-1] == "number 28"
-    file.forget_old(sim.clock.unix() + 31 * 86400)
+    file.forget_old(sim.clock.unix() + 31 * 86400, 30, 5000)
     assert not names()
 
 
