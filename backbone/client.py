@@ -452,6 +452,18 @@ class BackboneClient:
         """Bring an inventory back to a moment (unix seconds); what that did, or would. 409: that is too long ago."""
         return await self._call("POST", f"/agents/{agent_id}/inventory/restore", {"to": to, "dry_run": dry_run})
 
+    async def get_worn(self, agent_id: Id) -> list[dict[str, Any]]:
+        """{item_id, point} of each thing the agent wears, in the order they were put on."""
+        return (await self._call("GET", f"/agents/{agent_id}/worn"))["items"]
+
+    async def put_on(self, agent_id: Id, item_id: Id, point: int) -> None:
+        """The agent wears an item of its inventory at that attachment point. 404: it has no such item."""
+        await self._call("PUT", f"/agents/{agent_id}/worn/{item_id}", {"point": point})
+
+    async def take_off(self, agent_id: Id, item_id: Id) -> None:
+        """The agent wears the item no more."""
+        await self._call("DELETE", f"/agents/{agent_id}/worn/{item_id}")
+
     # moves between an inventory and a region: each call may be repeated, and happens once ---------------
 
     async def move_into(

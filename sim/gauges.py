@@ -40,7 +40,7 @@ class Gauges:
         rows = world.objects.rows[: world.objects.count]
         active = rows["moving"] == 1
         active[[prim.row for prim in self._scripts.prims()]] = True
-        gauges["prims"] = len(world.objects)
+        gauges["prims"] = world.objects.standing
         gauges["prims_active"] = int(np.count_nonzero(active))
         gauges["prims_physical"] = int(np.count_nonzero(rows["physical"]))
         bodies = self._bodies.engine.statistics()

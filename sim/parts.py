@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assets.client import AssetClient
     from backbone.client import BackboneClient
     from sim.actions.sit import Seating
+    from sim.attachments import Attachments
     from sim.caps.server import CapServer
     from sim.circuits.circuits import Circuits
     from sim.clock import Clock
@@ -50,6 +51,7 @@ class Parts:
     cap_server: CapServer
     sessions: Sessions
     neighbours: Neighbours
+    attachments: Attachments
     xfers: Xfers
     autopilot: Autopilot
     giving: Giving

@@ -27,6 +27,7 @@ from sim.world.journey import Gone, Step
 
 if TYPE_CHECKING:
     from sim.actions.sit import Seating
+    from sim.attachments import Attachments
     from sim.caps.server import CapServer
     from sim.circuits.circuits import Circuits
     from sim.interest.interest import Interest
@@ -69,10 +70,12 @@ class Around(Protocol):
 
 class Sessions:
     def __init__(
-        self, region: Region, circuits: Circuits, interest: Interest, seating: Seating, cap_server: CapServer
-    ) -> None:
+        self, region: Region, circuits: Circuits, interest: Interest, seating: Seating, cap_server: CapServer,
+        attachments: Attachments,
+    ) -> None:  # fmt: skip
         self._region, self._world = region, region.world
         self._circuits, self._interest, self._seating, self._cap_server = circuits, interest, seating, cap_server
+        self.attachments = attachments
         self._around: Around
         self._welcome: Callable[[Agent, HandOff], None]
 
@@ -255,6 +258,7 @@ class Sessions:
         seat = arrival.seat
         if seat is not None and seat.prim.row >= 0:
             self._seating.sit(agent, seat)
+        self.attachments.arrived(agent, arrival)
         for animation in arrival.animations:
             agent.animation_sequence += 1
             agent.animations[animation] = agent.animation_sequence
@@ -297,10 +301,12 @@ class Sessions:
             target = {"TargetIP": "0.0.0.0", "TargetPort": 0}
             user = {"AgentID": agent.agent_id, "SessionID": agent.session_id, "Reason": reason}
             self._circuits.farewells.say(agent.circuit, Message("KickUser", TargetBlock=target, UserInfo=user))
+        self.attachments.leaving(agent)
         self._around.leaving(agent)
         self.remove(agent, "kicked")
 
     def _leave_grid(self, agent: Agent, reason: str) -> None:
+        self.attachments.leaving(agent)
         self._around.logged_out(agent)
         self.remove(agent, reason)
 

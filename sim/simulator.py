@@ -18,6 +18,7 @@ import numpy as np
 from sim import caps, handlers
 from sim.actions.make import make_temporary
 from sim.actions.sit import Seating
+from sim.attachments import Attachments
 from sim.caps.server import CapServer
 from sim.circuits.circuits import Circuits
 from sim.circuits.datagrams import DatagramSocket
@@ -26,6 +27,8 @@ from sim.clock import Clock
 from sim.frame import Frame
 from sim.gauges import Gauges
 from sim.giving import Giving
+from sim.handlers.attachments import script_takes_off, script_wears
+from sim.handlers.editors import tell
 from sim.handlers.inventory import bulk_update
 from sim.handlers.messages import post
 from sim.handlers.replies import alert, send
@@ -98,11 +101,12 @@ class Simulator:
         self.names = Names(region, clients.backbone)
         grid = GridServices(clients.backbone, clients.assets, self.names)
         self.scripts = Scripts(region, clients.backbone, self.names, self.seating, self.bodies, grid)
+        self.attachments = Attachments(region, self.scripts, clients.backbone, clients.assets)
         self.gauges = Gauges(region, self.pace, self.circuits, self.bodies, self.scripts, self.storage)
         self.interest = Interest(region, self.pace, self.circuits, self.gauges)
         self.rest = Rest(region, self.pace, self.circuits, self.scripts, self.bodies)
         self.cap_server = CapServer(region, self.rest, self.gauges, self.address.http_url)
-        self.sessions = Sessions(region, self.circuits, self.interest, self.seating, self.cap_server)
+        self.sessions = Sessions(region, self.circuits, self.interest, self.seating, self.cap_server, self.attachments)
         self.neighbours = Neighbours(
             region, clients, self.address, circuits=self.circuits, bodies=self.bodies, seating=self.seating,
             scripts=self.scripts, interest=self.interest, cap_server=self.cap_server, sessions=self.sessions, storage=self.storage,
@@ -125,6 +129,7 @@ class Simulator:
             circuits=self.circuits, bodies=self.bodies, scripts=self.scripts, seating=self.seating, interest=self.interest,
             cap_server=self.cap_server, sessions=self.sessions, neighbours=self.neighbours, xfers=self.xfers,
             giving=self.giving, money=self.money, moves=self.moves, autopilot=self.autopilot,
+            attachments=self.attachments,
         )  # fmt: skip
         operator = Operator(region, self.storage, self.scripts, clients.assets.fetch)
         self.services = Services(self.parts, self.pace, operator)
@@ -140,6 +145,9 @@ class Simulator:
         self.circuits.serve(self.sessions, self.parts)
         self.sessions.serve(self.neighbours, lambda agent, arrival: welcome(self.parts, agent, arrival))
         self.scripts.serve(RegionJourneys(self.region, self.seating, self.neighbours), self.giving, self.money)
+        self.attachments.serve(lambda agent, refused: tell(self.parts, agent, refused))
+        self.scripts.on_wear = lambda *wish: script_wears(self.parts, *wish)
+        self.scripts.on_take_off = lambda agent, root: script_takes_off(self.parts, agent, root)
         self.cap_server.serve(self.parts, self.services.add_routes)
         self.region.tasks.on_new = self.rest.wake
         self.region.aside.tell = self._tell

@@ -62,6 +62,9 @@ CONTENTS = record(
 FETCHED = record("FetchedFolders", {"folders": array(CONTENTS), "bad_folders": array(ID)})
 COPY = record("CopyItem", {"new_folder_id": ID, "new_name": text(255), "item_id": ID}, ("new_name", "item_id"))
 
+POINT = integer(1, 55, description="an attachment point, protocol/attachment_points.py")
+WORN = record("WornItem", {"item_id": ID, "point": POINT})
+
 
 class InventoryResource(Resource):
     def store(self, call: Call) -> InventoryStore:
@@ -183,6 +186,29 @@ class CopyItem(InventoryResource):
         return _made(self.store(call).copy_item(owner, item_id, folder, name, new_id, int(time.time())))
 
 
+@resource("/agents/{agent_id}/worn", "inventory")
+class WornItems(InventoryResource):
+    @operation("What the agent wears, in the order it was put on", answer=record("Worn", {"items": array(WORN)}))
+    def on_get(self, call: Call) -> Any:
+        return {"items": self.store(call).worn_by(call.id("agent_id"))}
+
+
+@resource("/agents/{agent_id}/worn/{item_id}", "inventory")
+class WornItem(InventoryResource):
+    @operation(
+        "The agent wears an item of its inventory there; may be repeated",
+        body=record("WearItem", {"point": POINT}),
+        answer=WORN,
+        **CHANGE,
+    )
+    def on_put(self, call: Call) -> Any:
+        return self.store(call).put_on(call.id("agent_id"), call.id("item_id"), call.body["point"], time.time())
+
+    @operation("The agent wears it no more; fine when it did not", errors={409: OLD_EPOCH})
+    def on_delete(self, call: Call) -> Any:
+        self.store(call).take_off(call.id("agent_id"), call.id("item_id"))
+
+
 RESOURCES: list[type[Resource]] = [
     Skeleton,
     FetchFolders,
@@ -193,4 +219,6 @@ RESOURCES: list[type[Resource]] = [
     Items,
     OneItem,
     CopyItem,
+    WornItems,
+    WornItem,
 ]

@@ -27,6 +27,7 @@ from backbone.storage.tables import (
     places,
     profiles,
     sessions,
+    worn,
 )
 from backbone.storage.upsert import insert_if_absent, upsert
 
@@ -169,7 +170,7 @@ def remove_guest(conn: Connection, agent_id: str, seen_before: int) -> bool:
         return False
     for table in (items, folders, inventory_changes):
         conn.execute(delete(table).where(table.c.owner_id == agent_id))
-    for table in (places, profiles, mutes, notes, picks):
+    for table in (places, profiles, mutes, notes, picks, worn):
         conn.execute(delete(table).where(table.c.agent_id == agent_id))
     conn.execute(delete(friends).where(or_(friends.c.agent_id == agent_id, friends.c.friend_id == agent_id)))
     gifts.forget(conn, agent_id)

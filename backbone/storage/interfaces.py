@@ -221,6 +221,10 @@ class InventoryStore(Protocol):
     def sweep(self, now: float) -> int:
         """Forget history and gifts that are too old; how many rows."""
 
+    def worn_by(self, owner: str) -> list[Row]: ...
+    def put_on(self, owner: str, item_id: str, point: int, now: float) -> Row: ...
+    def take_off(self, owner: str, item_id: str) -> None: ...
+
 
 class TransitStore(Protocol):
     """Moves between an inventory and a region, by their ids (storage/transits.py). Each is {transit_id, region_id, agent_id,

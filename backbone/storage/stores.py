@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from backbone.storage import accounts, gifts, history, inventory, limits, notebook, people, regions, transits
+from backbone.storage import accounts, gifts, history, inventory, limits, notebook, people, regions, transits, worn
 from backbone.storage.database import Transactions, Work
 from backbone.storage.interfaces import LoginFacts, Place, Row
 from backbone.storage.limits import Limits
@@ -316,6 +316,15 @@ class SqlInventory(_Store):
             return history.sweep(conn, now) + gifts.sweep(conn, int(now) - GIFTS_KEPT)
 
         return self._db.write(work)
+
+    def worn_by(self, owner: str) -> list[Row]:
+        return self._db.read(lambda conn: worn.worn_by(conn, owner))
+
+    def put_on(self, owner: str, item_id: str, point: int, now: float) -> Row:
+        return self._db.write(lambda conn: worn.put_on(conn, owner, item_id, point, now))
+
+    def take_off(self, owner: str, item_id: str) -> None:
+        self._db.write(lambda conn: worn.take_off(conn, owner, item_id))
 
 
 class SqlTransits(_Store):

@@ -253,3 +253,12 @@ transits = Table(
     Column("closed", BigInteger, index=True),  # when its region had done with it
     Index("transits_of", "region_id", "closed"),
 )
+
+worn = Table(  # what people wear; a row outlives its item, and means nothing then
+    "worn",
+    metadata,
+    Column("agent_id", Uuid, primary_key=True),
+    Column("item_id", Uuid, primary_key=True),
+    Column("point", Integer, nullable=False),
+    Column("since", Float(53), nullable=False),  # when it was put on
+)

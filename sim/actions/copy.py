@@ -29,6 +29,8 @@ def duplicate(region: Region, actor: Actor, prim: Prim, offset: Vector) -> Prim 
     root = prim.linkset_root
     if root.leaving:
         return Refused(may.LEAVING, "object is crossing")
+    if root.worn is not None:
+        return may.standing_refusal(root) or root
     if not may.may_copy(actor, root) or not all(may_copy_contents(actor, one) for one in root.linkset()):
         return Refused(NO_COPY, "no copy")
     objects = region.world.objects

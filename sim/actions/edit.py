@@ -169,6 +169,8 @@ def flags(region: Region, actor: Actor, prim: Prim, wished: Flags) -> Refused | 
     if refused is not None:
         return refused
     root = prim.linkset_root
+    if root.worn is not None:
+        return None  # it has no body, and goes when its bearer does
     for one in root.linkset():
         physical = one.physical if wished.physical is None else wished.physical
         phantom = one.phantom if wished.phantom is None else wished.phantom

@@ -20,7 +20,7 @@ NOT_YOURS = "You can only link objects that have one owner, and that you may mod
 def link(region: Region, actor: Actor, prims: Sequence[Prim]) -> Prim | Refused:
     """Make one linkset of these and all linked with them; the first named becomes, or belongs to, its root."""
     for prim in prims:
-        refused = may.refusal(actor, prim, Permission.MODIFY)
+        refused = may.standing_refusal(prim) or may.refusal(actor, prim, Permission.MODIFY)
         if refused is not None:
             return refused if refused.words else Refused(NOT_YOURS)
     prims = [prim for prim in prims if prim.pcode == PRIM]
@@ -38,7 +38,7 @@ def link(region: Region, actor: Actor, prims: Sequence[Prim]) -> Prim | Refused:
 def unlink(region: Region, actor: Actor, prims: Sequence[Prim]) -> list[Prim] | Refused:
     """Take prims out of their linksets. Returns every root whose linkset changed: each is inside the region."""
     for prim in prims:
-        refused = may.refusal(actor, prim, Permission.MODIFY)
+        refused = may.standing_refusal(prim) or may.refusal(actor, prim, Permission.MODIFY)
         if refused is not None:
             return refused
     objects = region.world.objects

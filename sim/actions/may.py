@@ -29,6 +29,7 @@ FULL_REGION = "This region is full: it holds no more objects."
 FULL_PARCEL = "This parcel is full: it holds no more objects."
 FULL_SHARE = "You have as many objects here as one person may have. Take some away before you make more."
 NO_BUILDING = "The owner of this parcel does not let you create objects here."
+WORN = "That is worn. Take it off first."
 NO_ENTRY = "The owner of this parcel does not let other people's objects in."
 
 # ParcelFlags
@@ -64,6 +65,8 @@ def may(actor: Actor, prim: Prim, permission: int) -> bool:
     """Whether the actor has this permission on a prim. Of a linkset, the root's masks say whether it may be moved."""
     if actor.region:
         return True
+    if prim.linkset_root.worn is not None and prim.owner_id != actor.agent_id:
+        return False
     masks = prim.linkset_root.permissions if permission == Permission.MOVE else prim.permissions
     if prim.owner_id == actor.agent_id:
         return bool(masks.owner & permission)
@@ -73,6 +76,11 @@ def may(actor: Actor, prim: Prim, permission: int) -> bool:
     if prim.group_id in actor.groups and prim.group_id != NULL:
         granted |= masks.group
     return bool(granted & permission)
+
+
+def standing_refusal(root: Prim) -> Refused | None:
+    """Why a linkset cannot be taken, copied, linked, returned or deleted where it is: somebody wears it."""
+    return Refused(WORN, "worn") if root.linkset_root.worn is not None else None
 
 
 def may_copy(actor: Actor, root: Prim) -> bool:
@@ -124,7 +132,7 @@ def entry_refusal(region: Region, actor: Actor, prim: Prim, position: Vector) ->
 def room_refusal(region: Region, actor: Actor, position: Vector, count: int) -> Refused | None:
     """Why the actor may not put so many new prims there; None when it may."""
     world = region.world
-    if len(world.objects) + count > region.facts.max_prims:
+    if world.objects.standing + count > region.facts.max_prims:
         return Refused(FULL_REGION, "region is full")
     if actor.region:
         return None
@@ -148,8 +156,10 @@ def most_prims(region: Region, parcel: Parcel) -> int:
 def prims_on(region: Region, parcel: Parcel) -> int:
     """How many prims stand on a parcel."""
     if parcel.area == REGION_SIZE * REGION_SIZE:
-        return len(region.world.objects)
+        return region.world.objects.standing
     objects = region.world.objects
     rows = objects.rows[: objects.count]
-    cells = np.clip(rows["world_position"][rows["active"] == 1, :2] // 4, 0, 63).astype(np.int64)
+    cells = np.clip(
+        rows["world_position"][(rows["active"] == 1) & (objects.bearer[: objects.count] < 0), :2] // 4, 0, 63
+    ).astype(np.int64)
     return int(np.count_nonzero(region.world.parcel_map[cells[:, 1], cells[:, 0]] == parcel.local_id))

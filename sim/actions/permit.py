@@ -64,6 +64,8 @@ def hand_over(region: Region, actor: Actor, root: Prim, owner_id: UUID) -> Refus
     caller's affair: a buyer who has paid, an owner who gives."""
     if root.leaving:
         return Refused(may.LEAVING, "object is crossing")
+    if root.worn is not None:
+        return may.standing_refusal(root)
     for one in root.linkset():
         if one.owner_id == owner_id:
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from protocol.attachment_points import FARTHEST
 from protocol.objects import Edit
 from protocol.wellknown import REGION_SIZE, Permission
 from sim.actions import may
@@ -49,6 +50,14 @@ def held(region: Region, position: Vector) -> Vector:
     return x, y, min(max(z, low), MAX_HEIGHT)
 
 
+def at_point(offset: Vector) -> Vector:
+    """The place for the root of what is worn that is nearest to a wish, relative to the point that it hangs on."""
+    x, y, z = (part if math.isfinite(part) else 0.0 for part in offset)
+    away = math.hypot(x, y, z)
+    by = FARTHEST / away if FARTHEST < away < math.inf else 1.0 if away <= FARTHEST else 0.0
+    return x * by, y * by, z * by
+
+
 def held_scale(scale: Vector) -> Vector:
     """The size nearest to a wish that a prim can have."""
     x, y, z = (min(max(part if math.isfinite(part) else MIN_SCALE, MIN_SCALE), MAX_SCALE) for part in scale)
@@ -70,7 +79,9 @@ def place(region: Region, actor: Actor, prim: Prim, wish: Edit, inside: bool = F
     if prim.root is not None and wish.linked:
         prim = prim.root  # a child dragged as part of its set moves the set
     position = wish.position
-    if position is not None and prim.root is None:
+    if position is not None and prim.root is None and prim.worn is not None:
+        position = at_point(position)
+    elif position is not None and prim.root is None:
         x, y, _ = position
         outside = not (0 <= x < REGION_SIZE and 0 <= y < REGION_SIZE)
         near = all(-REGION_SIZE <= part < 2 * REGION_SIZE for part in (x, y))
@@ -91,11 +102,11 @@ def _move(region: Region, actor: Actor, prim: Prim, wish: Edit) -> Refused | Non
     alone = prim.root is None and prim.children and not wish.linked
     stays: list[tuple[Prim, Vector, tuple[float, float, float, float]]] = []
     if alone:  # "edit linked parts" on the root: the children stay where they are
-        here, turned = objects.world_place(prim)
+        here, turned = objects.frame_place(prim)
         base, turn = wish.position or here, wish.rotation or turned
         back = conjugate(turn)
         for child in prim.children:
-            position, rotation = objects.world_place(child)
+            position, rotation = objects.frame_place(child)
             offset = rotate(back, [position[axis] - base[axis] for axis in range(3)])
             if math.hypot(*offset) > MAX_APART:
                 return Refused(TOO_FAR, "too far apart")

@@ -17,6 +17,8 @@ def delete(region: Region, actor: Actor, prim: Prim) -> Prim | Refused:
     """Take a prim's whole linkset out of the world, as somebody's wish. Also one on its way over a border: that it went is
     void then (docs/decisions/0015)."""
     root = prim.linkset_root
+    if root.worn is not None:
+        return may.standing_refusal(root) or root
     if not may.may_delete(actor, root):
         locked = root.owner_id == actor.agent_id
         return Refused(LOCKED, "locked") if locked else Refused()

@@ -40,6 +40,7 @@ NO_ROOM = "There is no room to sit here, try another spot."
 NO_SURFACE = "There is no suitable surface to sit on, try another spot."
 TOO_FAR = "You are too far away to sit there. Please come closer."
 OUT_OF_REACH = Refused(TOO_FAR, "cannot sit")  # closer to it one may
+WORN = "You cannot sit on what somebody wears."
 LEAVING = "It is just leaving for another region."
 SCRIPTED = "Nobody can sit there by themselves."
 ELSEWHERE = "You are in another region. Please come over to sit there."
@@ -75,6 +76,8 @@ class Seating:
             return Refused(LEAVING, "object is crossing")
         if prim.rare.sit_flags & SIT_SCRIPTED_ONLY:
             return Refused(SCRIPTED, "cannot sit")
+        if prim.linkset_root.worn is not None:
+            return Refused(WORN, "cannot sit")
         seats = self.region.world.seats
         targets = [one for one in (prim, *prim.linkset()) if one.sit_target is not None]
         if targets:

@@ -52,6 +52,8 @@ def take_refusal(actor: Actor, root: Prim) -> Refused | None:
     """Why the actor may not take a linkset away into an inventory of its own."""
     if root.leaving:
         return Refused(may.LEAVING, "object is crossing")
+    if root.worn is not None:
+        return may.standing_refusal(root)
     if root.owner_id != actor.agent_id:
         return Refused(NOT_YOURS, "not the owner")
     return None
@@ -61,12 +63,16 @@ def copy_refusal(actor: Actor, root: Prim) -> Refused | None:
     """Why the actor may not have a copy of a linkset in its inventory."""
     if root.leaving:
         return Refused(may.LEAVING, "object is crossing")
+    if root.worn is not None:
+        return may.standing_refusal(root)
     whole = may.may_copy(actor, root) and all(may_copy_contents(actor, one) for one in root.linkset())
     return None if whole else Refused(NO_COPY, "no copy")
 
 
 def trash_refusal(actor: Actor, root: Prim) -> Refused | None:
     """Why the actor may not send a linkset to its owner's trash."""
+    if root.worn is not None:
+        return may.standing_refusal(root)
     if may.may_delete(actor, root):
         return None
     return Refused(LOCKED, "locked") if root.owner_id == actor.agent_id else Refused()
@@ -76,6 +82,8 @@ def return_refusal(region: Region, actor: Actor, root: Prim) -> Refused | None:
     """Why the actor may not send a linkset back to its owner: land is for its owner to clear."""
     if root.leaving:
         return Refused(may.LEAVING, "object is crossing")
+    if root.worn is not None:
+        return may.standing_refusal(root)
     x, y, _ = region.world.objects.world_place(root)[0]
     parcel: Parcel = region.world.parcel_at(x, y)
     rules = actor.region or actor.agent_id in (root.owner_id, parcel.owner_id, region.facts.owner_id)
@@ -184,7 +192,7 @@ def rez(
     objects = region.world.objects
     for linkset in linksets:
         for part in linkset.parts:
-            _own(region, actor, item, part.prim, group)
+            own(region, actor, item, part.prim, group)
         root = linkset.parts[0]
         if root_id != NULL and not roots:
             root.prim.full_id = root_id
@@ -194,14 +202,14 @@ def rez(
             objects.add(part.prim, region.world.new_local_id(), position, part.rotation, part.scale, by=actor.agent_id)
         if len(linkset.parts) > 1:
             objects.join(root.prim, [part.prim for part in linkset.parts[1:]])
-        root.prim.from_item_id = item.item_id
+        root.prim.from_item_id, root.prim.hung = item.item_id, False
         if root.prim.temporary:
             make_temporary(region, root.prim, True)
         roots.append(root.prim)
     return roots
 
 
-def _own(region: Region, actor: Actor, item: Item, prim: Prim, group_id: UUID) -> None:
+def own(region: Region, actor: Actor, item: Item, prim: Prim, group_id: UUID) -> None:
     """The prim is the actor's from now on. What has changed hands since it was taken is worth what the last owner left."""
     same = prim.owner_id == actor.agent_id and not item.flags & SLAM
     masks = prim.permissions

@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_LIMIT = 4 << 20  # the largest any capability may ask for
+HAND_OVER_LIMIT = (
+    64 << 20
+)  # of what other regions send, who show the grid's secret first: people come with all that they wear
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +58,7 @@ class CapServer:
         self._http_url = http_url  # as viewers reach it
         self._parts: Parts
         self._grants: dict[UUID, Grant] = {}
-        self._app = web.Application(client_max_size=BODY_LIMIT, middlewares=[self._awake])
+        self._app = web.Application(client_max_size=HAND_OVER_LIMIT, middlewares=[self._awake])
         self._app.router.add_route("*", "/caps/{id}", self._serve)
         self._app.router.add_route("*", "/caps/{id}/{tail:.*}", self._serve)
         self._app.router.add_get("/health", self._health)

@@ -34,7 +34,8 @@ def named(sim: Parts, agent: Agent, local_ids: Iterable[int]) -> list[Prim]:
     for local_id in local_ids:
         prim = here.get(local_id)
         if prim is not None:
-            found.append(prim)
+            if not sim.world.objects.hidden_from(prim, agent):
+                found.append(prim)
         elif sim.clock.now() < left.get(local_id, 0.0):
             tell(sim, agent, Refused(may.LEAVING, "object is crossing"))
     return found

@@ -18,7 +18,7 @@ from protocol.errors import ProtocolError
 from protocol.inventory import Item, item_to_json
 from protocol.message import Message
 from protocol.wellknown import NULL, AssetType, Folder
-from sim.actions import contents, take
+from sim.actions import contents, may, take
 from sim.actions.may import actor_of
 from sim.actions.outcome import Refused
 from sim.handlers import NEAR, ROOT, handles
@@ -177,6 +177,10 @@ async def _rez(sim: Parts, agent: Agent, block: dict[str, Any], item_id: UUID, g
         tell(sim, agent, read if isinstance(read, Refused) else item)  # type: ignore[arg-type]
         return
     linksets, programs = read
+    worn = any(root.worn is not None and root.worn.item_id == item.item_id for root in agent.worn)
+    if source is None and worn and not take.may_keep(item):
+        tell(sim, agent, Refused(may.WORN, "worn"))
+        return
     middle = _rez_place(sim, block, linksets)
 
     def stand(item: Item) -> Came | Refused:

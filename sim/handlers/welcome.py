@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from protocol.events import event
 from protocol.message import Message
 from sim.handlers import Later
+from sim.handlers.attachments import ORDER
 from sim.handlers.avatar import agent_data_update
 from sim.handlers.friends import tell_online_friends
 from sim.handlers.parcels import tell_parcel
@@ -42,4 +43,5 @@ def _greet(sim: Parts, agent: Agent, reason: str) -> None:
     with suppress(Later):  # nobody has so much under way who has just come
         start(sim, agent, "wearables", load_wearables(sim, agent), order="wearables")
         if reason == "login":
+            start(sim, agent, "attachments", sim.attachments.come_back(agent), order=ORDER)
             start(sim, agent, "friends", tell_online_friends(sim, agent))

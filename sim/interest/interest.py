@@ -62,7 +62,7 @@ class Interest:
         self._lengths = np.zeros(64, np.int64)
         self._viewers: dict[Agent, int] = {}  # being fed -> circuit slot
         self._waiting: dict[Agent, float] = {}  # handshake answered, not fed yet -> real time to start at the latest
-        self.objects = ObjectInterest(region, pace, circuits)
+        self.objects = ObjectInterest(region, pace, circuits, lambda: self.known)
         self.land = LandInterest(region)
         self._people = region.world.changes.agents.reader()
         self._gone: list[tuple[int, UUID]] = []  # local id, agent id of avatars that viewers have to be told of

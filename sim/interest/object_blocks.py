@@ -12,12 +12,13 @@ from enum import IntEnum
 import numpy as np
 
 from protocol import objects as wire
+from protocol.attachment_points import item_name_value
 from protocol.errors import ProtocolError
 from protocol.message import Message, encode
 from protocol.packet import zero_encode
 from protocol.permissions import LOCK
 from protocol.textures import PLAIN
-from protocol.wellknown import Permission
+from protocol.wellknown import NULL, Permission
 from sim.setaside import SetAside
 from sim.world.agent import Agent
 from sim.world.objects import Objects, Prim
@@ -93,10 +94,10 @@ class Blocks:
         row = self._objects.row(prim)
         place = np.nan_to_num(row["position"]).clip(-8192, 8192).tolist()
         size = np.nan_to_num(row["scale"]).clip(0.01, 64).tolist()
-        parent = prim.root.local_id if prim.root is not None else 0
         block = wire.full_block(
-            prim.local_id, prim.full_id, wire.Motion(position=(place[0], place[1], place[2])),
-            scale=(size[0], size[1], size[2]), parent_id=parent, update_flags=flags, crc=int(row["crc"]), texture_entry=PLAIN,
+            prim.local_id, prim.full_id, wire.Motion(position=(place[0], place[1], place[2])), state=state_of(prim),
+            scale=(size[0], size[1], size[2]), parent_id=parent_of(prim), name_value=worn_as(prim), update_flags=flags,
+            crc=int(row["crc"]), texture_entry=PLAIN,
         )  # fmt: skip
         return encode(Message("ObjectUpdate", RegionData={}, ObjectData=[block]))[HEADER:]
 
@@ -118,10 +119,11 @@ class Blocks:
             motion,
             scale=(x, y, z),
             pcode=prim.pcode,
-            parent_id=prim.root.local_id if prim.root is not None else 0,
+            parent_id=parent_of(prim),
             update_flags=flags,
             crc=int(row["crc"]),
-            state=prim.state,
+            state=state_of(prim),
+            name_value=worn_as(prim),
             material=prim.material,
             click_action=prim.click_action,
             shape=prim.shape,
@@ -161,11 +163,32 @@ class Blocks:
         return flags
 
 
+def parent_of(prim: Prim) -> int:
+    """The local id of what its place is relative to: its root, or who wears it; 0 of what stands in the region."""
+    if prim.root is not None:
+        return prim.root.local_id
+    return prim.worn.bearer.local_id if prim.worn is not None else 0
+
+
+def state_of(prim: Prim) -> int:
+    """The State byte: the point that its linkset is worn on, or the species of a plant."""
+    root = prim.linkset_root
+    return prim.state if root.worn is None else wire.attachment_state(root.attach_point)
+
+
+def worn_as(prim: Prim) -> str:
+    """The NameValue by which viewers find the item of what is worn; what belongs to none is named by itself."""
+    if prim.worn is None:
+        return ""
+    return item_name_value(prim.worn.item_id if prim.worn.item_id != NULL else prim.full_id)
+
+
 def update_flags(prim: Prim, whose: Relation) -> int:
     """What a viewer may do with the prim, and what the prim is."""
     root = prim.linkset_root
     flags = ANY_OWNER | (INVENTORY_EMPTY if not prim.contents else 0)
-    flags |= PHYSICS * root.physical | PHANTOM * root.phantom | TEMPORARY * root.temporary
+    if root.worn is None:
+        flags |= PHYSICS * root.physical | PHANTOM * root.phantom | TEMPORARY * root.temporary
     flags |= SCRIPTED * prim.scripted | TOUCH * prim.touchable
     masks = prim.permissions
     granted = masks.everyone

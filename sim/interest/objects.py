@@ -12,6 +12,9 @@ They are sent as plain ObjectUpdates, zero coded: those of ObjectUpdateCompresse
 wide use misreads their shapes, and linking must be told plainly in any case. `protocol/compressed.py` has that form.
 Packets are filled by what the blocks take on the line, zero coded, which is a quarter or a third of what they are.
 
+What somebody wears is told after its bearer's avatar, which it hangs on, and what is on a screen (HUD) to its bearer alone.
+When it is moved it is told in full: a terse update would have to name the point.
+
 No packet of these is repeated (docs/decisions/0012): what it said may be untrue by then, and an object that has gone, or
 has gone over a border, would be seen again for good. A lost one makes its objects wait anew.
 """
@@ -20,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -59,7 +62,9 @@ CACHE_IN_USE, CACHE_EMPTY = 1, 2  # RegionHandshakeReply.Flags
 
 
 class ObjectInterest:
-    def __init__(self, region: Region, pace: Pace, circuits: Circuits) -> None:
+    def __init__(self, region: Region, pace: Pace, circuits: Circuits, avatars_known: Callable[[], np.ndarray]) -> None:
+        """`avatars_known`: by circuit slot and avatar row, whether that viewer was shown that avatar."""
+        self._avatars_known = avatars_known
         self._region, self.world = region, region.world
         self._pace, self._circuits = pace, circuits
         self.known = np.zeros((64, 256), np.uint8)
@@ -68,6 +73,7 @@ class ObjectInterest:
         self._busy: dict[Agent, None] = {}  # viewers with waiting rows, in the order of their turns
         self._selected: dict[Agent, set[int]] = {}
         self._at_creation: set[tuple[Agent, int]] = set()
+        self._blocked: set[Agent] = set()  # viewers for whom things wait until they have been shown who wears them
         self._blocks = Blocks(region.world.objects, region.aside)
         self._orders: dict[Agent, tuple[int, deque[int]]] = {}  # rows that wait, as put in order at a frame
         self._offers: dict[Agent, np.ndarray] = {}  # rows whose checksums a viewer with a cache is still to be told
@@ -95,6 +101,7 @@ class ObjectInterest:
         if slot is not None:
             self.known[slot] = 0
         self._busy.pop(agent, None)
+        self._blocked.discard(agent)
         self._orders.pop(agent, None)
         self._offers.pop(agent, None)
         self._selected.pop(agent, None)
@@ -118,7 +125,7 @@ class ObjectInterest:
         slot = self._viewers.get(agent)
         if slot is None:
             return
-        rows = [prim.row for prim in prims]
+        rows = [prim.row for prim in prims if not self.world.objects.hidden_from(prim, agent)]
         if rows:
             self.known[slot, rows] = CHANGED
             self._busy.setdefault(agent)
@@ -224,14 +231,43 @@ class ObjectInterest:
 
     def _note_changes(self) -> None:
         self._grow()
+        objects = self.world.objects
         changed = [prim.row for prim in self._changes.take() if prim.row >= 0]
         rows = np.asarray(changed, np.int64)
         news = rows[: NEWS + 1].tolist()
+        private = rows[objects.private[rows]]
         for agent, slot in self._viewers.items():
+            if len(private):
+                self._hide(agent, slot, private)
             told = self.known[slot, rows]
             self.known[slot, rows[told == TOLD]] = CHANGED
             self._busy.setdefault(agent)
             self._first(agent, news)
+
+    def _hide(self, agent: Agent, slot: int, private: np.ndarray) -> None:
+        """What came onto somebody's screen goes for all others, as far as they knew it."""
+        objects = self.world.objects
+        gone = private[(objects.bearer[private] != agent.row) & (self.known[slot, private] != 0)]
+        if len(gone):
+            self.known[slot, gone] = 0
+            if agent.circuit is not None:
+                _kill(agent.circuit, [{"ID": local_id} for local_id in objects.rows["local_id"][gone].tolist()])
+
+    def _tellable(self, agent: Agent, slot: int, rows: np.ndarray) -> np.ndarray:
+        """Which of these rows a viewer may be told of now, (n,) bool. What is worn waits until its bearer has been shown."""
+        objects = self.world.objects
+        bearer = objects.bearer[rows]
+        allowed = ~objects.private[rows] | (bearer == agent.row)
+        if objects.carried:
+            worn = bearer >= 0
+            avatars = self._avatars_known()[slot]
+            shown = np.zeros(len(rows), bool)
+            there = worn & (bearer < len(avatars))
+            shown[there] = avatars[bearer[there]] != 0
+            if (allowed & worn & ~shown).any():
+                self._blocked.add(agent)
+            allowed &= ~worn | shown
+        return np.asarray(allowed)
 
     def _send_removed(self) -> None:
         objects = self.world.objects
@@ -255,6 +291,10 @@ class ObjectInterest:
         if not scan(rows, dt):
             return
         movers = np.flatnonzero(rows["dirty"])
+        if objects.carried:
+            movers = self._worn_told_in_full(rows, movers)
+            if not len(movers):
+                return
         if len(rows) > len(self._not_avatars):
             self._not_avatars = np.zeros(len(objects.rows), np.uint8)
         if len(movers) > len(self._records):
@@ -275,6 +315,20 @@ class ObjectInterest:
         )  # fmt: skip
         self._region.metrics.count("object_updates", written, "terse")
 
+    def _worn_told_in_full(self, rows: np.ndarray, movers: np.ndarray) -> np.ndarray:
+        """The movers that stand in the region; who knows the others is to be told of them anew."""
+        worn = self.world.objects.bearer[movers] >= 0
+        moved = movers[worn]
+        if len(moved):
+            mark_sent(rows, moved)
+            for agent, slot in self._viewers.items():
+                told = moved[self.known[slot, moved] == TOLD]
+                if len(told):
+                    self.known[slot, told] = CHANGED
+                    self._busy.setdefault(agent)
+                    self._first(agent, told.tolist())
+        return movers[~worn]
+
     # --- full updates
 
     def _feed(self, agent: Agent, circuit: Circuit, slot: int, share: float, most: int) -> int:
@@ -291,13 +345,21 @@ class ObjectInterest:
             return self._offer_cached(agent, circuit, slot, most)
         order = self._order(agent, slot)
         if not order:
-            del self._busy[agent]
+            if agent not in self._blocked:
+                del self._busy[agent]
             return 0
         packet: list[bytes] = []
         ids: list[int] = []
         size = raw = given = encoded = 0
         while order and given < batch:
             prim = objects.of_row.get(order[0])
+            if (
+                prim is not None
+                and objects.bearer[prim.row] >= 0
+                and not self._tellable(agent, slot, np.array([prim.row]))[0]
+            ):
+                order.popleft()
+                continue
             parts: tuple[Prim, ...] = () if prim is None else (prim,)
             if prim is not None and prim.root is not None and not self.known[slot, prim.root.row]:
                 parts = prim.root, prim
@@ -326,10 +388,12 @@ class ObjectInterest:
         """The rows that wait for a viewer, most important first; drawn up anew when used up or some frames old."""
         number = self._pace.number
         drawn, order = self._orders.get(agent, (0, deque()))
-        if order and number - drawn < ORDER_FRAMES:
+        if (order or agent in self._blocked) and number - drawn < ORDER_FRAMES:
             return order
         rows = self.world.objects.rows[: self.world.objects.count]
         waiting = np.flatnonzero((self.known[slot, : len(rows)] != TOLD) & (rows["active"] == 1))
+        self._blocked.discard(agent)
+        waiting = waiting[self._tellable(agent, slot, waiting)]
         order = deque(waiting[self._priority(agent, rows, waiting)].tolist()) if len(waiting) else deque()
         self._orders[agent] = number, order
         return order
@@ -338,6 +402,10 @@ class ObjectInterest:
         """Order of the waiting rows, most important first; what lies beyond the draw distance comes last."""
         parents = rows["parent"][waiting]
         places = rows["world_position"][np.where(parents >= 0, parents, waiting)]
+        bearer = self.world.objects.bearer[waiting]
+        worn = bearer >= 0
+        if worn.any():
+            places[worn] = self.world.avatars.rows["position"][bearer[worn]]
         eye = np.asarray(agent.camera.center if any(agent.camera.center) else self.world.position(agent), np.float32)
         away = places - eye
         distance = np.sqrt(np.einsum("ij,ij->i", away, away)) + 1.0
@@ -381,8 +449,9 @@ class ObjectInterest:
         else:
             del self._offers[agent]
         rows = objects.rows
-        # What moves has no place that a cache could hold; what came since, or was asked for, is told in full.
-        now = now[(rows["active"][now] == 1) & (rows["moving"][now] == 0) & (self.known[slot, now] == 0)]
+        # What moves or is worn has no place that a cache could hold; what came since, or was asked for, is told in full.
+        fixed = (rows["active"][now] == 1) & (rows["moving"][now] == 0) & (objects.bearer[now] < 0)
+        now = now[fixed & (self.known[slot, now] == 0)]
         blocks = np.zeros(len(now), CACHED_DTYPE)
         blocks["id"], blocks["crc"], blocks["flags"] = rows["local_id"][now], rows["crc"][now], self._blocks.flags(now, agent)
         self.known[slot, now] = TOLD

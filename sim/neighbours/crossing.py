@@ -76,6 +76,7 @@ class Crossing:
         there = self._neighbours.directory.seen_from(region, place)
         state = agent_state(self._region.world, agent, Reason.CROSSING, there)
         state.views = {**agent.views.seeds, self._region.world.facts.region_id: self._cap_server.seed_url(agent)}
+        state.worn = self._sessions.attachments.pack(agent)
         state.transaction = transaction
         state.source, state.destination = self._neighbours.lease.owner, region.owner
         return state

@@ -211,6 +211,7 @@ class Neighbours:
         self._region.tasks.spawn(self._report_leaving(agent, region_id, position, look_at), "presence")
 
     async def _report_leaving(self, agent: Agent, region_id: UUID, position: Vector, look_at: Vector) -> None:
+        await self._sessions.attachments.saved(agent.agent_id)  # who logs in next finds what they wore as it was
         for attempt in range(4):
             try:
                 await self._backbone.leave(agent.agent_id, agent.session_id, region_id, position, look_at)

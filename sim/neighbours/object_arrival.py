@@ -136,7 +136,7 @@ class ObjectArrival:
             return _no(503, f"the disk of {world.facts.name} takes nothing now")
         if any(part.prim.full_id in world.objects.by_id for part in linkset.parts):
             return _no(409, "the object is in this region already")
-        if len(world.objects) + len(linkset.parts) > world.facts.max_prims:
+        if world.objects.standing + len(linkset.parts) > world.facts.max_prims:
             return _no(503, f"{world.facts.name} holds no more objects")
         for rider in riders:
             known = world.agents.get(rider.agent.agent_id)

@@ -114,6 +114,7 @@ class Services:
             reason = request.query.get("reason", "")
             if reason:
                 self._parts.sessions.kick(agent, reason)
+                await self._parts.attachments.saved(agent.agent_id)
                 return web.Response(status=204)
             # Its view from here ends. Where it teleported to may say so before it says that it has arrived.
             self._parts.neighbours.teleports.departed(agent, None)
@@ -201,7 +202,7 @@ class Services:
                 "made_up": round(rates.made_up, 2),
                 "steps": round(rates.steps, 2),
                 "dilation": round(sim.world.dilation, 4),
-                "prims": len(sim.world.objects),
+                "prims": sim.world.objects.standing,
                 "scripts": sim.scripts.counts()[0],
                 "frame_ms": {"p50": percentile(durations, 0.5), "p99": percentile(durations, 0.99), "max": percentile(durations, 1.0)},
                 "late_ms": {"p50": percentile(lateness, 0.5), "p99": percentile(lateness, 0.99), "max": percentile(lateness, 1.0)},

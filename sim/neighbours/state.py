@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from protocol.attachment_points import MOST_WORN
 from protocol.errors import ProtocolError
 from sim.neighbours.reading import (
     check_version,
@@ -29,6 +30,7 @@ from sim.neighbours.reading import (
     words,
 )
 from sim.neighbours.records import Owner
+from sim.neighbours.worn_handover import WornThing
 from sim.world.agent import TEXTURE_ENTRY_LIMIT, Agent, Appearance, Lure, Vector
 from sim.world.animations import DEFAULTS
 from sim.world.objects import Quaternion
@@ -83,6 +85,7 @@ class HandOff:
     overrides: dict[str, UUID] = field(default_factory=dict)  # state of motion -> animation in place of its default
     appearance: Appearance | None = None
     wearables: list[tuple[UUID, UUID, int]] = field(default_factory=list)  # item, asset, kind
+    worn: list[WornThing] = field(default_factory=list)  # objects, in the order in which they were put on
     title: str = ""  # of the group it wears
     spectator: bool = False
     views: dict[UUID, str] = field(default_factory=dict)  # region -> seed capability: where its viewer looks in already
@@ -122,6 +125,7 @@ class HandOff:
             overrides=_overrides(body.get("overrides", {})),
             appearance=given("appearance", _appearance, None),
             wearables=[_wearable(one) for one in listed(body.get("wearables", []), MOST_LISTED, "wearables")],
+            worn=[WornThing.decode(one) for one in listed(body.get("worn", []), MOST_WORN, "worn things")],
             title=words(body.get("title", ""), 0, 255, "title"),
             spectator=bool(body.get("spectator", False)),
             views=_views(body.get("views", {})),
@@ -163,6 +167,7 @@ class HandOff:
             if look is not None
             else None,
             "wearables": [[str(item), str(asset), kind] for item, asset, kind in self.wearables],
+            "worn": [one.encode() for one in self.worn],
             "title": self.title,
             "spectator": self.spectator,
             "views": {str(region_id): seed for region_id, seed in self.views.items()},

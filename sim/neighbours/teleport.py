@@ -177,6 +177,7 @@ class Teleports:
                 },
             )
         )
+        self._sessions.attachments.teleported_here(agent)
         self._region.metrics.count("teleports", label="local")
 
     def _under_way(self, agent: Agent) -> bool:
@@ -204,6 +205,7 @@ class Teleports:
         state.velocity, state.controls = (0.0, 0.0, 0.0), 0
         state.views = {**agent.views.seeds, facts.region_id: self._cap_server.seed_url(agent)}
         state.origin = Origin(facts.region_id, self._inner_url)
+        state.worn = self._sessions.attachments.pack(agent)
         state.transaction = transaction
         state.source, state.destination = self._neighbours.lease.owner, region.owner
         try:

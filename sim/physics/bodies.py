@@ -115,7 +115,7 @@ class Bodies:
         """Make the body of a prim's linkset anew."""
         root = prim.linkset_root
         self.drop(root)
-        if root.leaving or self._aside.has("physics", root):
+        if root.leaving or root.worn is not None or self._aside.has("physics", root):
             return
         reason = ""
         for detail in details(root):
@@ -155,7 +155,7 @@ class Bodies:
             return
         alike: dict[Hashable, list[tuple[Prim, Shape]]] = {}
         for root in roots:
-            if root.leaving or self._aside.has("physics", root):
+            if root.leaving or root.worn is not None or self._aside.has("physics", root):
                 continue
             f = root.features
             kind = _kind(root), root.phantom, root.volume_detect, f.density, f.friction, f.restitution, f.gravity

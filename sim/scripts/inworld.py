@@ -104,6 +104,8 @@ class Scripts:
         self._changes = region.world.changes.prims.reader(HEARD)
         region.world.changes.speech.at_once(What.MADE, self._heard)
         region.world.changes.prims.at_once(What.GONE, lambda prim, _: self.remove(prim))
+        self.on_wear: Callable[[Agent, Prim, int, bool], None] = lambda *_: None  # a script has somebody put its object on
+        self.on_take_off: Callable[[Agent, Prim], None] = lambda *_: None
         self._listens: dict[int, dict[tuple[Script, int], Listen]] = {}  # channel -> who listens
         self.viewers = Viewers(region.world)
         self.controls = Controls(region.world, self.viewers.show)
@@ -329,6 +331,12 @@ class Scripts:
         for prim, number in due.items():
             if number:
                 self._changed(prim, number)
+
+    def owned_by(self, root: Prim, owner_id: UUID) -> None:
+        """The scripts of a linkset that has got another owner are that one's, too."""
+        for prim in root.linkset():
+            for script in self.of(prim):
+                script.owner = Key(str(owner_id))
 
     def changed(self, root: Prim, what: int) -> None:
         """changed(what) for every script of a linkset."""
@@ -594,7 +602,20 @@ class Scripts:
     def name_of(self, person: UUID) -> str:
         return " ".join(self._names.known(person) or ())
 
+    def wear(self, script: Script, point: int, for_a_while: bool) -> None:
+        agent = self._avatar(script.granter)
+        root = self._prim_of[script].linkset_root
+        if agent is not None and root.worn is None:
+            self.on_wear(agent, root, point & 0xFF, for_a_while)
+
+    def take_off(self, script: Script) -> None:
+        root = self._prim_of[script].linkset_root
+        if root.worn is not None:
+            self.on_take_off(root.worn.bearer, root)
+
     def died(self, script: Script) -> None:
+        if self._prim_of[script].linkset_root.worn is not None:
+            return  # what is worn belongs to an item
         remove(self.region, self._prim_of[script])
 
     # --- WorldInterface: facts

@@ -24,12 +24,16 @@ DEBIT, TAKE_CONTROLS, TRIGGER_ANIMATION, ATTACH, CHANGE_LINKS = 0x2, 0x4, 0x10, 
 TRACK_CAMERA, CONTROL_CAMERA, TELEPORT, SILENT_ESTATE, OVERRIDE_ANIMATIONS = 0x400, 0x800, 0x1000, 0x4000, 0x8000
 RETURN_OBJECTS, PRIVILEGED_LAND = 0x10000, 0x80000
 GRANTED_SEATED = TAKE_CONTROLS | TRIGGER_ANIMATION | TRACK_CAMERA | CONTROL_CAMERA
+GRANTED_WORN = GRANTED_SEATED | ATTACH | OVERRIDE_ANIMATIONS
 OWNER_ONLY = DEBIT | CHANGE_LINKS | SILENT_ESTATE | RETURN_OBJECTS | PRIVILEGED_LAND
 KNOWN = GRANTED_SEATED | ATTACH | TELEPORT | OVERRIDE_ANIMATIONS | OWNER_ONLY
 
 
 def of_itself(region: Region, prim: Prim, agent: Agent) -> int:
-    """What a script in the prim has of somebody without asking: of who sits on its object."""
+    """What a script in the prim has of somebody without asking: of who wears its object, or sits on it."""
+    worn = prim.linkset_root.worn
+    if worn is not None and worn.bearer is agent:
+        return GRANTED_WORN
     return GRANTED_SEATED if agent in region.world.seats.on_linkset(prim.linkset_root) else 0
 
 

@@ -239,12 +239,15 @@ class Storage:
                 self._gone(prim, by, unix)
                 continue
             root = prim.linkset_root
+            if root.worn is not None:  # it belongs to an item of an inventory
+                self._gone(prim, by, unix)
+                continue
             self._want(root)
             if root is not prim and prim.full_id in self._stored:
                 self._joined[prim] = None
             if by is not None or what & What.MADE:
                 self._remember(root, what, by, unix)
-            if what & (What.MADE | What.SCRIPTS | What.CONTENTS):
+            if what & (What.MADE | What.SCRIPTS | What.CONTENTS | What.WORN):
                 here = {UUID(script.item_id): script for script in self._scripts.of(prim)}
                 for item in self._scripts_of.pop(prim.full_id, set()) - here.keys():
                     self._batch.scripts[item.bytes] = None
@@ -330,8 +333,8 @@ class Storage:
         while waiting and (not group or prims < TOGETHER):
             root = next(iter(waiting))
             del waiting[root]
-            if root.root is not None or root.row < 0:
-                continue  # it was linked to another, or has gone, since
+            if root.root is not None or root.row < 0 or root.worn is not None:
+                continue  # it was linked to another, is worn, or has gone, since
             if root.temporary:
                 if root.full_id in self._stored:
                     self._take_out(root.full_id)
@@ -376,7 +379,8 @@ class Storage:
             self._stored.add(root.full_id)
 
     def _encode_script(self, script: Script, prim: Prim) -> None:
-        if prim.row < 0 or prim.linkset_root.temporary or script not in self._scripts.of(prim):
+        root = prim.linkset_root
+        if prim.row < 0 or root.temporary or root.worn is not None or script not in self._scripts.of(prim):
             self._saved_at.pop(script, None)
             return
         source = hashlib.blake2b(script.source.encode("utf-8", "replace"), digest_size=16).digest()

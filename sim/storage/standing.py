@@ -72,7 +72,7 @@ def restore(region: Region, scripts: Scripts, kept: Kept, file: StoreFile, tempo
         if linkset.parts[0].prim.temporary:
             temporary(linkset.parts[0].prim, linkset.expires_in)
     _restore_scripts(region, scripts, kept, file, found)
-    found.prims, found.linksets = len(world.objects), len(linksets)
+    found.prims, found.linksets = world.objects.standing, len(linksets)
     return found
 
 

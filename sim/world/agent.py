@@ -176,6 +176,7 @@ class Agent:
     mail: Mail = field(default_factory=Mail)
     errands: Errands = field(default_factory=Errands)
     screen: Screen = field(default_factory=Screen)
+    worn: list[Prim] = field(default_factory=list)  # roots of what it wears here, in the order in which it was put on
     preferences: dict[str, Any] | None = None  # of the AgentPreferences capability; None until asked for
     interest_mode: str = ""  # of the InterestList capability
     parcel_told: int = 0  # local id of the parcel that its viewer knows it is on; 0: none

@@ -58,6 +58,7 @@ class What(IntFlag):
     DROPPED = auto()  # beside CONTENTS: an item came from somebody who may not change the prim otherwise
     SETTINGS = auto()  # of a region or a parcel: flags, limits, addresses, bans
     MOTION = auto()  # which animations an avatar plays
+    WORN = auto()  # whether somebody wears it, and where
 
 
 EVERYTHING = What((1 << len(What)) - 1)

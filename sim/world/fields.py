@@ -172,10 +172,13 @@ FIELDS = (
     Field("sit_target", Packed(12), What.SEAT),
     Field("features", FEATURES, What.MATERIAL, Copied.DEEP),
     Field("inventory_serial", Whole("I", I31), What.CONTENTS),
+    Field("attach_point", Whole("B", 55), What.WORN, since=2),
+    Field("hung", FLAG, What.WORN, since=2),
     Field("linkset_data", Packed(13), What.DATA, Copied.DEEP),
     Field("root", None, What.LINK, Copied.DROPPED, Goes.IN_ORDER),
     Field("children", None, What.LINK, Copied.DROPPED, Goes.IN_ORDER),
     Field("contents", Packed(19), What.CONTENTS, Copied.DEEP),
+    Field("worn", None, What.WORN, Copied.DROPPED, Goes.NOWHERE),
     Field("leaving", None, What(0), Copied.DROPPED, Goes.NOWHERE),
     Field("expires", Packed(14), What.BODY, Copied.DROPPED),  # as seconds left: clocks differ
     Field("lineage", Packed(15), What(0), Copied.DROPPED),

@@ -14,7 +14,7 @@ through the logs of several regions is the whole story of a crossing or a telepo
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -105,6 +105,7 @@ class Journey:
     lineage: Lineage = ()  # HERE and under way: the hand-overs by which it came, oldest first (neighbours/handovers.py)
     viewer_came: bool = False  # HERE and under way: its viewer has said that it knows
     out_of_sight: bool = False  # WALKING, RIDING: where it goes to has ended its view from here already
+    if_it_stays: Callable[[], None] | None = None  # under way: what else of its is to stay with it
     rest_until: float = 0.0  # real time until which it is not handed over again, after a refusal
 
     @property
@@ -139,6 +140,7 @@ class Journey:
         if after is None:
             raise ImpossibleStep(f"{self.name}, {self.at.value}: {step.value}")
         before, self.at = self.at, after
+        held, self.if_it_stays = self.if_it_stays, self.if_it_stays if after in UNDER_WAY else None
         if transaction is not None or step is Step.EXPECT:
             self.transaction = transaction
         self.region = region if region is not None else self.region if after in UNDER_WAY else None
@@ -149,4 +151,14 @@ class Journey:
         if after not in CROSSING:
             self.out_of_sight = False
         to = f" {region.name}" if region is not None else ""
-        log.info("hand-over %s: %s %s%s (%s, then %s)", self.transaction, self.name, step.value, to, before.value, after.value)
+        if step is Step.STAY and held is not None:
+            held()
+        log.info(
+            "hand-over %s: %s %s%s (%s, then %s)",
+            self.transaction,
+            self.name,
+            step.value,
+            to,
+            before.value,
+            after.value,
+        )

@@ -14,20 +14,27 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 
+from protocol.attachment_points import HUD
 from protocol.inventory import Item
 from protocol.objects import BOX, PRIM
 from protocol.permissions import Masks
 from protocol.textures import PLAIN
 from protocol.wellknown import NULL
+from sim.world.avatars import Avatars
 from sim.world.changes import Log, What
 from sim.world.drives import NO_DRIVES, Drives, MadeBy
 from sim.world.encodable import DESCRIPTION_BYTES, NAME_BYTES, TEXT_BYTES, URL_BYTES, make_encodable
 from sim.world.linkset_data import LinksetStore
 from sim.world.rare import NONE, Rare
+
+if TYPE_CHECKING:
+    from sim.world.agent import Agent
+    from sim.world.linkset import ScriptState
 
 Permissions = Masks
 __all__ = ["DESCRIPTION_BYTES", "NAME_BYTES", "TEXT_BYTES", "URL_BYTES", "Permissions"]
@@ -45,7 +52,7 @@ MAX_APART = 111.0
 # What viewers are shown of a prim by a full update. Its place alone takes a terse one, its names are told to who asks.
 SHOWN = (
     What.MADE | What.SCALE | What.SHAPE | What.SURFACE | What.MEDIA | What.COLOUR | What.TEXT | What.EFFECTS | What.BODY | What.MATERIAL
-    | What.LINK | What.RIGHTS | What.OWNER | What.CONTENTS | What.SCRIPTS
+    | What.LINK | What.RIGHTS | What.OWNER | What.CONTENTS | What.SCRIPTS | What.WORN
 )  # fmt: skip
 
 OBJECT_DTYPE = np.dtype(
@@ -88,6 +95,17 @@ class Material:
     restitution: float = 0.5
     gravity: float = 1.0
     shape_type: int = 0  # 0 prim, 1 none, 2 convex hull
+
+
+@dataclass(slots=True, eq=False)
+class Worn:
+    """What makes an object an attachment. Its root's place is relative to the point."""
+
+    bearer: Agent
+    item_id: UUID  # of the inventory of who wears it; null: it was put on for a while and belongs to no item
+    flags: int = -1  # what the item's are to be when it gets what became of the object; -1: as they are
+    saved: bytes = b""  # a digest of what the item holds, without its scripts' states
+    waiting: dict[Prim, list[ScriptState]] = field(default_factory=dict)  # scripts that still compile, as they came
 
 
 @dataclass(slots=True, eq=False)
@@ -134,10 +152,13 @@ class Prim:
     sit_target: tuple[Vector, Quaternion] | None = None  # offset and turn, in the prim's axes (llSitTarget)
     features: Material = field(default_factory=Material)
     inventory_serial: int = 0  # of the contents: rises with every change of them
+    attach_point: int = 0  # of a root: where it hangs, or hung last; 0: it was never worn
+    hung: bool = False  # of a root: its place is one at that point, not in the region
     linkset_data: LinksetStore | None = None  # of a root, once a script uses it
     root: Prim | None = None  # None when it is a root itself
     children: list[Prim] = field(default_factory=list)  # in link order
     contents: list[Item] = field(default_factory=list)  # items are replaced, never changed in place
+    worn: Worn | None = None  # of a root: who wears it
     leaving: bool = False  # of a root: it is just being handed to another region, and nobody changes it
     expires: float = math.inf  # real time at which a temporary object goes
     lineage: tuple[UUID, ...] = ()  # the hand-overs by which it came here (neighbours/handovers.py)
@@ -195,18 +216,24 @@ def hold_offset(offset: Sequence[float]) -> Vector:
 
 
 class Objects:
-    """All prims of a region. `rows` may be replaced by a larger array on `add`: fetch it anew each frame."""
+    """All prims of a region, standing or worn. `rows` may be replaced by a larger array on `add`: fetch it anew each frame."""
 
-    def __init__(self, changes: Log[Prim] | None = None, capacity: int = 256) -> None:
+    def __init__(self, changes: Log[Prim] | None = None, capacity: int = 256, avatars: Avatars | None = None) -> None:
         self.changes: Log[Prim] = Log() if changes is None else changes
         self.changes.at_once(SHOWN | What.PLACE, self._count_change)
+        self.avatars = Avatars() if avatars is None else avatars  # of those who wear some
         self.rows = np.zeros(capacity, OBJECT_DTYPE)
+        self.bearer = np.full(capacity, -1, np.int32)  # by row: the avatar's row of who wears it, -1 of what stands
+        self.private = np.zeros(capacity, bool)  # by row: on its bearer's screen, and seen by nobody else
+        self.carried = 0  # prims that are worn
         self.count = 0  # one past the highest row in use
         self.by_local_id: dict[int, Prim] = {}
         self.by_id: dict[UUID, Prim] = {}
         self.of_row: dict[int, Prim] = {}
-        self.left: dict[int, float] = {}  # local id -> real time until which viewers may think it here: it has gone over a border
-        self.owned: Counter[UUID] = Counter()  # prims by owner
+        self.left: dict[
+            int, float
+        ] = {}  # local id -> real time until which viewers may think it here: it has gone over a border
+        self.owned: Counter[UUID] = Counter()  # prims that stand here, by owner
         self.least_crc = 0  # of what changes from now on: viewers may have seen changes that the store has not
         self.removed: list[tuple[int, int]] = []  # (local id, row) of those that went: their rows may be others' by now
         self._free: list[int] = list(range(capacity - 1, -1, -1))
@@ -214,8 +241,14 @@ class Objects:
     def __len__(self) -> int:
         return len(self.by_local_id)
 
+    @property
+    def standing(self) -> int:
+        """Prims that stand here; what people wear is theirs, and nobody's land carries it."""
+        return len(self.by_local_id) - self.carried
+
     def roots(self) -> Iterator[Prim]:
-        return (prim for prim in self.by_local_id.values() if prim.root is None)
+        """Of linksets that stand here."""
+        return (prim for prim in self.by_local_id.values() if prim.root is None and prim.worn is None)
 
     # --- coming and going
 
@@ -285,10 +318,14 @@ class Objects:
     def _grow(self) -> None:
         old = len(self.rows)
         self.rows = np.concatenate([self.rows, np.zeros(old, OBJECT_DTYPE)])
+        self.bearer = np.concatenate([self.bearer, np.full(old, -1, np.int32)])
+        self.private = np.concatenate([self.private, np.zeros(old, bool)])
         self._free = list(range(2 * old - 1, old - 1, -1)) + self._free
 
     def remove(self, prim: Prim, by: UUID | None = None) -> list[Prim]:
         """Take a whole linkset away; returns its prims, which keep their local ids and have no row."""
+        if prim.linkset_root.worn is not None:
+            self._unhang(prim.linkset_root)
         gone = list(prim.linkset())
         for one in gone:
             self.removed.append((one.local_id, one.row))
@@ -306,14 +343,55 @@ class Objects:
 
     def set_owner(self, prim: Prim, owner_id: UUID) -> None:
         """The prim belongs to somebody else from now on."""
-        self._disown(prim)
+        standing = self.bearer[prim.row] < 0
+        if standing:
+            self._disown(prim)
         prim.owner_id = owner_id
-        self.owned[owner_id] += 1
+        self.owned[owner_id] += standing
 
     def _disown(self, prim: Prim) -> None:
         self.owned[prim.owner_id] -= 1
         if not self.owned[prim.owner_id]:
             del self.owned[prim.owner_id]
+
+    # --- worn
+
+    def hang(self, root: Prim, worn: Worn, point: int) -> None:
+        """Somebody who has an avatar here wears a linkset of theirs from now on, its root's place being at the point."""
+        if root.worn is None:
+            for one in root.linkset():
+                self._disown(one)
+            self.carried += 1 + len(root.children)
+            worn.bearer.worn.append(root)
+        root.worn, root.attach_point, root.hung = worn, point, True
+        for one in root.linkset():
+            self.bearer[one.row] = worn.bearer.row
+            self.private[one.row] = point in HUD
+        self.placed(root)
+        self.note_linkset(root, What.WORN | What.BODY)
+
+    def set_down(self, root: Prim, position: Vector, rotation: Quaternion) -> None:
+        """What was worn stands in the region from now on."""
+        self._unhang(root)
+        row = self.rows[root.row]
+        row["position"], row["rotation"] = position, rotation
+        root.hung = False
+        self.placed(root)
+        self.note_linkset(root, What.WORN | What.BODY)
+
+    def _unhang(self, root: Prim) -> None:
+        assert root.worn is not None
+        root.worn.bearer.worn.remove(root)
+        root.worn = None
+        for one in root.linkset():
+            self.bearer[one.row] = -1
+            self.private[one.row] = False
+            self.owned[one.owner_id] += 1
+        self.carried -= 1 + len(root.children)
+
+    def hidden_from(self, prim: Prim, agent: Agent) -> bool:
+        """Whether it is on somebody else's screen, as far as this agent is concerned."""
+        return bool(self.private[prim.row]) and int(self.bearer[prim.row]) != agent.row
 
     # --- places
 
@@ -322,7 +400,17 @@ class Objects:
         return self.rows[prim.row]
 
     def world_place(self, prim: Prim) -> tuple[Vector, Quaternion]:
-        """Where a prim is in the region, and how it is turned."""
+        """Where a prim is in the region, and how it is turned. What is worn is where its bearer is."""
+        bearer = self.bearer[prim.row]
+        if bearer >= 0:
+            row = self.avatars.rows[bearer]
+            position, rotation = row["position"].tolist(), row["rotation"].tolist()
+            return (position[0], position[1], position[2]), (rotation[0], rotation[1], rotation[2], rotation[3])
+        return self.frame_place(prim)
+
+    def frame_place(self, prim: Prim) -> tuple[Vector, Quaternion]:
+        """Where a prim is and how it is turned, in the axes that its root's place is in: the region's, or the point's on which
+        it is worn."""
         row = self.rows[prim.row]
         position, rotation = row["position"].tolist(), row["rotation"].tolist()
         if prim.root is None:

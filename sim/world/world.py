@@ -111,7 +111,7 @@ class World:
         self.agents: dict[UUID, Agent] = {}
         self.avatars = Avatars()
         self.changes = Changes(terrain.changes)
-        self.objects = Objects(self.changes.prims)
+        self.objects = Objects(self.changes.prims, avatars=self.avatars)
         self.seats = Seats()
         self.agent_of_row: dict[int, Agent] = {}
         self.parcels: list[Parcel] = []
@@ -160,6 +160,8 @@ class World:
         """Take the avatar away; the agent stays as a child until it is removed."""
         if agent.child:
             return
+        for root in list(agent.worn):
+            self.objects.remove(root)
         self.changes.agents.note(agent, What.GONE)  # while it still has the local id that viewers know it by
         self.seats.leave(agent)
         self.agent_of_row.pop(agent.row, None)

@@ -35,6 +35,7 @@ class FakeBackbone:
         self.folders: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> folder id -> folder
         self.items: dict[str, dict[str, dict[str, Any]]] = {}  # owner -> item id -> item
         self.gifts: dict[str, dict[str, Any]] = {}
+        self.worn: dict[str, dict[str, int]] = {}  # owner -> item id -> point
         self.homes: dict[str, dict[str, Any]] = {}
         self.conferences = Conferences()
         self.mutes: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}  # agent -> (id, name) -> entry
@@ -378,6 +379,24 @@ class FakeBackbone:
         self._note("fetch_items", agent_id, wanted)
         mine = self.items.get(str(agent_id), {})
         return [mine[one] for one in wanted if one in mine]
+
+    async def get_worn(self, agent_id: Id) -> list[dict[str, Any]]:
+        self._note("get_worn", agent_id)
+        mine = self.items.get(str(agent_id), {})
+        return [
+            {"item_id": item, "point": point}
+            for item, point in self.worn.get(str(agent_id), {}).items()
+            if item in mine
+        ]
+
+    async def put_on(self, agent_id: Id, item_id: Id, point: int) -> None:
+        self._note("put_on", agent_id, item_id, point)
+        self._item(agent_id, item_id)
+        self.worn.setdefault(str(agent_id), {})[str(item_id)] = point
+
+    async def take_off(self, agent_id: Id, item_id: Id) -> None:
+        self._note("take_off", agent_id, item_id)
+        self.worn.get(str(agent_id), {}).pop(str(item_id), None)
 
     def _folder(self, agent_id: Id, folder_id: Id) -> dict[str, Any]:
         try:

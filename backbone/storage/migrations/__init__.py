@@ -5,5 +5,5 @@ added to a table gets a server default, so that a database that was upgraded and
 test compares them.
 """
 
-HEAD = "0006"
+HEAD = "0007"
 FIRST = "0001"

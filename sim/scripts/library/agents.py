@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from sim.scripts.machine.script import Script
 
 FLYING, SITTING, ON_THING, WALKING, IN_AIR, CROUCHING, ALWAYS_RUN = 0x1, 0x10, 0x20, 0x80, 0x100, 0x400, 0x1000
+ATTACHMENTS, SCRIPTED = 0x2, 0x4
 RUN_SPEED = 0.1  # metres a second from which on somebody walks
 DOWN = 0x8  # control bit of moving down
 IN_PARCEL, OF_PARCEL_OWNER, IN_REGION = 1, 2, 4
 
 
-@ll(lacks="knows nothing of typing, away, busy, mouselook and attachments")
+@ll(lacks="knows nothing of typing, away, busy and mouselook")
 def llGetAgentInfo(script: Script, id: Key) -> int:
     """What an avatar in the region does: AGENT_* added together; 0 when there is none."""
     agent = avatar(script, id)
@@ -33,6 +34,10 @@ def llGetAgentInfo(script: Script, id: Key) -> int:
     info = 0
     if row["flying"]:
         info |= FLYING
+    if agent.worn:
+        info |= ATTACHMENTS
+    if any(prim.scripted for root in agent.worn for prim in root.linkset()):
+        info |= SCRIPTED
     if row["sitting"]:
         info |= SITTING
     if row["sitting"] == ON_OBJECT:

@@ -142,12 +142,6 @@ def llSameGroup(script: Script, id: Key) -> int:
     return agent is not None and (ours in agent.groups if ours.int else not agent.groups)
 
 
-@ll(lacks="knows no attachments yet")
-def llGetAttached(script: Script) -> int:
-    """The attachment point that the object is worn on; 0 when it stands in the region."""
-    return 0
-
-
 # --- flags
 
 LOCKS = "STATUS_SANDBOX, _CAST_SHADOWS, _BLOCK_GRAB, _BLOCK_GRAB_OBJECT, _RETURN_AT_EDGE and _DIE_AT_NO_ENTRY are kept and do nothing"

@@ -147,6 +147,7 @@ def llGetLinkPrimitiveParams(script: Script, link: int, params: list[Item]) -> l
 (NAME, DESC, POS, ROT, VELOCITY, OWNER, GROUP, CREATOR, RUNNING, SCRIPTS, MEMORY, TIME, EQUIVALENCE, SERVER_COST, STREAMING,
  PHYSICS_COST) = range(1, 17)  # fmt: skip
 DETAIL_ROOT, ATTACHED, PHYSICS, PHANTOM, TEMPORARY, RENDER_WEIGHT, HOVER = 18, 19, 21, 22, 23, 24, 25
+TEMP_ATTACHED = 34
 LAST_OWNER, CLICK, OMEGA, PRIM_COUNT, INVENTORY_COUNT, CREATED, SIT_COUNT = 27, 28, 29, 30, 31, 36, 38
 MATERIAL, MASS, TEXT, LINK_NUMBER, SCALE, TEXT_COLOR, TEXT_ALPHA = 42, 43, 44, 46, 47, 48, 49
 UNKNOWN = -1
@@ -161,7 +162,9 @@ def _of_prim(script: Script, prim: Prim) -> dict[int, Item]:
         NAME: prim.name, DESC: prim.description, POS: position, ROT: rotation, VELOCITY: places.column(script, root, "velocity"),
         OWNER: key_of(prim.owner_id), GROUP: key_of(prim.group_id), CREATOR: key_of(prim.creator_id), RUNNING: int(prim.scripted),
         SCRIPTS: int(prim.scripted), MEMORY: 65536 * prim.scripted, TIME: 0.0, EQUIVALENCE: 1 + len(root.children),
-        SERVER_COST: 0.0, STREAMING: 0.0, PHYSICS_COST: 0.0, DETAIL_ROOT: key_of(root.full_id), ATTACHED: 0,
+        SERVER_COST: 0.0, STREAMING: 0.0, PHYSICS_COST: 0.0, DETAIL_ROOT: key_of(root.full_id),
+        ATTACHED: root.attach_point if root.worn is not None else 0,
+        TEMP_ATTACHED: int(root.worn is not None and not root.worn.item_id.int),
         PHYSICS: int(root.physical), PHANTOM: int(root.phantom), TEMPORARY: int(root.temporary), RENDER_WEIGHT: 0, HOVER: 0.0,
         LAST_OWNER: key_of(prim.last_owner_id), CLICK: prim.click_action, OMEGA: places.column(script, root, "angular_velocity"),
         PRIM_COUNT: 1 + len(root.children), INVENTORY_COUNT: len(prim.contents), SIT_COUNT: sum(len(seats.on(one)) for one in root.linkset()),
@@ -178,7 +181,7 @@ def _of_person(script: Script, key: Key) -> dict[int, Item]:
     me = key_of(agent.agent_id)
     seat = region_of(script).world.seats.of.get(agent)
     nothing: dict[int, Item] = dict.fromkeys(
-        (RUNNING, SCRIPTS, MEMORY, ATTACHED, PHANTOM, TEMPORARY, RENDER_WEIGHT, CLICK, PRIM_COUNT, INVENTORY_COUNT, SIT_COUNT, EQUIVALENCE,
+        (RUNNING, SCRIPTS, MEMORY, ATTACHED, TEMP_ATTACHED, PHANTOM, TEMPORARY, RENDER_WEIGHT, CLICK, PRIM_COUNT, INVENTORY_COUNT, SIT_COUNT, EQUIVALENCE,
          MATERIAL, LINK_NUMBER), 0
     )  # fmt: skip
     return {

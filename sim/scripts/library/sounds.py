@@ -40,8 +40,10 @@ def find(script: Script, name: str, function: str) -> UUID | None:
 
 
 def _tell(script: Script, prim: Prim, message: Message) -> None:
-    viewers = script.world.viewers
-    viewers.show_all(viewers.hearers(place(script, prim)[0]), message)
+    viewers, objects = script.world.viewers, region_of(script).world.objects
+    hearers = viewers.hearers(place(script, prim)[0])
+    on_prim = message.name == "AttachedSound"  # who does not know the prim could not hear it
+    viewers.show_all((agent for agent in hearers if not on_prim or not objects.hidden_from(prim, agent)), message)
 
 
 def _change(script: Script, prim: Prim, **values: object) -> None:

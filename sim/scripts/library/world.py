@@ -171,6 +171,12 @@ class Things(Protocol):
     def name_of(self, person: UUID) -> str:
         """The name of a person, here or not; empty when nobody here knows it."""
 
+    def wear(self, script: Script, point: int, for_a_while: bool) -> None:
+        """llAttachToAvatar and llAttachToAvatarTemp: by whoever granted it; the attach event follows."""
+
+    def take_off(self, script: Script) -> None:
+        """llDetachFromAvatar."""
+
     def died(self, script: Script) -> None:
         """llDie: the script's object goes once its slice is over."""
 

@@ -476,6 +476,12 @@ class FakeWorld:
         agent = self.region.world.agents.get(person)
         return agent.name if agent is not None else ""
 
+    def wear(self, script: Script, point: int, for_a_while: bool) -> None:
+        self.note("wear", script, point=point, for_a_while=for_a_while)
+
+    def take_off(self, script: Script) -> None:
+        self.note("take_off", script)
+
     def died(self, script: Script) -> None:
         self.note("die", script)
         root = self.prim_of(script).linkset_root
