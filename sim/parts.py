@@ -1,7 +1,7 @@
 """What an adapter may use: the parts of a region that handlers and capabilities are handed, and nothing else of it.
 
 The frame, its rest, the gauges and the sockets are not among them: whoever only decodes, calls an action and answers has no
-business there. It is made last, by `simulator.py`, and never changes (docs/decisions/0027).
+business there. It is made last, by `simulator.py`, and never changes (docs/decisions/0028).
 """
 
 from __future__ import annotations
