@@ -266,10 +266,15 @@ class Link:
             self._put(b"".join((bytes([frames.MOTIONS]), *records)))
 
     def _on_described(self, entity: Entity) -> None:
+        if frames.on_screen(entity):
+            self._on_gone(entity)  # it may have stood in the world until now
+            return
         self._described[entity] = self._moved[entity] = None
         self._wake.set()
 
     def _on_moved(self, entity: Entity) -> None:
+        if frames.on_screen(entity):
+            return
         self._moved[entity] = None
         self._wake.set()
 
