@@ -40,6 +40,7 @@ from .scripts import Scripts
 from .sight import Sight
 from .social import Friend, Social
 from .travel import Crossing, Travel
+from .wearing import Wearing
 
 log = logging.getLogger("viewer")
 
@@ -60,6 +61,7 @@ class Client:
     ``social``      chat, messages, friends, names, profiles
     ``scripts``     what scripts ask of us; touching things
     ``inventory``   what we own
+    ``wearing``     what we have on
     ``giving``      giving things away; what is offered to us
     ==============  ================================================================================
 
@@ -77,6 +79,7 @@ class Client:
         self.social = Social(self.circuits, self.sight)
         self.scripts = Scripts(self.circuits)
         self.inventory = Inventory(self.circuits)
+        self.wearing = Wearing(self.circuits)
         self.giving = Giving(self.circuits, self.social)
         self.owns_http = False
 
@@ -280,6 +283,14 @@ class Client:
     async def rez(self, item: Item, at: Vector) -> Entity:
         """Put an object of our inventory into the region, its underside at that point; as we are shown it. ``MoveRefused``."""
         return await self.building.rez(item, at)
+
+    async def wear(self, item: Item, point: int = 0, replace: bool = False) -> Entity:
+        """Put on an object of our inventory at an attachment point (1..55; 0: where it was last). ``MoveRefused``."""
+        return await self.wearing.wear(item, point, replace)
+
+    async def take_off(self, worn: Entity | UUID) -> None:
+        """Take off what we wear, into the inventory. ``MoveRefused``."""
+        await self.wearing.take_off(worn)
 
     def give(self, to: UUID, thing: Item | Folder) -> UUID:
         """Give an item, or a folder with all it holds, to somebody anywhere in the grid; the id of the offer."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from protocol import objects
+from protocol.attachment_points import ITEM_NAME, POINTS, Point
 from protocol.errors import ProtocolError
 from protocol.inventory import Item
 
@@ -42,7 +43,7 @@ class Entity:
 
     __slots__ = (
         "_motion", "_position", "_rotation", "_spin", "_terse", "_velocity", "acceleration_", "click_action", "crc",
-        "extra_params", "id", "local_id", "material", "name", "own", "parent_id", "pcode", "region", "scale", "sequence",
+        "extra_params", "id", "item_id", "local_id", "material", "name", "own", "parent_id", "pcode", "region", "scale", "sequence",
         "shape", "state", "stranded", "text", "text_color", "texture_animation", "texture_entry", "update_flags", "updated", "updates", "watcher",
     )  # fmt: skip
 
@@ -53,6 +54,7 @@ class Entity:
         self.pcode = pcode
         self.name = ""
         self.own = False  # our own avatar
+        self.item_id: UUID | None = None  # of the inventory, for what its owner wears
         self.parent_id = 0
         self.scale: Vector = (1.0, 1.0, 1.0)
         self.state = self.material = self.click_action = 0
@@ -211,6 +213,20 @@ class Entity:
         return self.region.entities.get(self.parent_id) if self.parent_id else None
 
     @property
+    def point(self) -> Point | None:
+        """Where somebody wears it, for the root of a linkset that is worn; None for everything else."""
+        bearer = self.parent
+        if bearer is None or not bearer.is_avatar or self.is_avatar:
+            return None
+        return POINTS.get(objects.attachment_state(self.state))
+
+    @property
+    def attachments(self) -> tuple[Entity, ...]:
+        """What a person wears, as far as we were shown it: the roots. Empty for a thing."""
+        hanging = (entity for entity in self.region.entities.values() if entity.parent_id == self.local_id)
+        return tuple(entity for entity in hanging if entity.point is not None)
+
+    @property
     def carrier(self) -> Entity:
         """What moves it: the end of its chain of parents, itself if it hangs on nothing."""
         carrier = self
@@ -261,10 +277,18 @@ def rotate(q: Quaternion, v: Vector) -> Vector:
 
 
 def name_values(text: str) -> dict[str, str]:
-    """The ``NameValue`` lines of an avatar: ``FirstName STRING RW SV Ann`` -> ``{"FirstName": "Ann"}``."""
+    """The ``NameValue`` lines of an avatar or a worn thing: ``FirstName STRING RW SV Ann`` -> ``{"FirstName": "Ann"}``."""
     values = {}
     for line in text.split("\n"):
         parts = line.split(" ", 4)
         if len(parts) == 5:
             values[parts[0]] = parts[4]
     return values
+
+
+def worn_item(text: str) -> UUID | None:
+    """The item of the inventory that a thing's ``NameValue`` says is worn, if it says so and makes sense."""
+    try:
+        return UUID(name_values(text)[ITEM_NAME])
+    except (KeyError, ValueError):
+        return None

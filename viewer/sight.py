@@ -14,7 +14,7 @@ from protocol.message import Message, text
 from protocol.shapes import WIRE_NAMES
 
 from .circuits import Circuits, Heard, hears
-from .model import AVATAR, Entity, Vector, name_values
+from .model import AVATAR, Entity, Vector, name_values, worn_item
 from .regions import Region
 
 _LAND = ord("L")
@@ -249,6 +249,8 @@ class Sight:
             values = name_values(text(block["NameValue"]))
             entity.name = " ".join(part for part in (values.get("FirstName"), values.get("LastName")) if part)
             region.avatars[full_id] = entity
+        elif block["NameValue"]:
+            entity.item_id = worn_item(text(block["NameValue"]))
         moved = entity.moved_full(motion, heard.sequence, heard.now)
         self._circuits.events.emit("described", entity)
         if new:

@@ -123,6 +123,27 @@ async def test_things_are_taken_given_and_rezzed(grid: Grid) -> None:
             one.unharmed()
 
 
+async def test_what_is_worn_is_seen_goes_along_and_comes_off(grid: Grid) -> None:
+    async with visit(grid, grid.west, 252, 100) as ann, visit(grid, grid.west, 250, 104) as bob:
+        await ann.sees(ann)
+        await bob.sees(ann)
+        item = await ann.take(await ann.building.rez_box((251.0, 100.0, ann.root.height_at(251, 100)), (0.2, 0.2, 0.2)))
+        hat = await ann.wear(item, 2)
+        assert hat.point is not None and hat.point.name == "Skull" and hat.item_id == item.item_id
+        hud = await ann.wear(await ann.take(await ann.building.rez_box((251.0, 100.0, 40.0), (0.1, 0.1, 0.1))), 35)
+        assert hud.point is not None and hud.point.hud
+        await eventually(lambda: [one.id for one in bob.avatars[ann.agent_id].attachments] == [hat.id], what="the hat, and no screen")
+        await ann.walk_to((262, 100))
+        await crossed(ann, 1)
+        await eventually(lambda: ann.avatar is not None and len(ann.avatar.attachments) == 2, what="both, in the next region")
+        here = next(one for one in ann.avatar.attachments if one.item_id == item.item_id) if ann.avatar else hat
+        await ann.take_off(here)
+        await eventually(lambda: ann.avatar is not None and len(ann.avatar.attachments) == 1, what="the hat off")
+        assert (await ann.inventory.item(item.item_id)) is not None
+        with pytest.raises(viewer.ViewerError):
+            await ann.wearing.take_off(item.item_id, timeout=5.0)  # it is off already
+
+
 async def crossed(me: FakeViewer, times: int) -> None:
     await eventually(lambda: len(me.crossings) == times, what=f"crossing {times} finished")
 

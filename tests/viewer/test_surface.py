@@ -24,7 +24,7 @@ SESSION = Session(
     (1.0, 0.0, 0.0), "last", "", None, (), {},
 )  # fmt: skip
 CLASSES = [name for name in viewer.__all__ if inspect.isclass(getattr(viewer, name))]
-PARTS = {"circuits", "neighbours", "sight", "map", "travel", "movement", "building", "social", "scripts", "inventory", "giving"}
+PARTS = {"circuits", "neighbours", "sight", "map", "travel", "movement", "building", "social", "scripts", "inventory", "giving", "wearing"}
 
 
 def public_methods(kind: type) -> Iterator[tuple[str, Any]]:

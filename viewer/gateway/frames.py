@@ -11,9 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from protocol.attachment_points import POINTS, Point
 from protocol.errors import ProtocolError
-from protocol.objects import attachment_state, decode_extra_params
+from protocol.objects import decode_extra_params
 from protocol.shapes import WIRE_NAMES
 from viewer.model import Entity, Quaternion, Vector
 
@@ -58,8 +57,8 @@ def land(west: int, south: int, heights: np.ndarray) -> bytes:
 def motion(number: int, parent: int, entity: Entity, now: float) -> bytes:
     """Where a thing is now, and how it moves on from here."""
     position, velocity = entity.own_position(now), entity.velocity
-    point = worn_at(entity)
-    if point is not None and point.place is not None:
+    point = entity.point
+    if point is not None and point.place is not None:  # about there: figures have no joints that it could hang on
         x, y, z = point.place
         position = position[0] + x, position[1] + y, position[2] + z
     acceleration, spin = entity.acceleration, entity.angular_velocity
@@ -68,20 +67,11 @@ def motion(number: int, parent: int, entity: Entity, now: float) -> bytes:
     return data + _rates(velocity, acceleration, spin) if flags else data
 
 
-def worn_at(entity: Entity) -> Point | None:
-    """Where somebody wears a linkset's root; None for all that nobody wears. The page draws it about there: figures have no joints
-    that it could hang on."""
-    bearer = entity.parent
-    if bearer is None or not bearer.is_avatar or entity.is_avatar:
-        return None
-    return POINTS.get(attachment_state(entity.state))
-
-
 def on_screen(entity: Entity) -> bool:
     """Whether it belongs on its wearer's screen (HUD), and not into the world."""
     above = entity
     for _ in range(8):
-        point = worn_at(above)
+        point = above.point
         if point is not None or above.parent is None:
             return point is not None and point.hud
         above = above.parent
