@@ -6,10 +6,10 @@ business there. It is made last, by `simulator.py`, and never changes (docs/deci
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sim.region import OfRegion, Region
 
 if TYPE_CHECKING:
     from assets.client import AssetClient
@@ -18,26 +18,22 @@ if TYPE_CHECKING:
     from sim.attachments import Attachments
     from sim.caps.server import CapServer
     from sim.circuits.circuits import Circuits
-    from sim.clock import Clock
     from sim.giving import Giving
     from sim.handlers.xfer import Xfers
     from sim.interest.interest import Interest
-    from sim.metrics import Metrics
     from sim.money import Money
     from sim.moves import Moves
     from sim.names import Names
     from sim.neighbours.neighbours import Neighbours
     from sim.physics.autopilot import Autopilot
     from sim.physics.bodies import Bodies
-    from sim.region import Region, Settings
     from sim.scripts.inworld import Scripts
     from sim.sessions import Sessions
     from sim.storage.keeping import Storage
-    from sim.world.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(OfRegion):
     region: Region
     backbone: BackboneClient
     assets: AssetClient
@@ -57,27 +53,3 @@ class Parts:
     giving: Giving
     moves: Moves
     money: Money
-
-    # --- the region's own, in one word
-
-    @property
-    def settings(self) -> Settings:
-        return self.region.settings
-
-    @property
-    def clock(self) -> Clock:
-        return self.region.clock
-
-    @property
-    def metrics(self) -> Metrics:
-        return self.region.metrics
-
-    @property
-    def world(self) -> World:
-        return self.region.world
-
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        self.region.tasks.after(seconds, action)
-
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str, standing: bool = False) -> asyncio.Task[Any]:
-        return self.region.tasks.spawn(work, name, standing)

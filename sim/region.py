@@ -138,3 +138,34 @@ class Region:
     def facts(self) -> RegionFacts:
         """What the region is called and where it lies."""
         return self.world.facts
+
+
+class OfRegion:
+    """What is put together around a region says the region's own things in one word."""
+
+    __slots__ = ()
+    region: Region
+
+    @property
+    def settings(self) -> Settings:
+        return self.region.settings
+
+    @property
+    def clock(self) -> Clock:
+        return self.region.clock
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.region.metrics
+
+    @property
+    def world(self) -> World:
+        return self.region.world
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Run something that many seconds from now, in a frame."""
+        self.region.tasks.after(seconds, action)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str, standing: bool = False) -> asyncio.Task[Any]:
+        """Run something beside the frames."""
+        return self.region.tasks.spawn(work, name, standing)

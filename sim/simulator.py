@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -35,7 +35,6 @@ from sim.handlers.replies import alert, send
 from sim.handlers.welcome import welcome
 from sim.handlers.xfer import Xfers
 from sim.interest.interest import Interest
-from sim.metrics import Metrics
 from sim.money import Money, NoMoney
 from sim.moves import Moves
 from sim.names import Names
@@ -46,7 +45,7 @@ from sim.pace import Pace
 from sim.parts import Parts
 from sim.physics.autopilot import Autopilot
 from sim.physics.bodies import Bodies
-from sim.region import Address, Region, Settings
+from sim.region import Address, OfRegion, Region, Settings
 from sim.rest import Rest
 from sim.scenes import load, place
 from sim.scripts.inworld import Scripts
@@ -76,7 +75,7 @@ def _open_socket(bind: str, told: str, port: int) -> DatagramSocket:
     return DatagramSocket(bind, port)
 
 
-class Simulator:
+class Simulator(OfRegion):
     def __init__(self, settings: Settings, clock: Clock, clients: Clients) -> None:
         facts = RegionFacts(settings.region_id, settings.name, settings.grid_x, settings.grid_y, cache_id=uuid4())
         terrain = Terrain(found(settings.grid_x, settings.grid_y, settings.terrain_seed, settings.ages))
@@ -216,28 +215,6 @@ class Simulator:
     @property
     def port(self) -> int:
         return self.address.port
-
-    @property
-    def settings(self) -> Settings:
-        return self.region.settings
-
-    @property
-    def clock(self) -> Clock:
-        return self.region.clock
-
-    @property
-    def metrics(self) -> Metrics:
-        return self.region.metrics
-
-    @property
-    def world(self) -> World:
-        return self.region.world
-
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        self.region.tasks.after(seconds, action)
-
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str, standing: bool = False) -> asyncio.Task[Any]:
-        return self.region.tasks.spawn(work, name, standing)
 
     def _tell(self, owner: UUID, words: str) -> bool:
         """Tell somebody what became of their things, if they are here."""

@@ -206,19 +206,26 @@ def _local_info(sim: Parts, asked: UUID) -> dict[str, Any] | None:
         parcel = sim.world.parcel_at(spot[1], spot[2])
     if parcel is None:
         return None
+    return parcel_facts(sim, parcel, spot[1:] if spot is not None else None)
+
+
+def parcel_facts(sim: Parts, parcel: Parcel, spot: tuple[float, float] | None = None) -> dict[str, Any]:
+    """A parcel as replies tell of it to people elsewhere, at a spot of it (metres in the region), by default its middle."""
     if spot is None:
         rows, columns = np.nonzero(parcel.cells)
-        spot = (facts.handle, int(columns.mean() * CELL), int(rows.mean() * CELL))
+        spot = float(columns.mean() * CELL), float(rows.mean() * CELL)
+    x, y = spot
+    west, south = sim.world.facts.corner
     return {
         "OwnerID": parcel.owner_id,
         "Name": clip(parcel.name, 255),
         "Desc": clip(parcel.description, 255),
         "ActualArea": parcel.area,
         "BillableArea": parcel.area,
-        "GlobalX": facts.corner[0] + spot[1],
-        "GlobalY": facts.corner[1] + spot[2],
-        "GlobalZ": sim.world.terrain.height(spot[1], spot[2]),
-        "SimName": clip(facts.name, 255),
+        "GlobalX": west + x,
+        "GlobalY": south + y,
+        "GlobalZ": float(sim.world.terrain.height(x, y)),
+        "SimName": clip(sim.world.facts.name, 255),
         "SnapshotID": parcel.snapshot_id,
     }
 

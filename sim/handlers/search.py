@@ -17,14 +17,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import numpy as np
-
 from backbone.client import BackboneError
 from protocol.events import event
 from protocol.message import Message, clip, text
 from protocol.wellknown import NULL, REGION_SIZE, region_handle
 from sim.handlers import COSTLY, OPEN, handles
-from sim.handlers.parcels import CELL, place_id
+from sim.handlers.parcels import parcel_facts, place_id
 from sim.handlers.people import SEARCH_LIMIT, search_people
 from sim.handlers.replies import alert, ask, packets, send, start
 from sim.world.world import Parcel
@@ -132,29 +130,11 @@ def places_query(sim: Parts, agent: Agent, message: Message) -> None:
         return
     own = message["QueryData"]["QueryFlags"] & OWN_LAND
     parcels = [parcel for parcel in sim.world.parcels if own and parcel.owner_id == agent.agent_id]
-    blocks = [_own_place(sim, parcel) for parcel in parcels[:OWN_LIMIT]]
+    blocks = [parcel_facts(sim, parcel) for parcel in parcels[:OWN_LIMIT]]
     data = {"AgentID": agent.agent_id, "QueryID": message["AgentData"]["QueryID"]}
     transaction = {"TransactionID": message["TransactionData"]["TransactionID"]}
     nothing: list[Block] = [{"OwnerID": NULL}]
     agent.events.post(event(Message("PlacesReply", AgentData=data, TransactionData=transaction, QueryData=blocks or nothing)))
-
-
-def _own_place(sim: Parts, parcel: Parcel) -> Block:
-    rows, columns = np.nonzero(parcel.cells)
-    x, y = float(columns.mean() * CELL), float(rows.mean() * CELL)
-    facts = sim.world.facts
-    return {
-        "OwnerID": parcel.owner_id,
-        "Name": clip(parcel.name, 255),
-        "Desc": clip(parcel.description, 255),
-        "ActualArea": parcel.area,
-        "BillableArea": parcel.area,
-        "GlobalX": facts.corner[0] + x,
-        "GlobalY": facts.corner[1] + y,
-        "GlobalZ": float(sim.world.terrain.height(x, y)),
-        "SimName": clip(facts.name, 255),
-        "SnapshotID": parcel.snapshot_id,
-    }
 
 
 # --- what there is none of
