@@ -9,8 +9,9 @@ settings.register_profile("mainland", deadline=None, suppress_health_check=[Heal
 settings.load_profile("mainland")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what is dear to make (a grid, a browser) run in one worker of pytest-xdist: a file, or these folders."""
+    """Tests that share what is dear to make run in one worker of pytest-xdist: a file, or the folder with one grid for all."""
     for item in items:
         path = item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in ("clients", "web") else str(path)))
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] == "clients" else str(path)))

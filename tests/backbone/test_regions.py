@@ -216,7 +216,7 @@ async def test_what_an_old_claim_writes_is_refused(server: Server, backbone: Bac
             lambda: region.update_item(agent_id, item["item_id"], name="late"),
             lambda: region.change_items(agent_id, [{"item_id": item["item_id"], "name": "late"}]),
             lambda: region.copy_item(agent_id, item["item_id"], folder),
-            lambda: region.give_item(agent_id, item["item_id"], stranger["agent_id"]),
+            lambda: region.give(agent_id, uuid4(), stranger["agent_id"], item_id=item["item_id"]),
             lambda: region.purge_folder(agent_id, folder),
             lambda: region.delete_item(agent_id, item["item_id"]),
         ):
