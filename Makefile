@@ -15,8 +15,8 @@ world: ## set up, then run a 2x2 grid; Ctrl-C ends it (data: ~/.local/share/main
 	@.ci/page
 	@exec $(BIN)/mainland up --open $(ARGS)
 
-# Two files at a time; then the browser, which draws in software and needs the machine for itself. pytest comes last, so that its
-# closing line is the last thing seen.
+# Two files at a time; then those that share one grid or one browser, which draws in software and needs the machine for itself.
+# pytest comes last, so that its closing line is the last thing seen.
 test: ## set up, then lint, types and all tests, with two public client libraries and a browser in a real grid
 	@.ci/venv test
 	@.ci/kernels test
@@ -26,8 +26,8 @@ test: ## set up, then lint, types and all tests, with two public client librarie
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES)
 	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest $(ARGS); fi; bad=0; \
-	  $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/web || bad=$$?; \
-	  $(BIN)/python -m pytest tests/web || bad=$$?; exit $$bad
+	  $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/clients --ignore tests/web || bad=$$?; \
+	  $(BIN)/python -m pytest tests/clients tests/web || bad=$$?; exit $$bad
 
 lint: ## lint and types only
 	@.ci/venv test
