@@ -3,7 +3,6 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 PACKAGES := protocol sim ground backbone assets viewer grid bench tests
-REAL := tests/grid tests/viewer tests/clients tests/web
 
 .PHONY: help world test lint bench clean
 help: ## show this
@@ -16,7 +15,6 @@ world: ## set up, then run a 2x2 grid; Ctrl-C ends it (data: ~/.local/share/main
 	@.ci/page
 	@exec $(BIN)/mainland up --open $(ARGS)
 
-# Two files at a time; then what starts grids on free ports or draws in a browser, which want the machine for themselves.
 # pytest comes last, so that its closing line is the last thing seen.
 test: ## set up, then lint, types and all tests, with two public client libraries and a browser in a real grid
 	@.ci/venv test
@@ -26,9 +24,7 @@ test: ## set up, then lint, types and all tests, with two public client librarie
 	@echo 'lint and types'
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES)
-	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest $(ARGS); fi; bad=0; \
-	  $(BIN)/python -m pytest -n 2 --dist loadfile $(REAL:%=--ignore %) || bad=$$?; \
-	  $(BIN)/python -m pytest $(REAL) || bad=$$?; exit $$bad
+	@$(BIN)/python -m pytest $(ARGS)
 
 lint: ## lint and types only
 	@.ci/venv test
